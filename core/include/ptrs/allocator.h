@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file allocator.h
+ * The interface of an allocator: a table of functions, passed first.
+ *
+ * A concrete allocator embeds a PtrsAllocator as its first member, so that
+ * its functions can cast the pointer back to the whole object.
+ *
+ * What every allocator promises:
+ *
+ * - `size` is in bytes; 0 is allowed and gives a distinct address.
+ * - `align` is in bytes: a power of two, at most PTRS_ALIGN_MAX.  The caller
+ *   checks this (`ptrs_align_is_valid`) and passes the same value again to
+ *   `realloc` and `free`.
+ * - A failed `alloc`, `zalloc` or `realloc` returns NULL and changes nothing.
+ * - All functions may be called by several threads at once.
+ * - Blocks do not move unless they are reallocated.
+ */
+#ifndef PTRS_ALLOCATOR_H
+#define PTRS_ALLOCATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ptrs/attributes.h"
+
+/** The greatest alignment that an allocator must honour: 2 MiB, a huge page. */
+#define PTRS_ALIGN_MAX ((size_t)1 << 21)
+
+/** The alignment that fits every standard C type: `alignof(max_align_t)`. */
+#define PTRS_ALIGN_DEFAULT ((size_t)16)
+
+/** The greatest size of one block: half of the address space, as in ISO C. */
+#define PTRS_SIZE_MAX ((size_t)PTRDIFF_MAX)
+
+/* cdef: begin */
+typedef struct {
+  uint64_t current_bytes;  /* requested bytes of the blocks that are live */
+  uint64_t peak_bytes;     /* greatest value that current_bytes has had */
+  uint64_t total_bytes;    /* requested bytes of all blocks ever allocated */
+  uint64_t current_blocks; /* blocks that are live */
+  uint64_t peak_blocks;    /* greatest value that current_blocks has had */
+  uint64_t total_blocks;   /* blocks ever allocated */
+} PtrsStats;
+
+typedef struct PtrsAllocatorImpl PtrsAllocator;
+
+PTRS_API void ptrs_allocator_stats(PtrsAllocator *allocator, PtrsStats *stats);
+/* cdef: end */
+
+struct PtrsAllocatorImpl {
+  /** Allocate `size` bytes of undefined contents; NULL if there are none. */
+  void *(*alloc)(PtrsAllocator *allocator, size_t size, size_t align);
+
+  /** Allocate `size` zero bytes, without touching fresh pages; or NULL. */
+  void *(*zalloc)(PtrsAllocator *allocator, size_t size, size_t align);
+
+  /**
+   * Change a block's size, moving it if need be.
+   *
+   * The first min(capacity, new_size) bytes are kept, where capacity is what
+   * `capacity` says of the old block; the rest is undefined.  On NULL the old
+   * block is as it was.  A resized block counts in `total_*` only for the
+   * bytes by which it grew.
+   */
+  void *(*realloc)(
+      PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_size, size_t align);
+
+  /** Give a block back; `size` is what was last asked for. */
+  void (*free)(PtrsAllocator *allocator, void *mem, size_t size, size_t align);
+
+  /** Bytes that a block of `size` requested bytes really has; >= size. */
+  size_t (*capacity)(PtrsAllocator *allocator, const void *mem, size_t size);
+
+  /** Write the statistics, as far as they are known at this instant. */
+  void (*stats)(PtrsAllocator *allocator, PtrsStats *stats);
+};
+
+/** Whether `align` is a power of two no greater than PTRS_ALIGN_MAX. */
+static inline bool
+ptrs_align_is_valid(size_t align)
+{
+  return align && !(align & (align - 1)) && align <= PTRS_ALIGN_MAX;
+}
+
+/**
+ * @fn ptrs_allocator_stats
+ * Read an allocator's statistics.
+ *
+ * Exact while no other thread is allocating; otherwise each number is one
+ * that held at some time during the call, and a peak may miss a maximum that
+ * several threads made together.
+ *
+ * @param allocator An allocator.
+ * @param[out] stats Bytes and block counts.  Never fails.
+ */
+
+#endif

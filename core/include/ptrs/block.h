@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file block.h
+ * Checked blocks: memory behind generational handles.
+ *
+ * A PtrsBlock is a number, never an address.  It names a slot in a table of
+ * the process together with the slot's generation:
+ *
+ *      62                            31 30                             0
+ *     +--------------------------------+--------------------------------+
+ *     |           generation           |           slot index           |
+ *     +--------------------------------+--------------------------------+
+ *
+ * Freeing a block gives its slot the next generation, so that every handle
+ * that was copied anywhere is stale from then on.  A slot whose generation
+ * cannot be raised any more is retired: a handle never names a second block.
+ * Handles are never negative, and 0 is never a block.
+ *
+ * Every access goes through the slot's state word: whether the block is live,
+ * how many readers are inside, whether one thread has it exclusively, how
+ * many pins it has.  Reading is shared.  Writing, resizing and freeing are
+ * exclusive: they stop new entries and wait until the readers have left.  So
+ * two writers never mix their bytes, nobody reads what is being freed, and of
+ * several threads that free the same block exactly one succeeds.
+ *
+ * Threads: every function may be called from any thread at any time.
+ * Processes: after fork(2) the child's table is consistent; an access that
+ * another thread of the parent had under way simply does not exist there
+ * (bytes that such a thread was writing may be half old and half new).
+ * Cost: O(1) each beside the bytes that are touched; no lock on the access
+ * path; 48 bytes of bookkeeping a block.
+ *
+ * Errors that all functions share: PTRS_STATUS_BAD_HANDLE for a number that
+ * was never a block, PTRS_STATUS_STALE for a block that has been freed.
+ */
+#ifndef PTRS_BLOCK_H
+#define PTRS_BLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ptrs/allocator.h"
+#include "ptrs/attributes.h"
+#include "ptrs/status.h"
+
+/* cdef: begin */
+typedef int64_t PtrsBlock;
+
+/* What an adopted block refuses. */
+typedef enum {
+  PTRS_BLOCK_NOT_FREEABLE = 1, /* free, realloc, drop: NOT_FREEABLE */
+  PTRS_BLOCK_NOT_PINNABLE = 2  /* pin: NOT_SUPPORTED */
+} PtrsBlockFlags;
+
+typedef struct {
+  void *mem;                /* first byte */
+  size_t size;              /* bytes that were asked for */
+  size_t capacity;          /* bytes that the memory really has */
+  size_t align;             /* alignment that was asked for, in bytes */
+  PtrsAllocator *allocator; /* where it came from; NULL if it was adopted */
+  unsigned flags;           /* PtrsBlockFlags */
+  unsigned pins;            /* pins at this instant */
+} PtrsBlockInfo;
+
+PTRS_API PtrsStatus ptrs_block_alloc(PtrsAllocator *allocator,
+                                     size_t size,
+                                     size_t align,
+                                     PtrsBlock *block);
+
+PTRS_API PtrsStatus ptrs_block_zalloc(PtrsAllocator *allocator,
+                                      size_t size,
+                                      size_t align,
+                                      PtrsBlock *block);
+
+PTRS_API PtrsStatus
+ptrs_block_adopt(void *mem, size_t size, size_t align, unsigned flags, PtrsBlock *block);
+
+PTRS_API PtrsStatus ptrs_block_disown(PtrsBlock block);
+
+PTRS_API PtrsStatus ptrs_block_realloc(PtrsBlock block, size_t size);
+
+PTRS_API PtrsStatus ptrs_block_free(PtrsBlock block);
+
+PTRS_API PtrsStatus ptrs_block_drop(PtrsBlock block);
+
+PTRS_API PtrsStatus ptrs_block_pin(PtrsBlock block, void **mem);
+
+PTRS_API PtrsStatus ptrs_block_unpin(PtrsBlock block);
+
+PTRS_API PtrsStatus ptrs_block_info(PtrsBlock block, PtrsBlockInfo *info);
+
+PTRS_API PtrsStatus ptrs_block_read(PtrsBlock block, size_t offset, size_t size, void *data);
+
+PTRS_API PtrsStatus ptrs_block_write(PtrsBlock block, size_t offset, size_t size, const void *data);
+
+PTRS_API PtrsStatus ptrs_block_fill(PtrsBlock block, size_t offset, size_t size, int byte);
+
+PTRS_API PtrsStatus
+ptrs_block_copy(PtrsBlock dst, size_t dst_offset, PtrsBlock src, size_t src_offset, size_t size);
+
+PTRS_API PtrsStatus ptrs_block_compare(
+    PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size, int *order);
+
+PTRS_API PtrsStatus ptrs_block_write_unsafe(PtrsBlock block,
+                                            size_t offset,
+                                            size_t size,
+                                            const void *data);
+/* cdef: end */
+
+/** How a thread enters a block. */
+typedef enum {
+  PTRS_ACCESS_SHARED,   /* to read: other readers may be inside */
+  PTRS_ACCESS_EXCLUSIVE /* to write: alone inside */
+} PtrsAccess;
+
+/** A block that the calling thread has entered. */
+typedef struct {
+  uint8_t *mem;      /* first byte; valid until ptrs_block_leave() */
+  size_t size;       /* bytes that were asked for */
+  size_t capacity;   /* bytes that the memory really has */
+  void *slot;        /* private */
+  PtrsAccess access; /* how it was entered */
+} PtrsEntry;
+
+/** Asked before a block changes its size: SUCCESS agrees, else the answer. */
+typedef PtrsStatus (*PtrsResizeCheck)(const uint8_t *mem,
+                                      size_t capacity,
+                                      size_t new_size,
+                                      void *ctx);
+
+/**
+ * Enter a block: it stays where it is, as it is, until it is left.
+ *
+ * A thread inside a block must leave it soon, must not wait for anything
+ * else, and must not enter a second block.  (The functions above that take
+ * two blocks enter them in a fixed order.)
+ *
+ * @param block A block.
+ * @param access Shared to read, exclusive to write.
+ * @param[out] entry Where the memory is; to be passed to ptrs_block_leave().
+ */
+PTRS_API PtrsStatus ptrs_block_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry);
+
+/** Leave a block that ptrs_block_enter() entered; exactly once. */
+PTRS_API void ptrs_block_leave(const PtrsEntry *entry);
+
+/**
+ * As ptrs_block_realloc(), after `check` has agreed.
+ *
+ * @param check Called with the memory while the block is held exclusively;
+ *        may read `capacity` bytes and must not enter any block.
+ */
+PTRS_API PtrsStatus ptrs_block_realloc_if(PtrsBlock block,
+                                          size_t size,
+                                          PtrsResizeCheck check,
+                                          void *ctx);
+
+/**
+ * @fn ptrs_block_alloc
+ * Allocate a block of undefined contents: the checked malloc(3).
+ *
+ * @param allocator Where the memory comes from; must outlive the block.
+ * @param size Bytes; 0 is allowed; at most PTRS_SIZE_MAX (else OVERFLOW).
+ * @param align Bytes; a power of two up to PTRS_ALIGN_MAX (else BAD_ARG).
+ * @param[out] block The handle.  The caller owns the block.
+ * @return NO_MEM when the allocator or the table has no room.
+ *
+ * @fn ptrs_block_zalloc
+ * As ptrs_block_alloc(), with every byte of the capacity zero: the checked
+ * calloc(3).
+ *
+ * @fn ptrs_block_adopt
+ * Make a block of memory that somebody else owns.
+ *
+ * @param mem First byte, aligned to `align`; must stay valid until
+ *        ptrs_block_disown() has succeeded.
+ * @param flags PTRS_BLOCK_NOT_FREEABLE is required; PTRS_BLOCK_NOT_PINNABLE
+ *        may be added (else BAD_ARG).
+ *
+ * @fn ptrs_block_disown
+ * End an adopted block, after the accesses that are under way: on return no
+ * thread touches its memory, and every handle to it is stale.
+ *
+ * @return PINNED while it is pinned; BAD_ARG if it was not adopted.
+ *
+ * @fn ptrs_block_realloc
+ * Change a block's size under the same handle: the checked realloc(3).  Bytes
+ * up to the smaller size are kept, added bytes are zero.  The address may
+ * change.
+ *
+ * @return PINNED, NOT_FREEABLE, OVERFLOW or NO_MEM; then nothing has changed.
+ *
+ * @fn ptrs_block_free
+ * Free a block: the checked free(3).
+ *
+ * @return PINNED or NOT_FREEABLE; then nothing has changed.
+ *
+ * @fn ptrs_block_drop
+ * Free a block now, or if it is pinned, when the last pin goes.  For owners
+ * that disappear.
+ *
+ * @fn ptrs_block_pin
+ * Keep a block where it is, for as long as its address is in foreign hands.
+ * A pin does not keep other threads from reading or writing.
+ *
+ * @param[out] mem The address; valid until ptrs_block_unpin().
+ * @return OVERFLOW at 65535 pins; NOT_SUPPORTED where pins are refused.
+ *
+ * @fn ptrs_block_unpin
+ * Take back one pin.  @return BAD_ARG if there is none.
+ *
+ * @fn ptrs_block_info
+ * Describe a block as it is at this instant.
+ *
+ * @fn ptrs_block_read
+ * Copy `size` bytes at `offset` out of a block.
+ *
+ * @param data Room for `size` bytes outside of any block.
+ * @return OUT_OF_BOUNDS if the range is not inside the block.
+ *
+ * @fn ptrs_block_write
+ * Copy `size` bytes into a block at `offset`.  @return As ptrs_block_read().
+ *
+ * @fn ptrs_block_fill
+ * Set `size` bytes at `offset`, as memset(3).  @return As ptrs_block_read().
+ *
+ * @fn ptrs_block_copy
+ * Copy between blocks or inside one, as memmove(3): ranges may overlap.
+ *
+ * @fn ptrs_block_compare
+ * Compare two ranges as unsigned bytes, as memcmp(3).
+ *
+ * @param[out] order -1, 0 or 1.
+ *
+ * @fn ptrs_block_write_unsafe
+ * Write WITHOUT checking the range against the block: the memory behind the
+ * block is destroyed if the range reaches there.  Handle, liveness and
+ * exclusivity are checked as ever.  @return OVERFLOW if the range wraps.
+ */
+
+#endif

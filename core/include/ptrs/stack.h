@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file stack.h
+ * The trampoline: call a function with a block of stack memory.
+ *
+ *     high   |  caller's frames     |
+ *            +----------------------+  <- ptrs_stack_call()
+ *            |  block: size bytes   |     alloca(3), aligned
+ *            +----------------------+  <- fn(block, mem, size, ctx)
+ *            |  frames of fn        |
+ *            |  room that must stay |     at least the reserve
+ *     low    +----------------------+  <- end of this thread's stack
+ *
+ * The memory exists while `fn` runs.  It is popped only after every access
+ * that another thread has under way has left the block; from then on every
+ * handle to it is stale.
+ *
+ * The room is checked before anything is allocated:
+ *
+ * - at least clamp(stack / 8, 32 KiB, 256 KiB) must stay free for `fn`;
+ * - the stack blocks that one thread holds at a time together take at most a
+ *   quarter of its stack.  Interpreters that count calls and not bytes have
+ *   chosen their limits for a whole stack.
+ *
+ * Not caught: leaving `fn` by longjmp(3), pthread_exit(3) or a switch to
+ * another stack.  The block then stays live while its memory is not.
+ */
+#ifndef PTRS_STACK_H
+#define PTRS_STACK_H
+
+#include <stddef.h>
+
+#include "ptrs/attributes.h"
+#include "ptrs/block.h"
+#include "ptrs/status.h"
+
+/* cdef: begin */
+typedef void (*PtrsStackFunction)(PtrsBlock block, void *mem, size_t size, void *ctx);
+
+PTRS_API PtrsStatus
+ptrs_stack_call(size_t size, size_t align, size_t limit, PtrsStackFunction fn, void *ctx);
+
+PTRS_API PtrsStatus ptrs_stack_available(size_t *size);
+/* cdef: end */
+
+/**
+ * @fn ptrs_stack_call
+ * Call `fn` with `size` zero bytes of this thread's stack.
+ *
+ * @param size Bytes; 0 is allowed.
+ * @param align Bytes; a power of two up to PTRS_ALIGN_MAX (else BAD_ARG).
+ * @param limit Bytes that the stack blocks of this thread may take together,
+ *        where that is less than a quarter of the stack; 0: no such limit.
+ * @param fn Called once, on this thread.  The block is not freeable and not
+ *        pinnable.
+ * @param ctx Passed on.
+ * @return STACK_EXHAUSTED when there is not enough room, NO_MEM when the
+ *         block table cannot grow, NOT_SUPPORTED on a stack that the thread
+ *         library does not know (then `fn` was not called).
+ *
+ * @fn ptrs_stack_available
+ * The greatest `size` that ptrs_stack_call() would grant here and now with
+ * the default alignment and no limit of the caller's.
+ */
+
+#endif

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file system.h
+ * The C library's allocator: malloc(3), calloc(3), realloc(3), free(3) and
+ * posix_memalign(3) for alignments beyond PTRS_ALIGN_DEFAULT.
+ */
+#ifndef PTRS_SYSTEM_H
+#define PTRS_SYSTEM_H
+
+#include "ptrs/allocator.h"
+#include "ptrs/attributes.h"
+
+/* cdef: begin */
+PTRS_API PtrsAllocator *ptrs_system_allocator(void);
+/* cdef: end */
+
+/**
+ * @fn ptrs_system_allocator
+ * The one system allocator of the process.
+ *
+ * @return A static object, never NULL, that need not and cannot be closed.
+ *         Thread-safe.  Overhead per call over the C library's function: two
+ *         relaxed atomic additions for the statistics.
+ */
+
+#endif

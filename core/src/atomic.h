@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// The only user of <stdatomic.h>: the few operations that the core needs,
+// each with the one memory order that it is used with.
+#ifndef PTRS_ATOMIC_H
+#define PTRS_ATOMIC_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+  _Atomic uint64_t value;
+} PtrsAtomic;
+
+typedef struct {
+  _Atomic(void *) value;
+} PtrsAtomicPointer;
+
+static inline uint64_t
+ptrs_atomic_load(const PtrsAtomic *atomic)
+{
+  return atomic_load_explicit(&atomic->value, memory_order_acquire);
+}
+
+static inline void
+ptrs_atomic_store(PtrsAtomic *atomic, uint64_t value)
+{
+  atomic_store_explicit(&atomic->value, value, memory_order_release);
+}
+
+// Replace *expected by value; else refresh *expected.  May fail spuriously.
+static inline bool
+ptrs_atomic_swap_if(PtrsAtomic *atomic, uint64_t *expected, uint64_t value)
+{
+  return atomic_compare_exchange_weak_explicit(&atomic->value, expected, value,
+                                               memory_order_acq_rel, memory_order_acquire);
+}
+
+static inline void
+ptrs_atomic_sub(PtrsAtomic *atomic, uint64_t value)
+{
+  atomic_fetch_sub_explicit(&atomic->value, value, memory_order_release);
+}
+
+static inline void
+ptrs_atomic_clear_bits(PtrsAtomic *atomic, uint64_t bits)
+{
+  atomic_fetch_and_explicit(&atomic->value, ~bits, memory_order_release);
+}
+
+// For counters that order nothing else; returns the new value
+static inline uint64_t
+ptrs_atomic_count(PtrsAtomic *atomic, uint64_t value)
+{
+  return atomic_fetch_add_explicit(&atomic->value, value, memory_order_relaxed) + value;
+}
+
+static inline uint64_t
+ptrs_atomic_peek(const PtrsAtomic *atomic)
+{
+  return atomic_load_explicit(&atomic->value, memory_order_relaxed);
+}
+
+// Raise a counter to `value` if it is lower
+static inline void
+ptrs_atomic_raise(PtrsAtomic *atomic, uint64_t value)
+{
+  uint64_t seen = ptrs_atomic_peek(atomic);
+  while (seen < value &&
+         !atomic_compare_exchange_weak_explicit(&atomic->value, &seen, value, memory_order_relaxed,
+                                                memory_order_relaxed)) {
+  }
+}
+
+static inline void *
+ptrs_atomic_load_pointer(const PtrsAtomicPointer *atomic)
+{
+  return atomic_load_explicit(&atomic->value, memory_order_acquire);
+}
+
+// Set a pointer that is still NULL; false if another thread was first
+static inline bool
+ptrs_atomic_set_pointer_once(PtrsAtomicPointer *atomic, void *value)
+{
+  void *expected = NULL;
+  return atomic_compare_exchange_strong_explicit(&atomic->value, &expected, value,
+                                                 memory_order_acq_rel, memory_order_acquire);
+}
+
+#endif

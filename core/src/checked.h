@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// All arithmetic on sizes: every other file calls these instead of computing.
+#ifndef PTRS_CHECKED_H
+#define PTRS_CHECKED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// a + b; false, with *sum untouched, if it cannot be represented
+static inline bool
+ptrs_checked_add(size_t a, size_t b, size_t *sum)
+{
+  if (a > SIZE_MAX - b) {
+    return false;
+  }
+  *sum = a + b;
+  return true;
+}
+
+// a * b; false, with *product untouched, if it cannot be represented
+static inline bool
+ptrs_checked_mul(size_t a, size_t b, size_t *product)
+{
+  if (b && a > SIZE_MAX / b) {
+    return false;
+  }
+  *product = a * b;
+  return true;
+}
+
+// Whether [offset, offset + size) lies inside [0, limit), without adding
+static inline bool
+ptrs_checked_range(size_t offset, size_t size, size_t limit)
+{
+  return offset <= limit && size <= limit - offset;
+}
+
+static inline size_t
+ptrs_min(size_t a, size_t b)
+{
+  return a < b ? a : b;
+}
+
+static inline size_t
+ptrs_clamp(size_t value, size_t low, size_t high)
+{
+  return value < low ? low : value > high ? high : value;
+}
+
+// Base-two logarithm of a power of two
+static inline unsigned
+ptrs_log2(size_t power)
+{
+  unsigned log = 0;
+  while (power >>= 1) {
+    ++log;
+  }
+  return log;
+}
+
+#endif

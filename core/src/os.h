@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// What the core needs of the operating system.  os_posix.c and os_win32.c are
+// the only files that include its headers.
+#ifndef PTRS_OS_H
+#define PTRS_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef _WIN32
+typedef struct {
+  void *lock;
+} PtrsMutex;
+#else
+#  include <pthread.h>
+typedef struct {
+  pthread_mutex_t lock;
+} PtrsMutex;
+#endif
+
+// Mutexes live in static memory and are never destroyed.
+void ptrs_os_mutex_init(PtrsMutex *mutex);
+void ptrs_os_mutex_lock(PtrsMutex *mutex);
+void ptrs_os_mutex_unlock(PtrsMutex *mutex);
+
+// Run `init` once in the process; other threads wait until it has run.
+// There is one such function in the core, so there is one flag.
+void ptrs_os_once(void (*init)(void));
+
+// Call these around fork(2), in the parent before, in the parent after, in the
+// child after.  Once per process.  Does nothing where there is no fork.
+void ptrs_os_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+// Wait a little for another thread; `round` counts the calls of one wait from
+// 0 up: first the processor is told, then the scheduler, then the thread sleeps.
+void ptrs_os_relax(unsigned round);
+
+// Zero pages of at least `size` bytes, or NULL.
+void *ptrs_os_map(size_t size);
+void ptrs_os_unmap(void *mem, size_t size);
+
+// malloc family of the C library.  `align` as in allocator.h.
+void *ptrs_os_malloc(size_t size, size_t align);
+void *ptrs_os_zalloc(size_t size, size_t align);
+void *ptrs_os_realloc(void *mem, size_t old_size, size_t new_size, size_t align);
+void ptrs_os_free(void *mem, size_t align);
+size_t ptrs_os_capacity(const void *mem, size_t size);
+
+// Lowest and highest address of the calling thread's stack as far as it may
+// grow; false if it is not known.
+bool ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high);
+
+#endif

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+#ifndef _GNU_SOURCE
+#  define _GNU_SOURCE // pthread_getattr_np, malloc_usable_size
+#endif
+
+#include "os.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__APPLE__)
+#  include <malloc/malloc.h>
+#elif defined(__linux__)
+#  include <malloc.h>
+#  include <sys/syscall.h>
+#endif
+
+#include "checked.h"
+#include "ptrs/allocator.h"
+
+// Below this size, malloc(3) and memset(3) are faster than calloc(3), which
+// leaves glibc's per-thread cache aside
+#define ZALLOC_BY_HAND ((size_t)1024)
+
+// What a stack without a limit is taken to have
+#define UNLIMITED_STACK ((size_t)64 << 20)
+
+void
+ptrs_os_mutex_init(PtrsMutex *mutex)
+{
+  (void)pthread_mutex_init(&mutex->lock, NULL);
+}
+
+void
+ptrs_os_mutex_lock(PtrsMutex *mutex)
+{
+  (void)pthread_mutex_lock(&mutex->lock);
+}
+
+void
+ptrs_os_mutex_unlock(PtrsMutex *mutex)
+{
+  (void)pthread_mutex_unlock(&mutex->lock);
+}
+
+void
+ptrs_os_once(void (*init)(void))
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  (void)pthread_once(&once, init);
+}
+
+void
+ptrs_os_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+  (void)pthread_atfork(prepare, parent, child);
+}
+
+void
+ptrs_os_relax(unsigned round)
+{
+  if (round < 32) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+  } else if (round < 64) {
+    (void)sched_yield();
+  } else {
+    const struct timespec pause = {0, 50000};
+    (void)nanosleep(&pause, NULL);
+  }
+}
+
+void *
+ptrs_os_map(size_t size)
+{
+  void *const mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return mem == MAP_FAILED ? NULL : mem;
+}
+
+void
+ptrs_os_unmap(void *mem, size_t size)
+{
+  (void)munmap(mem, size);
+}
+
+void *
+ptrs_os_malloc(size_t size, size_t align)
+{
+  // malloc(0) may return NULL
+  if (align <= PTRS_ALIGN_DEFAULT) {
+    return malloc(size ? size : 1);
+  }
+  void *mem = NULL;
+  return posix_memalign(&mem, align, size ? size : 1) ? NULL : mem;
+}
+
+void *
+ptrs_os_zalloc(size_t size, size_t align)
+{
+  if (align <= PTRS_ALIGN_DEFAULT && size > ZALLOC_BY_HAND) {
+    return calloc(1, size);
+  }
+  void *const mem = ptrs_os_malloc(size, align);
+  if (mem) {
+    memset(mem, 0, size);
+  }
+  return mem;
+}
+
+void *
+ptrs_os_realloc(void *mem, size_t old_size, size_t new_size, size_t align)
+{
+  if (align <= PTRS_ALIGN_DEFAULT) {
+    return realloc(mem, new_size ? new_size : 1);
+  }
+  void *const new_mem = ptrs_os_malloc(new_size, align);
+  if (new_mem) {
+    memcpy(new_mem, mem, ptrs_min(ptrs_os_capacity(mem, old_size), new_size));
+    free(mem);
+  }
+  return new_mem;
+}
+
+void
+ptrs_os_free(void *mem, size_t align)
+{
+  (void)align;
+  free(mem);
+}
+
+size_t
+ptrs_os_capacity(const void *mem, size_t size)
+{
+#if defined(__APPLE__)
+  const size_t capacity = malloc_size(mem);
+#elif defined(__linux__)
+  const size_t capacity = malloc_usable_size((void *)mem);
+#else
+  const size_t capacity = size;
+  (void)mem;
+#endif
+  return capacity < size ? size : capacity;
+}
+
+// Bytes to which the main thread's stack may grow
+static size_t
+main_stack_limit(void)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_STACK, &limit) || limit.rlim_cur == RLIM_INFINITY ||
+      limit.rlim_cur > UNLIMITED_STACK) {
+    return UNLIMITED_STACK;
+  }
+  return (size_t)limit.rlim_cur;
+}
+
+#if defined(__APPLE__)
+
+bool
+ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
+{
+  const pthread_t self = pthread_self();
+  *high                = (uintptr_t)pthread_get_stackaddr_np(self);
+  *low = *high - (pthread_main_np() ? main_stack_limit() : pthread_get_stacksize_np(self));
+  return true;
+}
+
+#elif defined(__linux__)
+
+// Ends of the stack as the thread library tells them; for the main thread it
+// reads /proc, which may not be there
+static bool
+thread_stack(uintptr_t *low, uintptr_t *high)
+{
+  pthread_attr_t attr;
+  void *mem = NULL;
+  size_t size = 0;
+  size_t guard = 0;
+  if (pthread_getattr_np(pthread_self(), &attr)) {
+    return false;
+  }
+  const bool known =
+      !pthread_attr_getstack(&attr, &mem, &size) && !pthread_attr_getguardsize(&attr, &guard);
+  (void)pthread_attr_destroy(&attr);
+
+  // Some versions count the guard pages as part of the stack
+  *low = (uintptr_t)mem + guard;
+  *high = (uintptr_t)mem + size;
+  return known;
+}
+
+bool
+ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
+{
+  const bool known = thread_stack(low, high);
+  if (getpid() != (pid_t)syscall(SYS_gettid)) {
+    return known;
+  }
+
+  // The main thread's stack grows down to the limit and, with a margin for
+  // the gap that the kernel keeps below it, no further.  What musl tells of
+  // its low end is how far it has grown up to now.
+  if (!known) {
+#  ifdef __GLIBC__
+    extern void *__libc_stack_end;
+    *high = (uintptr_t)__libc_stack_end;
+#  else
+    return false;
+#  endif
+  }
+  const size_t limit = main_stack_limit();
+  *low = *high > limit ? *high - limit : 0;
+  return true;
+}
+
+#else
+
+bool
+ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
+{
+  (void)low;
+  (void)high;
+  return false;
+}
+
+#endif

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "ptrs/stack.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef _WIN32
+#  include <malloc.h>
+#else
+#  include <alloca.h>
+#endif
+
+#include "checked.h"
+#include "os.h"
+
+#define RESERVE_MIN ((size_t)32 << 10)
+#define RESERVE_MAX ((size_t)256 << 10)
+
+// What a thread's stack blocks may take of it together: a quarter
+#define SHARE 4
+
+// The trampoline's own frame and the functions that it calls
+#define FRAME_ROOM ((size_t)1024)
+
+typedef struct {
+  uintptr_t low;
+  uintptr_t high;
+  size_t held; // bytes of the thread's live stack blocks
+  bool known;
+} ThreadStack;
+
+static _Thread_local ThreadStack thread_stack;
+
+// An address in the caller's frame, near the end of the stack in use
+static inline uintptr_t
+frame_address(void)
+{
+#if defined(__GNUC__) || defined(__clang__)
+  return (uintptr_t)__builtin_frame_address(0);
+#else
+  return (uintptr_t)_AddressOfReturnAddress();
+#endif
+}
+
+// Bytes that a stack block may take here with all that alignment costs, or
+// NOT_SUPPORTED on a stack whose ends are not known
+static PtrsStatus
+room(size_t limit, uintptr_t here, size_t *size)
+{
+  ThreadStack *const stack = &thread_stack;
+  if (!stack->known) {
+    // Asking costs some 25 us on the main thread
+    stack->known = ptrs_os_stack_bounds(&stack->low, &stack->high);
+  }
+  if (!stack->known || here < stack->low || here >= stack->high) {
+    return PTRS_STATUS_NOT_SUPPORTED;
+  }
+
+  const size_t whole   = stack->high - stack->low;
+  const size_t reserve = ptrs_clamp(whole / 8, RESERVE_MIN, RESERVE_MAX) + FRAME_ROOM;
+  const size_t left    = here - stack->low;
+  const size_t share   = limit ? ptrs_min(limit, whole / SHARE) : whole / SHARE;
+
+  const size_t by_room  = left > reserve ? left - reserve : 0;
+  const size_t by_share = share > stack->held ? share - stack->held : 0;
+  *size                 = ptrs_min(by_room, by_share);
+  return PTRS_STATUS_SUCCESS;
+}
+
+// Not inlined: the memory is popped when this returns
+#if defined(__GNUC__) || defined(__clang__)
+__attribute__((noinline))
+#endif
+static PtrsStatus
+call_with_memory(size_t size, size_t align, size_t padded, PtrsStackFunction fn, void *ctx)
+{
+  uint8_t *const raw = (uint8_t *)alloca(padded);
+  uint8_t *const mem = raw + ((align - ((uintptr_t)raw & (align - 1))) & (align - 1));
+  memset(mem, 0, size);
+
+  PtrsBlock block         = 0;
+  const unsigned flags    = PTRS_BLOCK_NOT_FREEABLE | PTRS_BLOCK_NOT_PINNABLE;
+  const PtrsStatus status = ptrs_block_adopt(mem, size, align, flags, &block);
+  if (status) {
+    return status;
+  }
+  fn(block, mem, size, ctx);
+  return ptrs_block_disown(block);
+}
+
+PtrsStatus
+ptrs_stack_call(size_t size, size_t align, size_t limit, PtrsStackFunction fn, void *ctx)
+{
+  if (!fn || !ptrs_align_is_valid(align)) {
+    return PTRS_STATUS_BAD_ARG;
+  }
+  size_t available  = 0;
+  PtrsStatus status = room(limit, frame_address(), &available);
+  if (status) {
+    return status;
+  }
+  // A zero-sized block still has an address of its own
+  size_t padded = 0;
+  if (!ptrs_checked_add(size ? size : 1, align - 1, &padded) || padded > available) {
+    return PTRS_STATUS_STACK_EXHAUSTED;
+  }
+
+  thread_stack.held += padded;
+  status = call_with_memory(size, align, padded, fn, ctx);
+  thread_stack.held -= padded;
+  return status;
+}
+
+PtrsStatus
+ptrs_stack_available(size_t *size)
+{
+  size_t available        = 0;
+  const PtrsStatus status = room(0, frame_address(), &available);
+  if (!status) {
+    const size_t padding = PTRS_ALIGN_DEFAULT - 1;
+    *size                = available > padding ? available - padding : 0;
+  }
+  return status;
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "ptrs/status.h"
+
+const char *
+ptrs_strerror(PtrsStatus status)
+{
+  // No default: a new status without a text is a compiler warning
+  switch (status) {
+  case PTRS_STATUS_SUCCESS:
+    return "success";
+  case PTRS_STATUS_NO_MEM:
+    return "out of memory";
+  case PTRS_STATUS_BAD_ARG:
+    return "invalid argument";
+  case PTRS_STATUS_OVERFLOW:
+    return "size or count too large";
+  case PTRS_STATUS_OUT_OF_BOUNDS:
+    return "range outside of the block";
+  case PTRS_STATUS_BAD_HANDLE:
+    return "not a block";
+  case PTRS_STATUS_STALE:
+    return "block has been freed";
+  case PTRS_STATUS_PINNED:
+    return "block is pinned";
+  case PTRS_STATUS_NOT_FREEABLE:
+    return "block is owned by somebody else";
+  case PTRS_STATUS_STACK_EXHAUSTED:
+    return "not enough stack";
+  case PTRS_STATUS_NOT_SUPPORTED:
+    return "not supported";
+  case PTRS_STATUS_OS:
+    return "refused by the operating system";
+  case PTRS_STATUS_FOREIGN:
+    return "foreign library or symbol missing";
+  case PTRS_STATUS_CORRUPT:
+    return "corrupt data";
+  }
+  return "unknown status";
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+#include "table.h"
+
+#include <assert.h>
+
+#include "checked.h"
+#include "os.h"
+
+// Segment 0 has this many slots, and each later one as many as all before
+// it.  Segments are made when needed, and never moved or given back.
+#define SEGMENT_BASE_LOG2 10
+#define SEGMENT_BASE ((uint32_t)1 << SEGMENT_BASE_LOG2)
+#define N_SEGMENTS (PTRS_INDEX_BITS - SEGMENT_BASE_LOG2 + 1)
+
+// Lanes keep threads apart that allocate at the same time.  A lane takes
+// fresh slots in batches, so that a single thread fills the table densely.
+#define N_LANES 16
+#define LANE_BATCH 64
+
+#define NO_SLOT UINT32_MAX
+
+typedef struct {
+  _Alignas(64) PtrsMutex mutex;
+  uint32_t free_list;   // index of the first free slot, or NO_SLOT
+  uint32_t fresh;       // next slot of the lane's batch that was never used
+  uint32_t fresh_limit; // end of the batch
+} Lane;
+
+static_assert(sizeof(PtrsSlot) <= 48 || sizeof(void *) != 8, "bookkeeping of a block");
+static_assert(SEGMENT_BASE % LANE_BATCH == 0, "a batch lies in one segment");
+
+static PtrsAtomicPointer segments[N_SEGMENTS];
+static Lane lanes[N_LANES];
+static PtrsAtomic n_batches; // batches that lanes have taken
+static PtrsAtomic n_threads; // threads that have chosen a lane
+static _Thread_local Lane *thread_lane;
+
+static unsigned
+segment_of(uint32_t index)
+{
+  const uint32_t doublings = index >> SEGMENT_BASE_LOG2;
+#if defined(__GNUC__) || defined(__clang__)
+  return doublings ? 32U - (unsigned)__builtin_clz(doublings) : 0U;
+#else
+  return doublings ? ptrs_log2(doublings) + 1U : 0U;
+#endif
+}
+
+static uint32_t
+segment_start(unsigned segment)
+{
+  return segment ? SEGMENT_BASE << (segment - 1) : 0;
+}
+
+static size_t
+segment_slots(unsigned segment)
+{
+  return segment ? (size_t)SEGMENT_BASE << (segment - 1) : SEGMENT_BASE;
+}
+
+// NULL if the segment has not been made
+static PtrsSlot *
+slot_at(uint32_t index)
+{
+  const unsigned segment = segment_of(index);
+  PtrsSlot *const slots  = (PtrsSlot *)ptrs_atomic_load_pointer(&segments[segment]);
+  return slots ? slots + (index - segment_start(segment)) : NULL;
+}
+
+static PtrsSlot *
+make_slot_at(uint32_t index)
+{
+  const unsigned segment = segment_of(index);
+  if (!ptrs_atomic_load_pointer(&segments[segment])) {
+    const size_t size = segment_slots(segment) * sizeof(PtrsSlot);
+    void *const slots = ptrs_os_map(size);
+    if (!slots) {
+      return NULL;
+    }
+    if (!ptrs_atomic_set_pointer_once(&segments[segment], slots)) {
+      ptrs_os_unmap(slots, size);
+    }
+  }
+  return slot_at(index);
+}
+
+static void
+lock_lanes(void)
+{
+  for (unsigned i = 0; i < N_LANES; ++i) {
+    ptrs_os_mutex_lock(&lanes[i].mutex);
+  }
+}
+
+static void
+unlock_lanes(void)
+{
+  for (unsigned i = N_LANES; i-- > 0;) {
+    ptrs_os_mutex_unlock(&lanes[i].mutex);
+  }
+}
+
+// In the child of a fork: the threads that were inside blocks do not exist
+static void
+evict_lost_threads(void)
+{
+  const uint64_t n_slots = ptrs_atomic_peek(&n_batches) * LANE_BATCH;
+  for (uint64_t index = 0; index < n_slots && index <= PTRS_INDEX_MASK; ++index) {
+    PtrsSlot *const slot = slot_at((uint32_t)index);
+    if (!slot) {
+      continue;
+    }
+    const uint64_t inside = PTRS_STATE_EXCLUSIVE | PTRS_STATE_READERS;
+    if (ptrs_atomic_load(&slot->state) & inside) {
+      ptrs_atomic_clear_bits(&slot->state, inside);
+    }
+  }
+  unlock_lanes();
+}
+
+static void
+init_table(void)
+{
+  for (unsigned i = 0; i < N_LANES; ++i) {
+    ptrs_os_mutex_init(&lanes[i].mutex);
+    lanes[i].free_list = NO_SLOT;
+  }
+  ptrs_os_atfork(lock_lanes, unlock_lanes, evict_lost_threads);
+}
+
+// The calling thread's lane; the first call of all makes the table
+static Lane *
+own_lane(void)
+{
+  if (!thread_lane) {
+    ptrs_os_once(init_table);
+    thread_lane = &lanes[ptrs_atomic_count(&n_threads, 1) % N_LANES];
+  }
+  return thread_lane;
+}
+
+// A slot that was never used, or NULL.  The lane is locked.
+static PtrsSlot *
+take_fresh(Lane *lane)
+{
+  if (lane->fresh == lane->fresh_limit) {
+    const uint64_t start = (ptrs_atomic_count(&n_batches, 1) - 1) * LANE_BATCH;
+    if (start > PTRS_INDEX_MASK) {
+      return NULL;
+    }
+    lane->fresh       = (uint32_t)start;
+    lane->fresh_limit = (uint32_t)start + LANE_BATCH;
+  }
+
+  // If there is no memory for the slot, the batch is kept for another try
+  PtrsSlot *const slot = make_slot_at(lane->fresh);
+  if (slot) {
+    slot->next = lane->fresh++;
+    slot->lane = (uint8_t)(lane - lanes);
+    ptrs_atomic_store(&slot->state, (uint64_t)1 << PTRS_GENERATION_SHIFT);
+  }
+  return slot;
+}
+
+PtrsSlot *
+ptrs_table_claim(void)
+{
+  Lane *const lane = own_lane();
+  PtrsSlot *slot   = NULL;
+
+  ptrs_os_mutex_lock(&lane->mutex);
+  if (lane->free_list != NO_SLOT) {
+    const uint32_t index = lane->free_list;
+    slot                 = slot_at(index);
+    lane->free_list      = slot->next;
+    slot->next           = index;
+  } else {
+    slot = take_fresh(lane);
+  }
+  ptrs_os_mutex_unlock(&lane->mutex);
+  return slot;
+}
+
+static void
+push_free(PtrsSlot *slot)
+{
+  Lane *const lane     = &lanes[slot->lane];
+  const uint32_t index = slot->next;
+  slot->next           = lane->free_list;
+  lane->free_list      = index;
+}
+
+void
+ptrs_table_unclaim(PtrsSlot *slot)
+{
+  ptrs_table_lock(slot);
+  push_free(slot);
+  ptrs_table_unlock(slot);
+}
+
+PtrsBlock
+ptrs_table_publish(PtrsSlot *slot)
+{
+  const uint64_t state  = ptrs_atomic_load(&slot->state);
+  const uint64_t number = ptrs_state_generation(state);
+  const PtrsBlock block = (PtrsBlock)(number << PTRS_INDEX_BITS | slot->next);
+  ptrs_atomic_store(&slot->state, state | PTRS_STATE_LIVE);
+  return block;
+}
+
+void
+ptrs_table_lock(const PtrsSlot *slot)
+{
+  ptrs_os_mutex_lock(&lanes[slot->lane].mutex);
+}
+
+void
+ptrs_table_unlock(const PtrsSlot *slot)
+{
+  ptrs_os_mutex_unlock(&lanes[slot->lane].mutex);
+}
+
+void
+ptrs_table_retire(PtrsSlot *slot)
+{
+  const uint32_t number = ptrs_state_generation(ptrs_atomic_load(&slot->state));
+  if (number == PTRS_GENERATION_MAX) {
+    ptrs_atomic_store(&slot->state, PTRS_STATE_RETIRED);
+    return;
+  }
+  const uint64_t next = (uint64_t)number + 1;
+  ptrs_atomic_store(&slot->state, next << PTRS_GENERATION_SHIFT);
+  push_free(slot);
+}
+
+PtrsSlot *
+ptrs_table_find(PtrsBlock block)
+{
+  return block > 0 ? slot_at((uint32_t)((uint64_t)block & PTRS_INDEX_MASK)) : NULL;
+}

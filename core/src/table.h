@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// The handle table: slots, their state words, and who may come in.
+#ifndef PTRS_TABLE_H
+#define PTRS_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "atomic.h"
+#include "ptrs/allocator.h"
+#include "ptrs/block.h"
+#include "ptrs/status.h"
+
+// State word of a slot:
+//
+//    63            32 31   30        29      28          16 15        0
+//   +----------------+----+---------+-------+--------------+-----------+
+//   |   generation   |live|exclusive|dropped|   readers    |   pins    |
+//   +----------------+----+---------+-------+--------------+-----------+
+//
+// A dead slot has only a generation: the one of its next block.  Whoever has
+// claimed a dead slot, or holds a live one exclusively, owns its other fields.
+// A slot that was never used is 0; one that has used up its generations is
+// PTRS_STATE_RETIRED.
+#define PTRS_STATE_PIN ((uint64_t)1)
+#define PTRS_STATE_PINS ((uint64_t)0xFFFF)
+#define PTRS_STATE_READER ((uint64_t)1 << 16)
+#define PTRS_STATE_READERS ((uint64_t)0x1FFF << 16)
+#define PTRS_STATE_DROPPED ((uint64_t)1 << 29)
+#define PTRS_STATE_EXCLUSIVE ((uint64_t)1 << 30)
+#define PTRS_STATE_LIVE ((uint64_t)1 << 31)
+
+#define PTRS_STATE_RETIRED PTRS_STATE_DROPPED
+
+#define PTRS_GENERATION_SHIFT 32
+#define PTRS_GENERATION_MAX UINT32_MAX
+
+// A handle: the generation above the index of the slot.
+#define PTRS_INDEX_BITS 31
+#define PTRS_INDEX_MASK (((uint64_t)1 << PTRS_INDEX_BITS) - 1)
+
+typedef struct {
+  PtrsAtomic state;
+  uint8_t *mem;
+  size_t size;
+  size_t capacity;
+  PtrsAllocator *allocator; // NULL if the memory was adopted
+  uint32_t next;            // index of the next free slot; while live, its own
+  uint8_t align_log2;
+  uint8_t flags; // PtrsBlockFlags
+  uint8_t lane;  // whose free list the slot returns to
+} PtrsSlot;
+
+static inline uint32_t
+ptrs_state_generation(uint64_t state)
+{
+  return (uint32_t)(state >> PTRS_GENERATION_SHIFT);
+}
+
+// Take a dead slot out of the table's free lists; NULL if the table is full
+// or there is no memory for it to grow.
+PtrsSlot *ptrs_table_claim(void);
+
+// Put a slot that was claimed and not published back, unused.
+void ptrs_table_unclaim(PtrsSlot *slot);
+
+// Make a claimed slot live; from here on others may enter.
+PtrsBlock ptrs_table_publish(PtrsSlot *slot);
+
+// Hold the lock under which a slot and its memory may disagree, because the
+// memory is being moved or freed; a fork waits for it.
+void ptrs_table_lock(const PtrsSlot *slot);
+void ptrs_table_unlock(const PtrsSlot *slot);
+
+// End the life of a slot that the caller holds exclusively and locked: all
+// handles to it are stale, and it may be claimed again.
+void ptrs_table_retire(PtrsSlot *slot);
+
+// The slot of a block, whatever its state; NULL if there never was one.
+PtrsSlot *ptrs_table_find(PtrsBlock block);
+
+// Enter as one of several readers, waiting while another thread is exclusive.
+PtrsStatus ptrs_slot_enter_shared(PtrsBlock block, PtrsSlot **slot);
+void ptrs_slot_leave_shared(PtrsSlot *slot);
+
+// Enter alone: keep others from entering and wait until all have left.
+// With `unpinned`, a pinned block is refused at once with PINNED.
+PtrsStatus ptrs_slot_enter_exclusive(PtrsBlock block, bool unpinned, PtrsSlot **slot);
+void ptrs_slot_leave_exclusive(PtrsSlot *slot);
+
+// Add a pin to a slot that the caller has entered shared.
+PtrsStatus ptrs_slot_pin(PtrsSlot *slot);
+
+// Take a pin away.  *last is set, and the slot is then held exclusively, if
+// it was the last pin of a block that has been dropped.
+PtrsStatus ptrs_slot_unpin(PtrsSlot *slot, PtrsBlock block, bool *last);
+
+// Leave a pinned block to its last pin; or, unpinned, hold it exclusively.
+// *last tells which.
+PtrsStatus ptrs_slot_drop(PtrsSlot *slot, PtrsBlock block, bool *last);
+
+#endif
