@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""What is installed: its metadata, and that it is the package and nothing besides."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.metadata import Distribution, PackagePath, distribution
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def installed() -> Distribution:
+    return distribution("pointers-cffi")
+
+
+@pytest.fixture
+def files(installed: Distribution) -> list[PackagePath]:
+    origin = json.loads(installed.read_text("direct_url.json") or "{}")
+    if origin.get("dir_info", {}).get("editable"):
+        pytest.skip("installed in place")
+    return installed.files or []
+
+
+def test_version_is_the_build_s(installed: Distribution) -> None:
+    build = (ROOT / "meson.build").read_text(encoding="utf-8")
+    declared = re.search(r"^  version: '([^']+)',$", build, re.MULTILINE)
+    assert declared is not None
+    assert installed.version == declared.group(1)
+
+
+def test_metadata(installed: Distribution) -> None:
+    metadata = installed.metadata
+    assert metadata["Name"] == "pointers-cffi"
+    assert metadata["Requires-Python"] == ">=3.9"
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata.get_all("License-File") == ["LICENSE"]
+    assert not [name for name in metadata.get_all("Classifier") or [] if "License" in name]
+    assert metadata.get_all("Provides-Extra") == ["test", "cli", "bench"]
+
+
+def test_cffi_is_the_only_dependency(installed: Distribution) -> None:
+    needed = [line for line in installed.requires or [] if "extra ==" not in line]
+    assert [re.sub(r"\W.*", "", line) for line in needed] == ["cffi"]
+    assert "platform_python_implementation" in needed[0]
+
+
+def test_nothing_else_is_installed(files: list[PackagePath]) -> None:
+    folders = {path.parts[0] for path in files}
+    assert "pointers" in folders
+    folders.remove("pointers")
+    assert [folder.endswith(".dist-info") for folder in folders] == [True]
+
+
+def test_types_and_licence_are_shipped(files: list[PackagePath]) -> None:
+    names = {path.as_posix() for path in files}
+    assert {"pointers/py.typed", "pointers/_core.pyi"} <= names
+    assert [name for name in names if name.endswith("/licenses/LICENSE")]
+
+
+def test_one_compiled_module(files: list[PackagePath]) -> None:
+    assert len([path for path in files if path.suffix in {".so", ".pyd"}]) == 1
+    assert not [path for path in files if path.suffix in {".a", ".h", ".c"}]
+
+
+def test_the_installed_package_is_the_one_under_test(files: list[PackagePath]) -> None:
+    import pointers
+
+    paths = {Path(str(path.locate())).resolve() for path in files}
+    assert Path(pointers.__file__).resolve() in paths
