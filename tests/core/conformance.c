@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+#include "conformance.h"
+
+#include <string.h>
+
+#include "tap.h"
+
+// The cases have no arguments
+static PtrsAllocator *subject;
+
+static const size_t sizes[] = {0,  1,   2,    7,    8,    15,        16,        17,
+                               24, 100, 1023, 1024, 1025, 64 * 1024, 300 * 1024};
+
+#define N_SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+typedef struct {
+  uint8_t *mem;
+  size_t size;
+  size_t align;
+} Piece;
+
+static void *
+get(size_t size, size_t align, bool zeroed)
+{
+  return zeroed ? subject->zalloc(subject, size, align) : subject->alloc(subject, size, align);
+}
+
+static void
+give_back(const Piece *piece)
+{
+  subject->free(subject, piece->mem, piece->size, piece->align);
+}
+
+static size_t
+capacity_of(const Piece *piece)
+{
+  return subject->capacity(subject, piece->mem, piece->size);
+}
+
+static void
+addresses_are_aligned(void)
+{
+  for (size_t align = 1; align <= PTRS_ALIGN_MAX; align *= 2) {
+    for (size_t i = 0; i < N_SIZES; ++i) {
+      for (int zeroed = 0; zeroed < 2; ++zeroed) {
+        const Piece piece = {(uint8_t *)get(sizes[i], align, zeroed), sizes[i], align};
+        if (!CHECK(piece.mem)) {
+          return;
+        }
+        CHECK_EQ((uintptr_t)piece.mem % align, 0);
+        CHECK(capacity_of(&piece) >= sizes[i]);
+        memset(piece.mem, 0x5A, capacity_of(&piece));
+        give_back(&piece);
+      }
+    }
+  }
+}
+
+static void
+reallocated_addresses_are_aligned(void)
+{
+  for (size_t align = 1; align <= PTRS_ALIGN_MAX; align *= 2) {
+    Piece piece = {(uint8_t *)get(1, align, false), 1, align};
+    for (size_t i = 0; i < N_SIZES; ++i) {
+      uint8_t *const mem =
+          (uint8_t *)subject->realloc(subject, piece.mem, piece.size, sizes[i], align);
+      if (!CHECK(mem)) {
+        break;
+      }
+      piece = (Piece){mem, sizes[i], align};
+      CHECK_EQ((uintptr_t)mem % align, 0);
+      CHECK(capacity_of(&piece) >= sizes[i]);
+    }
+    give_back(&piece);
+  }
+}
+
+// Blocks of all sizes at once, each filled to its capacity with its own number
+static void
+blocks_are_disjoint(void)
+{
+  Piece pieces[N_SIZES * 4];
+  const size_t n_pieces = sizeof(pieces) / sizeof(pieces[0]);
+  for (size_t i = 0; i < n_pieces; ++i) {
+    const size_t size  = sizes[i % N_SIZES];
+    const size_t align = (size_t)1 << (i % 8);
+    pieces[i]          = (Piece){(uint8_t *)get(size, align, i % 2), size, align};
+    if (!CHECK(pieces[i].mem)) {
+      return;
+    }
+    memset(pieces[i].mem, (int)i, capacity_of(&pieces[i]));
+  }
+  for (size_t i = 0; i < n_pieces; ++i) {
+    CHECK_FILLED(pieces[i].mem, capacity_of(&pieces[i]), (int)i);
+    for (size_t j = 0; j < i; ++j) {
+      CHECK(pieces[i].mem != pieces[j].mem); // also those of no bytes
+    }
+  }
+  for (size_t i = 0; i < n_pieces; ++i) {
+    give_back(&pieces[i]);
+  }
+}
+
+// Memory that was written and given back is likely to be handed out again
+static void
+zalloc_gives_zeros(void)
+{
+  static const size_t aligns[] = {1, 16, 64, 4096, PTRS_ALIGN_MAX};
+  for (size_t i = 0; i < N_SIZES; ++i) {
+    for (size_t j = 0; j < sizeof(aligns) / sizeof(aligns[0]); ++j) {
+      for (int zeroed = 0; zeroed < 2; ++zeroed) {
+        const Piece piece = {(uint8_t *)get(sizes[i], aligns[j], zeroed), sizes[i], aligns[j]};
+        if (!CHECK(piece.mem)) {
+          return;
+        }
+        if (zeroed) {
+          CHECK_FILLED(piece.mem, sizes[i], 0);
+        }
+        memset(piece.mem, 0xFF, capacity_of(&piece));
+        give_back(&piece);
+      }
+    }
+  }
+}
+
+static void
+realloc_keeps_contents(void)
+{
+  static const size_t aligns[] = {1, 16, 256, 8192};
+  for (size_t a = 0; a < sizeof(aligns) / sizeof(aligns[0]); ++a) {
+    for (size_t i = 0; i < N_SIZES; ++i) {
+      for (size_t j = 0; j < N_SIZES; ++j) {
+        Piece piece = {(uint8_t *)get(sizes[i], aligns[a], false), sizes[i], aligns[a]};
+        if (!CHECK(piece.mem)) {
+          return;
+        }
+        // Not the size only: what the capacity holds is kept too
+        const size_t filled = capacity_of(&piece);
+        memset(piece.mem, 0x77, filled);
+        void *const mem = subject->realloc(subject, piece.mem, sizes[i], sizes[j], aligns[a]);
+        if (CHECK(mem)) {
+          piece = (Piece){(uint8_t *)mem, sizes[j], aligns[a]};
+          CHECK_FILLED(mem, filled < sizes[j] ? filled : sizes[j], 0x77);
+        }
+        give_back(&piece);
+      }
+    }
+  }
+}
+
+static void
+statistics_are_exact(void)
+{
+  PtrsStats before;
+  PtrsStats now;
+  ptrs_allocator_stats(subject, &before);
+
+  Piece a = {(uint8_t *)get(100, 16, false), 100, 16};
+  Piece b = {(uint8_t *)get(50, 64, true), 50, 64};
+  Piece c = {(uint8_t *)get(0, 1, false), 0, 1};
+  ptrs_allocator_stats(subject, &now);
+  CHECK_EQ(now.current_blocks - before.current_blocks, 3);
+  CHECK_EQ(now.current_bytes - before.current_bytes, 150);
+  CHECK_EQ(now.total_blocks - before.total_blocks, 3);
+  CHECK_EQ(now.total_bytes - before.total_bytes, 150);
+  CHECK(now.peak_blocks >= now.current_blocks);
+  CHECK(now.peak_bytes >= now.current_bytes);
+
+  // Growing counts for what was added, shrinking for nothing
+  a.mem  = (uint8_t *)subject->realloc(subject, a.mem, 100, 1000, 16);
+  a.size = 1000;
+  b.mem  = (uint8_t *)subject->realloc(subject, b.mem, 50, 20, 64);
+  b.size = 20;
+  ptrs_allocator_stats(subject, &now);
+  CHECK_EQ(now.current_blocks - before.current_blocks, 3);
+  CHECK_EQ(now.current_bytes - before.current_bytes, 1020);
+  CHECK_EQ(now.total_blocks - before.total_blocks, 3);
+  CHECK_EQ(now.total_bytes - before.total_bytes, 1050);
+
+  // A failure counts for nothing
+  PtrsStats failed;
+  CHECK_PTR(get(PTRS_SIZE_MAX, 16, false), NULL);
+  CHECK_PTR(subject->realloc(subject, a.mem, 1000, PTRS_SIZE_MAX, 16), NULL);
+  ptrs_allocator_stats(subject, &failed);
+  CHECK(!memcmp(&failed, &now, sizeof(now)));
+
+  give_back(&a);
+  give_back(&b);
+  give_back(&c);
+  ptrs_allocator_stats(subject, &now);
+  CHECK_EQ(now.current_blocks, before.current_blocks);
+  CHECK_EQ(now.current_bytes, before.current_bytes);
+  CHECK_EQ(now.total_bytes - before.total_bytes, 1050);
+}
+
+// Above the highest mark so far, the peak is the current value
+static void
+peaks_are_kept(void)
+{
+  PtrsStats before;
+  PtrsStats high;
+  PtrsStats after;
+  ptrs_allocator_stats(subject, &before);
+
+  const Piece big = {(uint8_t *)get((size_t)before.peak_bytes + 10, 16, false),
+                     (size_t)before.peak_bytes + 10, 16};
+  ptrs_allocator_stats(subject, &high);
+  CHECK_EQ(high.peak_bytes, high.current_bytes);
+  CHECK_EQ(high.peak_bytes, before.current_bytes + big.size);
+  give_back(&big);
+
+  ptrs_allocator_stats(subject, &after);
+  CHECK_EQ(after.peak_bytes, high.peak_bytes);
+  CHECK_EQ(after.current_bytes, before.current_bytes);
+
+  Piece pieces[256];
+  const size_t n_pieces = sizeof(pieces) / sizeof(pieces[0]);
+  for (size_t i = 0; i < n_pieces; ++i) {
+    pieces[i] = (Piece){(uint8_t *)get(1, 1, false), 1, 1};
+  }
+  ptrs_allocator_stats(subject, &high);
+  for (size_t i = 0; i < n_pieces; ++i) {
+    give_back(&pieces[i]);
+  }
+  ptrs_allocator_stats(subject, &after);
+  CHECK_EQ(high.peak_blocks, high.current_blocks);
+  CHECK_EQ(after.peak_blocks, high.peak_blocks);
+  CHECK_EQ(after.current_blocks, before.current_blocks);
+}
+
+static void
+exhaustion_gives_null(void)
+{
+  static const size_t huge[]   = {PTRS_SIZE_MAX, PTRS_SIZE_MAX - 1, PTRS_SIZE_MAX - 4096};
+  static const size_t aligns[] = {1, 16, 32, 4096, PTRS_ALIGN_MAX};
+  for (size_t i = 0; i < sizeof(huge) / sizeof(huge[0]); ++i) {
+    for (size_t j = 0; j < sizeof(aligns) / sizeof(aligns[0]); ++j) {
+      CHECK_PTR(get(huge[i], aligns[j], false), NULL);
+      CHECK_PTR(get(huge[i], aligns[j], true), NULL);
+
+      // The old block is as it was
+      const Piece piece = {(uint8_t *)get(40, aligns[j], false), 40, aligns[j]};
+      memset(piece.mem, 0x33, 40);
+      CHECK_PTR(subject->realloc(subject, piece.mem, 40, huge[i], aligns[j]), NULL);
+      CHECK_FILLED(piece.mem, 40, 0x33);
+      give_back(&piece);
+    }
+  }
+}
+
+void
+conformance_run(PtrsAllocator *allocator)
+{
+  subject = allocator;
+  TAP_RUN(addresses_are_aligned);
+  TAP_RUN(reallocated_addresses_are_aligned);
+  TAP_RUN(blocks_are_disjoint);
+  TAP_RUN(zalloc_gives_zeros);
+  TAP_RUN(realloc_keeps_contents);
+  TAP_RUN(statistics_are_exact);
+  TAP_RUN(peaks_are_kept);
+  TAP_RUN(exhaustion_gives_null);
+}

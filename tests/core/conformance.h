@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// What allocator.h promises, checked on any allocator.
+#ifndef CONFORMANCE_H
+#define CONFORMANCE_H
+
+#include "ptrs/allocator.h"
+
+// Run every case on `allocator`.  No other thread may use it meanwhile, and
+// the cases leave nothing allocated.
+void conformance_run(PtrsAllocator *allocator);
+
+#endif

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// Every public function that takes a block, as a list to go through.
+#ifndef OPERATIONS_H
+#define OPERATIONS_H
+
+#include <stddef.h>
+
+#include "ptrs/block.h"
+
+typedef struct {
+  const char *name;
+  PtrsStatus (*call)(PtrsBlock block); // with arguments that fit any block
+} Operation;
+
+extern const Operation operations[];
+extern const size_t n_operations;
+
+// Check that every function answers `expected` for a handle that is not, or
+// is no longer, a block, and writes none of its outputs.
+void check_all_refuse(PtrsBlock block, PtrsStatus expected);
+
+// Check that a block is live and as it should be: its size, pins, and `size`
+// bytes that all equal `byte`.
+void check_block(PtrsBlock block, size_t size, unsigned pins, int byte);
+
+#endif

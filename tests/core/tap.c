@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+#include "tap.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+// A broken loop must not bury the first failure under a million others
+#define MAX_DIAGNOSTICS 20
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static const char *skipped; // reason, in the running case
+static unsigned n_failures; // failed checks of the running case
+static unsigned n_cases;
+static unsigned n_failed_cases;
+
+static bool
+report(bool passed, const char *file, int line, const char *format, ...)
+{
+  if (passed) {
+    return true;
+  }
+  va_list args;
+  va_start(args, format);
+  (void)pthread_mutex_lock(&mutex);
+  if (n_failures++ < MAX_DIAGNOSTICS) {
+    printf("# %s:%d: ", file, line);
+    vprintf(format, args);
+    printf("\n");
+    fflush(stdout);
+  }
+  (void)pthread_mutex_unlock(&mutex);
+  va_end(args);
+  return false;
+}
+
+void
+tap_run(const char *name, void (*function)(void))
+{
+  if (!n_cases) {
+    printf("TAP version 13\n");
+  }
+  ++n_cases;
+  n_failures = 0;
+  skipped    = NULL;
+  // A case may fork, and what is buffered would come out twice
+  fflush(stdout);
+
+  function();
+
+  if (n_failures) {
+    ++n_failed_cases;
+    printf("not ok %u - %s\n", n_cases, name);
+  } else if (skipped) {
+    printf("ok %u - %s # SKIP %s\n", n_cases, name, skipped);
+  } else {
+    printf("ok %u - %s\n", n_cases, name);
+  }
+  fflush(stdout);
+}
+
+void
+tap_skip(const char *reason)
+{
+  skipped = reason;
+}
+
+int
+tap_end(void)
+{
+  printf("1..%u\n", n_cases);
+  return n_failed_cases ? 1 : 0;
+}
+
+bool
+tap_check(bool passed, const char *text, const char *file, int line)
+{
+  return report(passed, file, line, "%s", text);
+}
+
+bool
+tap_check_equal(intmax_t actual, intmax_t expected, const char *text, const char *file, int line)
+{
+  return report(actual == expected, file, line, "%s is %" PRIdMAX ", not %" PRIdMAX, text, actual,
+                expected);
+}
+
+bool
+tap_check_pointer(
+    const void *actual, const void *expected, const char *text, const char *file, int line)
+{
+  return report(actual == expected, file, line, "%s is %p, not %p", text, actual, expected);
+}
+
+bool
+tap_check_string(
+    const char *actual, const char *expected, const char *text, const char *file, int line)
+{
+  const bool equal = actual && expected && !strcmp(actual, expected);
+  return report(equal, file, line, "%s is \"%s\", not \"%s\"", text, actual ? actual : "(null)",
+                expected ? expected : "(null)");
+}
+
+bool
+tap_check_filled(
+    const void *mem, size_t size, int byte, const char *text, const char *file, int line)
+{
+  const unsigned char *const bytes = (const unsigned char *)mem;
+  const unsigned char wanted       = (unsigned char)byte;
+  for (size_t i = 0; i < size; ++i) {
+    if (bytes[i] != wanted) {
+      return report(false, file, line, "%s[%zu] of %zu is %#x, not %#x", text, i, size, bytes[i],
+                    wanted);
+    }
+  }
+  return true;
+}

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+#include "tap.h"
+int
+main(void)
+{
+  return tap_end();
+}
