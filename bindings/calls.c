@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// The core's calls and the blocks' properties, reshaped for an interpreter.
+#include "access.h"
+
+static PtrsStatus
+keep_first_image(const uint8_t *mem, size_t capacity, size_t new_size, void *ctx)
+{
+  (void)ctx;
+  PtrsShape shape;
+  const PtrsStatus status = ptrs_image_shape(mem, capacity, &shape);
+  return !status && shape.size > new_size ? PTRS_STATUS_OUT_OF_BOUNDS : PTRS_STATUS_SUCCESS;
+}
+
+int
+ptrs_resize(PtrsBlock block, size_t size)
+{
+  return -(int)ptrs_block_realloc_if(block, size, keep_first_image, NULL);
+}
+
+int64_t
+ptrs_new_block(PtrsAllocator *allocator, size_t size, size_t align)
+{
+  PtrsBlock block         = 0;
+  const PtrsStatus status = ptrs_block_zalloc(allocator, size, align, &block);
+  return status ? -(int64_t)status : block;
+}
+
+int64_t
+ptrs_size_of(PtrsBlock block)
+{
+  PtrsBlockInfo info;
+  const PtrsStatus status = ptrs_block_info(block, &info);
+  return status ? -(int64_t)status : (int64_t)info.size;
+}
+
+int64_t
+ptrs_capacity_of(PtrsBlock block)
+{
+  PtrsBlockInfo info;
+  const PtrsStatus status = ptrs_block_info(block, &info);
+  return status ? -(int64_t)status : (int64_t)info.capacity;
+}
+
+int64_t
+ptrs_address_of(PtrsBlock block)
+{
+  PtrsBlockInfo info;
+  const PtrsStatus status = ptrs_block_info(block, &info);
+  return status ? -(int64_t)status : (int64_t)(intptr_t)info.mem;
+}
+
+int64_t
+ptrs_align_of(PtrsBlock block)
+{
+  PtrsBlockInfo info;
+  const PtrsStatus status = ptrs_block_info(block, &info);
+  return status ? -(int64_t)status : (int64_t)info.align;
+}
+
+int64_t
+ptrs_allocator_of(PtrsBlock block)
+{
+  PtrsBlockInfo info;
+  const PtrsStatus status = ptrs_block_info(block, &info);
+  return status ? -(int64_t)status : (int64_t)(intptr_t)info.allocator;
+}
+
+int
+ptrs_order_of(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size)
+{
+  int order               = 0;
+  const PtrsStatus status = ptrs_block_compare(a, a_offset, b, b_offset, size, &order);
+  return status ? -(int)status : order + 1;
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+// Values out of blocks.
+#include "access.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+// What a PtrsLoad keeps for the next load instead of giving it back
+#define HEAP_KEPT ((size_t)1 << 16)
+
+// Bytes of an image's copy, before the scratch memory: aligned to 8
+static size_t
+padded(size_t size)
+{
+  return (size + 7) & ~(size_t)7;
+}
+
+// Room for a copy of an image and for decoding it, or NULL
+static uint8_t *
+room_for(PtrsLoad *load, const PtrsShape *shape)
+{
+  const size_t scratch = ptrs_image_scratch(shape);
+  if (scratch > PTRS_SIZE_MAX - padded(shape->size)) {
+    return NULL;
+  }
+  const size_t size = padded(shape->size) + scratch;
+  if (size <= sizeof(load->small)) {
+    return (uint8_t *)load->small;
+  }
+  if (size > load->heap_size || load->heap_size > HEAP_KEPT) {
+    ptrs_load_clear(load);
+    load->heap      = malloc(size);
+    load->heap_size = load->heap ? size : 0;
+  }
+  return (uint8_t *)load->heap;
+}
+
+void
+ptrs_load_clear(PtrsLoad *load)
+{
+  free(load->heap);
+  load->heap      = NULL;
+  load->heap_size = 0;
+}
+
+// Copy the image at `bytes`; its shape is that of the copy.  The block is held
+// against checked writers, but not against those who have its address.
+static PtrsStatus
+copy_image(const uint8_t *bytes, size_t room, PtrsLoad *load, PtrsShape *shape, uint8_t **copy)
+{
+  uint8_t prefix[PTRS_IMAGE_PREFIX_MAX];
+  const size_t seen = room < sizeof(prefix) ? room : sizeof(prefix);
+  memcpy(prefix, bytes, seen);
+
+  PtrsShape first;
+  PtrsStatus status = ptrs_image_shape(prefix, room, &first);
+  if (status || first.kind == PTRS_IMAGE_EMPTY) {
+    *shape = first;
+    return status;
+  }
+  *copy = room_for(load, &first);
+  if (!*copy) {
+    return PTRS_STATUS_NO_MEM;
+  }
+  memcpy(*copy, bytes, first.size);
+  status = ptrs_image_shape(*copy, first.size, shape);
+  return status || shape->kind != first.kind || shape->size != first.size ||
+                 shape->width != first.width
+             ? PTRS_STATUS_CORRUPT
+             : PTRS_STATUS_SUCCESS;
+}
+
+int
+ptrs_load(PtrsBlock block, size_t offset, PtrsLoad *load)
+{
+  PtrsEntry entry;
+  PtrsStatus status = ptrs_block_enter(block, PTRS_ACCESS_SHARED, &entry);
+  if (status) {
+    return -(int)status;
+  }
+  PtrsShape shape = {.kind = PTRS_IMAGE_EMPTY};
+  uint8_t *copy   = NULL;
+  if (offset > entry.size) {
+    status = PTRS_STATUS_OUT_OF_BOUNDS;
+  } else if (offset < entry.size) {
+    status = copy_image(entry.mem + offset, entry.capacity - offset, load, &shape, &copy);
+  }
+  ptrs_block_leave(&entry);
+
+  if (!status && copy) {
+    status = ptrs_image_decode(copy, &shape, copy + padded(shape.size), &load->value);
+  }
+  return status ? -(int)status : shape.kind;
+}
+
+int
+ptrs_has_reference(PtrsBlock block, size_t offset, int64_t key)
+{
+  uint8_t header[PTRS_IMAGE_HEADER];
+  const PtrsStatus status = ptrs_block_read(block, offset, sizeof(header), header);
+  if (status) {
+    return -(int)status;
+  }
+  const uint64_t wanted[2] = {(uint64_t)key, PTRS_IMAGE_TYPE(PTRS_IMAGE_REFERENCE)};
+  return !memcmp(header, wanted, sizeof(header));
+}
+
+// Whether a small int stands at `bytes`
+static bool
+load_int(const uint8_t *bytes, size_t room, int64_t *integer)
+{
+  uint8_t copy[32];
+  PtrsShape shape;
+  PtrsValue value;
+  memcpy(copy, bytes, room < sizeof(copy) ? room : sizeof(copy));
+  if (ptrs_image_shape(copy, room, &shape) || shape.kind != PTRS_IMAGE_INT ||
+      shape.size > sizeof(copy) || ptrs_image_decode(copy, &shape, NULL, &value)) {
+    return false;
+  }
+  *integer = value.integer;
+  return true;
+}
+
+int
+ptrs_load_ints(PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count)
+{
+  PtrsEntry entry;
+  const PtrsStatus status = ptrs_block_enter(block, PTRS_ACCESS_SHARED, &entry);
+  if (status) {
+    return -(int)status;
+  }
+  bool good = offset <= entry.size && (!count || stride <= (entry.size - offset) / count);
+  for (size_t i = 0; good && i < count; ++i) {
+    const size_t at = offset + i * stride;
+    good            = load_int(entry.mem + at, entry.size - at, integers + i);
+  }
+  ptrs_block_leave(&entry);
+  return good;
+}

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""C's manual memory for Python, with a safety net.
+
+See the README for the promise and its limits.
+"""
+
+from pointers._allocated import AllocatedPointer
+from pointers._allocators import Allocator, Stats, System, calloc, free, malloc, realloc
+from pointers._array import AllocatedArrayPointer, ArraySlotPointer
+from pointers._errors import (
+    AllocationError,
+    CorruptObjectError,
+    DereferenceError,
+    FreedMemoryError,
+    InvalidSizeError,
+    PointersError,
+    StackExhaustedError,
+    StackMemoryError,
+)
+from pointers._image_size import sizeof
+from pointers._memory import memcmp, memcpy, memmove, memset
+from pointers._pointer import Pointer
+from pointers._stack import StackAllocatedPointer, acquire_stack_alloc, stack_alloc
+from pointers._version import __version__
+
+__all__ = [
+    "AllocatedArrayPointer",
+    "AllocatedPointer",
+    "AllocationError",
+    "Allocator",
+    "ArraySlotPointer",
+    "CorruptObjectError",
+    "DereferenceError",
+    "FreedMemoryError",
+    "InvalidSizeError",
+    "Pointer",
+    "PointersError",
+    "StackAllocatedPointer",
+    "StackExhaustedError",
+    "StackMemoryError",
+    "Stats",
+    "System",
+    "__version__",
+    "acquire_stack_alloc",
+    "calloc",
+    "free",
+    "malloc",
+    "memcmp",
+    "memcpy",
+    "memmove",
+    "memset",
+    "realloc",
+    "sizeof",
+    "stack_alloc",
+]
+
+# Where users find the classes, for tracebacks, help() and pickled exceptions
+for _name in __all__:
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = __name__
+del _name

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""Pointers to memory of the heap, and to any number of bytes behind them."""
+
+from __future__ import annotations
+
+import operator
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from pointers._errors import FreedMemoryError, status_error
+from pointers._ffi import lib
+from pointers._pointer import Pointer
+from pointers._raw import as_size
+from pointers._sources import sources
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+T = TypeVar("T")
+
+_new = object.__new__
+
+#: The room of a pointer that may store as far as its block reaches.
+NO_LIMIT = sys.maxsize
+
+
+def as_steps(value: Any) -> int:
+    """Return how far to go from a pointer.
+
+    :raises TypeError: it is not an integer.
+    """
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"a pointer moves by an int, not by {type(value).__name__}") from None
+
+
+class BytePointer(Pointer[T]):
+    """A pointer whose steps are bytes."""
+
+    __slots__ = ()
+
+    def _alias(self, offset: int) -> Self:
+        """Return a pointer to another offset of the block.
+
+        :raises IndexError: it is outside of 0 ... size.
+        """
+        size = self._checked(lib.ptrs_size_of(self._block))
+        if not 0 <= offset <= size:
+            raise IndexError(f"offset {offset} is outside of the block's {size} bytes")
+        alias = _new(type(self))
+        alias._block = self._block
+        alias._offset = offset
+        alias._room = NO_LIMIT
+        alias._home = self if self._home is None else self._home
+        alias._owned = False
+        alias._references = None
+        return alias
+
+    def __add__(self, n: int) -> Self:
+        if isinstance(n, Pointer):
+            return NotImplemented
+        return self._alias(self._offset + as_steps(n))
+
+    __radd__ = __add__
+
+    @overload
+    def __sub__(self, other: Pointer[Any]) -> int: ...
+    @overload
+    def __sub__(self, other: int) -> Self: ...
+    def __sub__(self, other: Pointer[Any] | int) -> Self | int:
+        if isinstance(other, Pointer):
+            return distance(self, other)
+        return self._alias(self._offset - as_steps(other))
+
+    def __getitem__(self, n: int) -> Self:
+        return self + n
+
+    def __setitem__(self, n: int, obj: T | Pointer[T]) -> None:
+        target = self + n
+        # What `ptr[n] <<= obj` does last: the object is there already
+        if not (isinstance(obj, Pointer) and obj == target):
+            target.move(obj)
+
+
+def distance(a: Pointer[Any], b: Pointer[Any]) -> int:
+    """Return how many bytes `a` is behind `b`.
+
+    :raises ValueError: they point into different blocks.
+    """
+    if a._block != b._block:
+        raise ValueError("pointers into different blocks have no distance")
+    return a._offset - b._offset
+
+
+class HeapPointer(Pointer[T]):
+    """A pointer to memory that has to be freed."""
+
+    __slots__ = ()
+
+    @property
+    def allocator(self) -> Any:
+        """The allocator that the memory came from."""
+        return sources[self._checked(lib.ptrs_allocator_of(self._block))]
+
+    def _check_start(self, action: str) -> None:
+        """Refuse to free or resize through an alias that is not at the start."""
+        if self._offset:
+            raise ValueError(
+                f"cannot {action} from the middle of a block, at offset {self._offset}: "
+                "use the pointer to its start"
+            )
+
+    def free(self) -> None:
+        """Free the block: this pointer and all aliases are dead at once.
+
+        :raises FreedMemoryError: it has been freed before.
+        :raises ValueError: this alias does not point at the start.
+        :raises BufferError: a view uses the memory.
+        """
+        self._check_start("free")
+        status = lib.ptrs_block_free(self._block)
+        if status:
+            raise status_error(status)
+        home: HeapPointer[Any] = self if self._home is None else self._home  # type: ignore[assignment]
+        home._owned = False
+        references = home._references
+        if references is not None:
+            references.release()
+
+    def realloc(self, size: int) -> Self:
+        """Change the size of the block; the pointer and all aliases stay valid.
+
+        :param size: Bytes.  Added ones are zero.
+        :raises InvalidSizeError: an object that is stored here would be cut.
+        :raises AllocationError: there is no memory; the block is as it was.
+        """
+        self._check_start("realloc")
+        self._resize(as_size(size))
+        return self
+
+    def _resize(self, size: int) -> None:
+        home = self if self._home is None else self._home
+        references = home._references
+        cut = None if references is None else references.cuts(size)
+        status = -lib.PTRS_STATUS_OUT_OF_BOUNDS if cut else lib.ptrs_resize(self._block, size)
+        if status:
+            raise status_error(
+                status,
+                out_of_bounds=f"the object that is stored here does not fit into {size} bytes: "
+                "store a smaller one first",
+                no_mem=f"no memory for {size} bytes; the block is as it was",
+            )
+        if references is not None:
+            # Those in the part that is gone
+            references.overwritten(self._block, size, NO_LIMIT)
+
+    def __enter__(self) -> Self:
+        if self.freed:
+            raise FreedMemoryError("the memory was freed: allocate it anew")
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        if not self.freed:
+            self.free()
+
+    def __del__(
+        self,
+        # Bound here, since a module's globals may be gone when the program ends
+        _drop: Any = lib.ptrs_block_drop,
+        _size_of: Any = lib.ptrs_size_of,
+        _warn: Any = warnings.warn,
+    ) -> None:
+        if getattr(self, "_owned", False):
+            size = _size_of(self._block)
+            if _drop(self._block) == 0:
+                _warn(
+                    f"{type(self).__name__} to {size} bytes was dropped without free()",
+                    ResourceWarning,
+                    source=self,
+                )
+
+
+class AllocatedPointer(HeapPointer[T], BytePointer[T]):
+    """A pointer to memory from `malloc`."""
+
+    __slots__ = ()
+
+
+def new_allocated(block: int) -> AllocatedPointer[Any]:
+    """Return the pointer that owns a fresh block."""
+    pointer = _new(AllocatedPointer)
+    pointer._block = block
+    pointer._offset = 0
+    pointer._room = NO_LIMIT
+    pointer._home = None
+    pointer._owned = True
+    pointer._references = None
+    return pointer

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""Arrays from `calloc`, and the pointers to their slots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from pointers._allocated import HeapPointer, as_steps, distance
+from pointers._bulk import load_slots, store_slots
+from pointers._errors import status_error
+from pointers._ffi import lib
+from pointers._pointer import Pointer
+from pointers._raw import as_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from typing_extensions import Self
+
+T = TypeVar("T")
+
+_new = object.__new__
+
+
+class _Slots(HeapPointer[T]):
+    """What an array and its slots share: steps are slots of the whole array."""
+
+    __slots__ = ("_index",)
+
+    _index: int  # the slot; the offset does not tell it where slots have no bytes
+
+    @property
+    def slot_size(self) -> int:
+        """Bytes of one slot."""
+        return self._room
+
+    def _count(self) -> int:
+        """Slots of the whole array, at this instant."""
+        size = self._checked(lib.ptrs_size_of(self._block))
+        home: Any = self if self._home is None else self._home
+        return size // self._room if self._room else home._n_empty
+
+    def _slot(self, index: int, limit: int) -> ArraySlotPointer[T]:
+        if not 0 <= index < limit:
+            raise IndexError(
+                f"slot {index} is outside of the array: its slots are 0 to {self._count() - 1}"
+            )
+        slot: ArraySlotPointer[T] = _new(ArraySlotPointer)
+        slot._block = self._block
+        slot._offset = index * self._room
+        slot._room = self._room
+        slot._home = self if self._home is None else self._home
+        slot._owned = False
+        slot._references = None
+        slot._index = index
+        return slot
+
+    def _range(self, key: slice) -> range:
+        if key.step not in (None, 1):
+            raise ValueError(f"slots are taken one after another, not in steps of {key.step}")
+        for bound in (key.start, key.stop):
+            if bound is not None and as_steps(bound) < 0:
+                raise IndexError(f"slot {bound} is outside of the array: count from 0")
+        count = self._count()
+        start, stop, _step = key.indices(count)
+        if (key.stop is not None and key.stop > count) or start > stop:
+            raise IndexError(f"slots {key.start}:{key.stop} are outside of the array's {count}")
+        return range(start, stop)
+
+    # One slot past the end may be pointed at, as in C, but not indexed
+
+    def __add__(self, n: int) -> ArraySlotPointer[T]:
+        if isinstance(n, Pointer):
+            return NotImplemented
+        return self._slot(self._index + as_steps(n), self._count() + 1)
+
+    __radd__ = __add__
+
+    @overload
+    def __sub__(self, other: Pointer[Any]) -> int: ...
+    @overload
+    def __sub__(self, other: int) -> ArraySlotPointer[T]: ...
+    def __sub__(self, other: Pointer[Any] | int) -> ArraySlotPointer[T] | int:
+        if not isinstance(other, Pointer):
+            return self._slot(self._index - as_steps(other), self._count() + 1)
+        n_bytes = distance(self, other)
+        return self._index - other._index if isinstance(other, _Slots) else n_bytes
+
+    @overload
+    def __getitem__(self, key: slice) -> list[ArraySlotPointer[T]]: ...
+    @overload
+    def __getitem__(self, key: int) -> ArraySlotPointer[T]: ...
+    def __getitem__(self, key: int | slice) -> ArraySlotPointer[T] | list[ArraySlotPointer[T]]:
+        count = self._count()
+        if isinstance(key, slice):
+            return [self._slot(index, count) for index in self._range(key)]
+        return self._slot(as_steps(key), count)
+
+    def __setitem__(self, key: int | slice, value: Any) -> None:
+        if isinstance(key, slice):
+            slots = self._range(key)
+            values = list(value)
+            if len(values) != len(slots):
+                raise ValueError(f"{len(values)} values for {len(slots)} slots: one each is needed")
+            self._store_slots(slots.start, values)
+            return
+        slot = self[key]
+        # What `array[i] <<= obj` does last: the object is there already
+        if not (isinstance(value, Pointer) and value == slot):
+            slot.move(value)
+
+    def _store_slots(self, first: int, values: list[Any]) -> None:
+        start = first * self._room
+        values = [v.dereference() if isinstance(v, Pointer) else v for v in values]
+        home: Any = self if self._home is None else self._home
+        store_slots(self._block, start, self._room, values, home._own_references)
+        if home._references is not None:
+            home._references.overwritten(self._block, start, start + len(values) * self._room)
+
+    def _resize(self, size: int) -> None:
+        slot_size = self._room
+        if size % slot_size if slot_size else size:
+            raise ValueError(f"{size} bytes are no whole number of slots of {slot_size} bytes")
+        status = lib.ptrs_block_realloc(self._block, size)
+        if status:
+            raise status_error(status, no_mem=f"no memory for {size} bytes; nothing has changed")
+        home = self if self._home is None else self._home
+        if home._references is not None:
+            home._references.overwritten(self._block, size, size + lib.PTRS_ALIGN_MAX)
+
+
+class AllocatedArrayPointer(_Slots[T]):
+    """A pointer to an array from `calloc`: a sequence of slots.
+
+    As a pointer it means slot 0; ``~array`` is the object in slot 0.
+    """
+
+    __slots__ = ("_n_empty",)
+
+    _n_empty: int  # slots, where these have no bytes
+
+    @property
+    def count(self) -> int:
+        """Slots of the array."""
+        return self._count()
+
+    def __len__(self) -> int:
+        return self._count()
+
+    def __iter__(self) -> Iterator[ArraySlotPointer[T]]:
+        count = self._count()
+        for index in range(count):
+            yield self._slot(index, count)
+
+    def tolist(self) -> list[T]:
+        """Return the objects in all slots.
+
+        :raises DereferenceError: a slot is empty.
+        """
+        count = self._count()
+        objects: list[T] | None = load_slots(self._block, 0, self._room, count)
+        return [slot.dereference() for slot in self] if objects is None else objects
+
+    def fill(self, obj: T) -> Self:
+        """Store one object in every slot, or in none; return self."""
+        self._store_slots(0, [obj] * self._count())
+        return self
+
+
+class ArraySlotPointer(_Slots[T]):
+    """A pointer to one slot of an array.  Its arithmetic is that of the array."""
+
+    __slots__ = ()
+
+    @property
+    def index(self) -> int:
+        """Which slot of the array this is."""
+        return self._index
+
+    @property
+    def size(self) -> int:
+        """Bytes of the slot; 0 one past the end, or where the array has shrunk."""
+        left = self._checked(lib.ptrs_size_of(self._block)) - self._offset
+        return max(0, min(self._room, left))
+
+    def _check_start(self, action: str) -> None:
+        if self._index:
+            raise ValueError(f"cannot {action} slot {self._index}: use the array itself")
+
+
+def new_array(block: int, slot_size: int, count: int) -> AllocatedArrayPointer[Any]:
+    """Return the pointer that owns a fresh block of `count` slots."""
+    array = _new(AllocatedArrayPointer)
+    array._block = block
+    array._offset = 0
+    array._room = slot_size
+    array._home = None
+    array._owned = True
+    array._references = None
+    array._index = 0
+    array._n_empty = count
+    return array
+
+
+def checked_array_size(count: Any, size: Any) -> tuple[int, int]:
+    """Return count and slot size as ints whose product can be a block's size."""
+    n_slots, slot_size = as_size(count, "count"), as_size(size)
+    as_size(n_slots * slot_size, "count * size")
+    return n_slots, slot_size

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""Many objects at once, in and out of the slots of an array."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from pointers._errors import status_error
+from pointers._ffi import ffi, lib
+from pointers._image_size import sizeof
+from pointers._images import STORES
+from pointers._references import References
+
+_INT64_MIN = -(1 << 63)
+_INT64_MAX = (1 << 63) - 1
+
+# Below this count, the ways for many take longer than one by one
+_MANY = 4
+
+
+def store_slots(
+    block: int,
+    start: int,
+    stride: int,
+    values: list[Any],
+    own_references: Callable[[], References],
+) -> None:
+    """Store one value each `stride` bytes: all of them, or none.
+
+    :param own_references: Called for the block's references where there are
+        values that are stored by reference.
+    :raises InvalidSizeError: a value does not fit; nothing was written.
+    """
+    if not values:
+        return
+    for index, value in enumerate(values):
+        size = sizeof(value)
+        if size > stride:
+            raise status_error(
+                lib.PTRS_STATUS_OUT_OF_BOUNDS,
+                out_of_bounds=f"value {index}, a {type(value).__name__}, takes {size} bytes, "
+                f"but a slot has {stride}: nothing was written",
+            )
+    kinds = set(map(type, values))
+    if kinds == {int} and len(values) >= _MANY and _are_int64(values):
+        integers = ffi.new("int64_t[]", values)
+        status = lib.ptrs_store_ints(block, start, stride, integers, len(values))
+    elif kinds <= STORES.keys():
+        status = _store_staged(block, start, stride, values, {})
+    else:
+        objects = {
+            start + index * stride: value
+            for index, value in enumerate(values)
+            if type(value) not in STORES
+        }
+        status = own_references().store_all(
+            block,
+            objects,
+            start + len(values) * stride,
+            lambda keys: _store_staged(block, start, stride, values, keys),
+        )
+    _check(status)
+
+
+def _are_int64(values: list[int]) -> bool:
+    return min(values) >= _INT64_MIN and max(values) <= _INT64_MAX
+
+
+def _check(status: int) -> None:
+    if status < 0:
+        raise status_error(status)
+
+
+def _store_staged(
+    block: int, start: int, stride: int, values: list[Any], keys: dict[int, int]
+) -> int:
+    """Make all images in a block of its own, then copy them in one access.
+
+    :param keys: The keys of the values that are stored by reference.
+    """
+    staged = lib.ptrs_new_block(
+        lib.ptrs_system_allocator(), stride * len(values), lib.PTRS_ALIGN_DEFAULT
+    )
+    _check(staged)
+    try:
+        for index, value in enumerate(values):
+            at = index * stride
+            store = STORES.get(type(value))
+            if store is None:
+                _check(lib.ptrs_store_reference(staged, at, stride, keys[start + at]))
+            else:
+                _check(store(staged, at, stride, value))
+        return lib.ptrs_store_images(block, start, stride, staged)
+    finally:
+        lib.ptrs_block_free(staged)
+
+
+def load_slots(block: int, start: int, stride: int, count: int) -> list[Any] | None:
+    """Return `count` ints, or None if the slots hold anything else."""
+    if count < _MANY or not stride:
+        return None
+    integers = ffi.new("int64_t[]", count)
+    status = lib.ptrs_load_ints(block, start, stride, integers, count)
+    if status < 0:
+        raise status_error(status)
+    loaded: list[Any] | None = ffi.unpack(integers, count) if status else None
+    return loaded

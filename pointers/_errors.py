@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""The exceptions, and the one function that turns a status into one."""
+
+from __future__ import annotations
+
+from pointers._ffi import ffi, lib
+
+
+class PointersError(Exception):
+    """Base of every error that is particular to this package."""
+
+
+class AllocationError(PointersError, MemoryError):
+    """There is no memory of that size to be had."""
+
+
+class InvalidSizeError(PointersError, ValueError):
+    """Something does not fit: into a block, a slot or what a block is shrunk to."""
+
+
+class FreedMemoryError(PointersError, ValueError):
+    """The memory behind a pointer is gone."""
+
+
+class DereferenceError(PointersError, ValueError):
+    """There is no object where a pointer points."""
+
+
+class CorruptObjectError(DereferenceError):
+    """There are bytes where a pointer points, but they are not those of an object."""
+
+
+class StackMemoryError(PointersError, ValueError):
+    """Stack memory can be neither freed nor resized: it goes when its function returns."""
+
+
+class StackExhaustedError(PointersError, MemoryError):
+    """This thread's stack has no room for a block of that size."""
+
+
+_FREED = "the memory was freed; this pointer and all its aliases are dead: allocate it anew"
+_FOREIGN = "this pointer names no block: its private state has been changed"
+
+# For each status: the exception, and what it says where the caller knows no better.
+_EXCEPTIONS: dict[int, tuple[type[Exception], str | None]] = {
+    lib.PTRS_STATUS_NO_MEM: (AllocationError, None),
+    lib.PTRS_STATUS_BAD_ARG: (ValueError, None),
+    lib.PTRS_STATUS_OVERFLOW: (AllocationError, None),
+    lib.PTRS_STATUS_OUT_OF_BOUNDS: (InvalidSizeError, None),
+    lib.PTRS_STATUS_BAD_HANDLE: (FreedMemoryError, _FOREIGN),
+    lib.PTRS_STATUS_STALE: (FreedMemoryError, _FREED),
+    lib.PTRS_STATUS_PINNED: (BufferError, "the memory is in use by a view: release it first"),
+    lib.PTRS_STATUS_NOT_FREEABLE: (StackMemoryError, None),
+    lib.PTRS_STATUS_STACK_EXHAUSTED: (StackExhaustedError, None),
+    lib.PTRS_STATUS_CORRUPT: (CorruptObjectError, None),
+}
+
+
+def status_error(status: int, **messages: str) -> Exception:
+    """Return the exception for a status.
+
+    :param status: A ``PtrsStatus``, or its negation as the calls in
+        ``bindings/access.h`` return it.
+    :param messages: What to say instead of the C library's few words, by the
+        name of the status without its prefix and in lower case, such as
+        ``out_of_bounds="..."``.
+    """
+    status = abs(status)
+    kind, message = _EXCEPTIONS.get(status, (PointersError, None))
+    for name, text in messages.items():
+        if getattr(lib, f"PTRS_STATUS_{name.upper()}") == status:
+            message = text
+    if message is None:
+        message = ffi.string(lib.ptrs_strerror(status)).decode("ascii")
+    return kind(message)

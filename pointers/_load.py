@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""Values out of memory: each load builds a fresh object with the interpreter's own means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pointers._errors import status_error
+from pointers._ffi import ffi, lib
+
+_load = lib.ptrs_load
+_buffer = ffi.buffer
+_unpack = ffi.unpack
+_cast = ffi.cast
+
+_NONE = lib.PTRS_IMAGE_NONE
+_BOOL = lib.PTRS_IMAGE_BOOL
+_INT = lib.PTRS_IMAGE_INT
+_FLOAT = lib.PTRS_IMAGE_FLOAT
+_COMPLEX = lib.PTRS_IMAGE_COMPLEX
+_BYTES = lib.PTRS_IMAGE_BYTES
+_STR = lib.PTRS_IMAGE_STR
+_REFERENCE = lib.PTRS_IMAGE_REFERENCE
+
+
+class Key(int):
+    """What a load gives for an object stored by reference: its key, not the object."""
+
+    __slots__ = ()
+
+
+class Empty:
+    """What a load gives where nothing was stored."""
+
+    __slots__ = ()
+
+
+EMPTY = Empty()
+
+
+class _Record:
+    """Memory for a private copy of an image; its own, or that of the C heap."""
+
+    __slots__ = ("load", "value")
+
+    def __init__(self) -> None:
+        self.load = ffi.gc(ffi.new("PtrsLoad *"), lib.ptrs_load_clear)
+        self.value = self.load.value
+
+
+# Records that no load is using.  A load takes one away and puts it back: a
+# signal handler or finaliser that loads in between takes another.
+_records: list[_Record] = []
+
+
+def _text(value: Any, count: int) -> str:
+    if value.width == 1:
+        return str(_buffer(value.data, count), "latin-1")
+    text: str = _unpack(_cast("char32_t *", value.data), count)
+    return text
+
+
+def _integer(value: Any, count: int) -> int:
+    magnitude = int.from_bytes(_buffer(value.data, count), "little")
+    return -magnitude if value.negative else magnitude
+
+
+def load(block: int, offset: int) -> Any:
+    """Return the object whose image stands at an offset, `EMPTY` or a `Key`.
+
+    :raises CorruptObjectError: the bytes there are no image.
+    :raises DereferenceError: the offset is no longer inside the block.
+    :raises FreedMemoryError: the block is gone.
+    """
+    record = _records.pop() if _records else _Record()
+    kind = _load(block, offset, record.load)
+    value = record.value
+    result: Any
+    if kind == _INT:
+        count = value.count
+        result = _integer(value, count) if count else value.integer
+    elif kind == _STR:
+        result = _text(value, value.count)
+    elif kind == _FLOAT:
+        result = value.real
+    elif kind == _BYTES:
+        result = _buffer(value.data, value.count)[:]
+    elif kind == _REFERENCE:
+        result = Key(value.integer)
+    elif kind == _BOOL:
+        result = value.integer != 0
+    elif kind == _NONE:
+        result = None
+    elif kind == _COMPLEX:
+        result = complex(value.real, value.imag)
+    elif kind == 0:
+        result = EMPTY
+    else:
+        _records.append(record)
+        raise status_error(
+            kind,
+            corrupt=f"the bytes at offset {offset} are not those of an object: they were "
+            "overwritten or never written through a pointer; store an object here first",
+        )
+    _records.append(record)
+    return result

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""The mem functions of C, on pointers."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, TypeVar
+
+from pointers._errors import status_error
+from pointers._ffi import lib
+from pointers._pointer import Pointer
+from pointers._raw import as_bytes, as_range, write_bytes
+
+P = TypeVar("P", bound=Pointer[Any])
+
+
+def _pointer(value: Any, name: str) -> Pointer[Any]:
+    if not isinstance(value, Pointer):
+        raise TypeError(f"{name} must be a pointer, not {type(value).__name__}")
+    return value
+
+
+def _copy(dst: P, src: Any, n: int, overlap: bool) -> P:
+    _pointer(dst, "dst")
+    if not isinstance(src, Pointer):
+        data = memoryview(as_bytes(src)).cast("B")
+        size = as_range(n, len(data))
+        dst._overwritten(write_bytes(dst._block, dst._offset, dst.size, data[:size]))
+        return dst
+    size = as_range(n, min(dst.size, src.size))
+    if not overlap and dst._block == src._block and abs(dst._offset - src._offset) < size:
+        raise ValueError(
+            f"the {size} bytes at offsets {src._offset} and {dst._offset} overlap: use memmove()"
+        )
+    status = lib.ptrs_block_copy(dst._block, dst._offset, src._block, src._offset, size)
+    if status:
+        raise status_error(status)
+    dst._overwritten(size)
+    return dst
+
+
+def memcpy(dst: P, src: Any, n: int) -> P:
+    """Copy `n` bytes from a pointer or a bytes-like object, as memcpy(3); return `dst`.
+
+    :raises InvalidSizeError: there are fewer on either side; nothing was written.
+    :raises ValueError: the ranges overlap.
+    """
+    return _copy(dst, src, n, overlap=False)
+
+
+def memmove(dst: P, src: Any, n: int) -> P:
+    """Copy as `memcpy`, where the ranges may overlap, as memmove(3); return `dst`."""
+    return _copy(dst, src, n, overlap=True)
+
+
+def memset(dst: P, byte: int, n: int) -> P:
+    """Set `n` bytes, as memset(3); return `dst`.
+
+    :param byte: 0 to 255; ValueError otherwise.
+    :raises InvalidSizeError: there are fewer; nothing was written.
+    """
+    _pointer(dst, "dst")
+    try:
+        value = operator.index(byte)
+    except TypeError:
+        raise TypeError(f"byte must be an int, not {type(byte).__name__}") from None
+    if not 0 <= value <= 255:
+        raise ValueError(f"byte is {value}: it must be from 0 to 255")
+    size = as_range(n, dst.size)
+    status = lib.ptrs_block_fill(dst._block, dst._offset, size, value)
+    if status:
+        raise status_error(status)
+    dst._overwritten(size)
+    return dst
+
+
+def memcmp(a: Pointer[Any], b: Any, n: int) -> int:
+    """Compare `n` bytes with those of a pointer or a bytes-like object, as memcmp(3).
+
+    :return: -1, 0 or 1, by the first byte that differs.
+    :raises InvalidSizeError: there are fewer on either side.
+    """
+    _pointer(a, "a")
+    if not isinstance(b, Pointer):
+        data = memoryview(as_bytes(b)).cast("B")
+        size = as_range(n, min(a.size, len(data)))
+        mine, other = a.read(size), bytes(data[:size])
+        return (mine > other) - (mine < other)
+    size = as_range(n, min(a.size, b.size))
+    order = lib.ptrs_order_of(a._block, a._offset, b._block, b._offset, size)
+    if order < 0:
+        raise status_error(order)
+    return order - 1

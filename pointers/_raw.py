@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Raw bytes in and out of blocks, and the numbers that callers pass."""
+
+from __future__ import annotations
+
+import operator
+import sys
+from typing import Any
+
+from pointers._errors import AllocationError, InvalidSizeError, status_error
+from pointers._ffi import ffi, lib
+
+#: The greatest size of a block in bytes, as in ISO C: ``PTRDIFF_MAX``.
+SIZE_MAX = sys.maxsize
+
+# The bytes are overwritten at once
+_new_buffer = ffi.new_allocator(should_clear_after_alloc=False)
+
+
+def as_size(value: Any, what: str = "size") -> int:
+    """Return a count of bytes that a caller passed as an int.
+
+    :raises TypeError: it is not an integer.
+    :raises ValueError: it is negative.
+    :raises AllocationError: no block can be that large.
+    """
+    try:
+        size = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{what} must be an int, not {type(value).__name__}") from None
+    if size < 0:
+        raise ValueError(f"{what} is {size}: it cannot be negative")
+    if size > SIZE_MAX:
+        raise AllocationError(f"{what} is {size}: no block has more than {SIZE_MAX} bytes")
+    return size
+
+
+def as_range(value: Any, room: int) -> int:
+    """Return a count of bytes that must lie inside the `room` bytes there are.
+
+    :raises InvalidSizeError: it is more than `room`.
+    """
+    try:
+        size = as_size(value, "number of bytes")
+    except AllocationError:
+        size = SIZE_MAX
+    if size > room:
+        raise InvalidSizeError(f"{value} bytes reach beyond the {room} that are here")
+    return size
+
+
+def as_align(value: Any) -> int:
+    """Return an alignment in bytes; None stands for that of any C type.
+
+    :raises ValueError: it is not a power of two up to 2 MiB.
+    """
+    if value is None:
+        return lib.PTRS_ALIGN_DEFAULT
+    try:
+        align = operator.index(value)
+    except TypeError:
+        raise TypeError(f"align must be an int or None, not {type(value).__name__}") from None
+    if align <= 0 or align & (align - 1) or align > lib.PTRS_ALIGN_MAX:
+        raise ValueError(f"align is {align}: it must be a power of two up to {lib.PTRS_ALIGN_MAX}")
+    return align
+
+
+def as_bytes(data: Any) -> Any:
+    """Return a bytes-like object in a form that C can read.
+
+    :raises TypeError: it has no buffer.
+    """
+    if type(data) is bytes:
+        return data
+    try:
+        view = memoryview(data)
+    except TypeError:
+        raise TypeError(f"data must be bytes-like, not {type(data).__name__}") from None
+    return view.tobytes() if not view.c_contiguous else ffi.from_buffer(data)
+
+
+def read_bytes(block: int, offset: int, room: int, n: Any) -> bytes:
+    """Return `n` bytes at an offset, or all `room`, which were there just now."""
+    size = room if n is None else as_range(n, room)
+    data = _new_buffer("uint8_t[]", size)
+    status = lib.ptrs_block_read(block, offset, size, data)
+    if status:
+        raise status_error(status)
+    result: bytes = ffi.buffer(data)[:]
+    return result
+
+
+def write_bytes(block: int, offset: int, room: int, data: Any) -> int:
+    """Write all of a bytes-like object at an offset; return how many bytes it has."""
+    source = as_bytes(data)
+    size = as_range(len(source), room)
+    status = lib.ptrs_block_write(block, offset, size, source)
+    if status:
+        raise status_error(status)
+    return size

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: MIT
+"""Stack memory: functions that are called with a block of the C stack."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+import types
+from typing import Any, Callable, Generic, TypeVar
+
+from pointers._allocated import NO_LIMIT, BytePointer
+from pointers._errors import status_error
+from pointers._ffi import ffi, lib
+from pointers._raw import as_align, as_size
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_new = object.__new__
+
+# CO_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_ASYNC_GENERATOR
+_SUSPENDING = 0x20 | 0x80 | 0x100 | 0x200
+_SUSPENDED = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
+
+# PyPy counts C frames against a stack of 768 bytes for each level of its
+# recursion limit.  A block may take two thirds of that: the rest is for the
+# function that uses it.
+_BYTES_PER_LEVEL = 512 if sys.implementation.name == "pypy" else 0
+
+
+class StackAllocatedPointer(BytePointer[T]):
+    """A pointer to stack memory: dead as soon as its function has returned."""
+
+    __slots__ = ()
+
+    def free(self) -> None:
+        """Refuse: stack memory goes when its function returns."""
+        raise status_error(
+            lib.PTRS_STATUS_NOT_FREEABLE,
+            not_freeable="cannot free stack memory: it goes when its function returns",
+        )
+
+
+class _Frame:
+    """One call: what goes into the C function and what comes out."""
+
+    __slots__ = ("args", "entered", "error", "finished", "func", "kwargs", "pointer", "result")
+
+    def __init__(self, func: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        self.func = func
+        self.args = args
+        self.kwargs = kwargs
+        self.pointer: StackAllocatedPointer[Any] | None = None
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.entered = False
+        self.finished = False
+
+
+class _Calls(threading.local):
+    """The calls of one thread that are under way, the innermost last."""
+
+    def __init__(self) -> None:
+        self.frames: list[_Frame] = []
+
+
+_calls = _Calls()
+
+
+def _on_error(_kind: Any, error: BaseException, _traceback: Any) -> None:
+    """Keep an exception that arrived before the callback could catch any."""
+    frames = _calls.frames
+    if frames and frames[-1].error is None:
+        frames[-1].error = error
+
+
+@ffi.def_extern(onerror=_on_error)
+def ptrs_enter_frame(block: int, _mem: Any, _size: int, ctx: Any) -> None:
+    frame: _Frame = ffi.from_handle(ctx)
+    try:
+        frame.entered = True
+        pointer = _new(StackAllocatedPointer)
+        pointer._block = block
+        pointer._offset = 0
+        pointer._room = NO_LIMIT
+        pointer._home = None
+        pointer._owned = False
+        pointer._references = None
+        frame.pointer = pointer
+        frame.result = frame.func(pointer, *frame.args, **frame.kwargs)
+        frame.finished = True
+    except BaseException as error:
+        frame.error = error
+
+
+_ENTER = ffi.addressof(lib, "ptrs_enter_frame")
+
+
+def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any) -> R:
+    frame = _Frame(func, args, kwargs)
+    handle = ffi.new_handle(frame)
+    frames = _calls.frames
+    limit = _BYTES_PER_LEVEL and _BYTES_PER_LEVEL * sys.getrecursionlimit()
+    frames.append(frame)
+    try:
+        status = lib.ptrs_stack_call(size, align, limit, _ENTER, handle)
+    finally:
+        frames.pop()
+        pointer = frame.pointer
+        if pointer is not None and pointer._references is not None:
+            pointer._references.release()
+    if frame.error is not None:
+        try:
+            raise frame.error
+        finally:
+            del frame, frames, pointer  # the traceback would keep them in a cycle
+    if status:
+        raise _stack_error(status, size)
+    if not frame.entered:
+        raise RecursionError("maximum recursion depth exceeded on entering a stack function")
+    if not frame.finished:
+        raise KeyboardInterrupt
+    result: R = frame.result
+    if isinstance(result, _SUSPENDED):
+        result.close()  # type: ignore[unreachable]
+        raise TypeError(
+            f"{_name(func)}() returned a {type(result).__name__}, which would run when its "
+            "stack memory is gone: return a finished value"
+        )
+    return result
+
+
+def _stack_error(status: int, size: int) -> Exception:
+    available = ffi.new("size_t *")
+    lib.ptrs_stack_available(available)
+    left = available[0]
+    if _BYTES_PER_LEVEL:
+        left = min(left, _BYTES_PER_LEVEL * sys.getrecursionlimit())
+    return status_error(
+        status,
+        stack_exhausted=f"no {size} bytes of stack here: at most {left} can be had; "
+        "use malloc() for large blocks",
+        no_mem="no memory to keep account of a stack block",
+        not_supported="this code runs on a stack that the thread library does not know",
+    )
+
+
+def _name(func: Any) -> str:
+    return getattr(func, "__qualname__", None) or repr(func)
+
+
+def _check_function(func: Any) -> None:
+    if isinstance(func, (staticmethod, classmethod)):
+        raise TypeError(
+            f"stack_alloc cannot tell where self is in a {type(func).__name__}: "
+            "use it on plain functions and methods"
+        )
+    if not callable(func):
+        raise TypeError(f"stack_alloc needs a function, not {type(func).__name__}")
+    inner = func
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    inner = getattr(inner, "__func__", inner)
+    code = getattr(inner, "__code__", None) or getattr(
+        getattr(type(inner), "__call__", None), "__code__", None
+    )
+    if code is not None and code.co_flags & _SUSPENDING:
+        raise TypeError(
+            f"{_name(func)}() is a generator or async function: it would run on when its stack "
+            "memory is gone; use malloc() there"
+        )
+
+
+class StackFunction(Generic[R]):
+    """A function that gets a pointer to stack memory as its first argument.
+
+    As a method it gets `self` first and the pointer next.
+    """
+
+    def __init__(self, size: int, align: int, func: Callable[..., R]) -> None:
+        functools.update_wrapper(self, func)
+        self._size = size
+        self._align = align
+        self._func = func
+        # Defined in the body of a class, where the first argument is self
+        scope = getattr(func, "__qualname__", "").rpartition(".")[0]
+        self._in_class = bool(scope) and not scope.endswith("<locals>")
+        self._is_method = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> R:
+        if self._in_class:
+            self._check_method()
+            return self._call_method(*args, **kwargs)
+        return _call(self._size, self._align, self._func, args, kwargs)
+
+    def __set_name__(self, _owner: type, _name: str) -> None:
+        self._is_method = True
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Callable[..., R]:
+        self._check_method()
+        if instance is None:
+            return self._call_method
+        return types.MethodType(self._call_method, instance)
+
+    def _check_method(self) -> None:
+        if self._in_class and not self._is_method:
+            raise TypeError(
+                f"{_name(self._func)}() is wrapped by a classmethod, staticmethod or other "
+                "decorator, where stack_alloc cannot tell which argument is self: make it the "
+                "outermost decorator of a plain method"
+            )
+
+    def _call_method(self, *args: Any, **kwargs: Any) -> R:
+        if not args:
+            raise TypeError(f"{_name(self._func)}() needs its self as the first argument")
+        method = functools.partial(_self_first, self._func, args[0])
+        return _call(self._size, self._align, method, args[1:], kwargs)
+
+
+def _self_first(func: Callable[..., R], self: Any, ptr: Any, *args: Any, **kwargs: Any) -> R:
+    return func(self, ptr, *args, **kwargs)
+
+
+def stack_alloc(
+    size: int, *, align: int | None = None
+) -> Callable[[Callable[..., R]], StackFunction[R]]:
+    """Decorate a function that is then called with a pointer to stack memory.
+
+    The decorated function takes the arguments that follow the pointer and may
+    be called any number of times, from any thread, and by itself.
+
+    :param size: Bytes; 0 is allowed.  They are zero.
+    :param align: Bytes; a power of two up to 2 MiB.
+    :raises TypeError: (on decoration) it is a generator or async function.
+    :raises StackExhaustedError: (on a call) the thread's stack has no room.
+    """
+    n_bytes, n_align = as_size(size), as_align(align)
+
+    def decorate(func: Callable[..., R]) -> StackFunction[R]:
+        _check_function(func)
+        return StackFunction(n_bytes, n_align, func)
+
+    return decorate
+
+
+def acquire_stack_alloc(size: int, *, align: int | None = None) -> Callable[[Callable[..., R]], R]:
+    """Call a function at once with a pointer to stack memory.
+
+    As a decorator, it binds the function's name to the result.  Parameters and
+    errors are those of `stack_alloc`.
+    """
+    decorate = stack_alloc(size, align=align)
+
+    def call(func: Callable[..., R]) -> R:
+        return decorate(func)()
+
+    return call
