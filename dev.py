@@ -178,7 +178,8 @@ class Environment:
         if done.returncode:
             sys.stderr.buffer.write(done.stdout)
             sys.stderr.buffer.flush()
-            raise DevError(f"exit code {done.returncode}, see above: {' '.join(command)}")
+            program = Path(command[0]).name
+            raise DevError(f"{program} {command[1]}, exit code {done.returncode}; see above")
 
     def pip_install(self, *arguments: str) -> None:
         """Install here; pip asks no index for what is installed already."""
