@@ -7,6 +7,8 @@ The declarations are taken from the C headers, from between the comments
 Usage: generate.py OUTPUT HEADER...
 """
 
+from __future__ import annotations
+
 import re
 import sys
 from pathlib import Path
@@ -32,7 +34,7 @@ def declarations(header: str) -> str:
     return "".join(region.replace("PTRS_API ", "") for region in regions)
 
 
-def cdef(headers: "list[str]") -> str:
+def cdef(headers: list[str]) -> str:
     """Return the whole cdef from the paths of the headers, lowest layer first."""
     return "".join(declarations(Path(header).read_text("utf-8")) for header in headers)
 
@@ -43,7 +45,8 @@ def include_name(header: str) -> str:
     return "/".join(parts[-2:]) if "ptrs" in parts[-2:] else parts[-1]
 
 
-def main(output: str, headers: "list[str]") -> None:
+def main(output: str, headers: list[str]) -> None:
+    """Write the module's source."""
     # Here, since the tests take the cdef from interpreters without cffi's parser
     from cffi import FFI
 

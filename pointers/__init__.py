@@ -17,6 +17,7 @@ from pointers._errors import (
     StackExhaustedError,
     StackMemoryError,
 )
+from pointers._getsizeof import install as _install_getsizeof
 from pointers._image_size import sizeof
 from pointers._memory import memcmp, memcpy, memmove, memset
 from pointers._pointer import Pointer
@@ -53,6 +54,8 @@ __all__ = [
     "sizeof",
     "stack_alloc",
 ]
+
+_install_getsizeof()
 
 # Where users find the classes, for tracebacks, help() and pickled exceptions
 for _name in __all__:

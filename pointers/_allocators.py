@@ -65,7 +65,7 @@ class System(Allocator):
 
     __slots__ = ()
 
-    def __new__(cls) -> System:
+    def __new__(cls) -> System:  # noqa: PYI034 - there is but one object
         return _SYSTEM
 
 

@@ -13,7 +13,7 @@ from pointers._pointer import Pointer
 from pointers._raw import as_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from typing_extensions import Self
 

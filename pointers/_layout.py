@@ -47,9 +47,7 @@ def _state_shift(copy: Copy, offset: int) -> int | None:
         int.from_bytes(copy(id(text) + offset, 4), sys.byteorder) for text, _kind, _ascii in _TEXTS
     ]
     wanted = [kind | 1 << 3 | is_ascii << 4 for _text, kind, is_ascii in _TEXTS]
-    found = [
-        shift for shift in range(27) if [word >> shift & 0b11111 for word in words] == wanted
-    ]
+    found = [shift for shift in range(27) if [word >> shift & 0b11111 for word in words] == wanted]
     return found[0] if len(found) == 1 else None
 
 
@@ -91,7 +89,8 @@ def _confirmed(layout: Layout, copy: Copy) -> bool:
         samples.append((text, layout.ascii_data if is_ascii else layout.compact_data, data))
     # An offset beyond the object would read foreign memory
     return all(
-        0 < offset and offset + len(data) <= sys.getsizeof(obj)
+        0 < offset
+        and offset + len(data) <= sys.getsizeof(obj)
         and copy(id(obj) + offset, len(data)) == data
         for obj, offset, data in samples
     )

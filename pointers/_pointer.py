@@ -277,5 +277,3 @@ class Pointer(Generic[T]):
             f"cannot copy or pickle {type(self).__name__}: it is a place in this process's "
             "memory; copy what it points at (~ptr) or its bytes (ptr.read())"
         )
-
-

@@ -123,12 +123,17 @@ def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any)
         raise KeyboardInterrupt
     result: R = frame.result
     if isinstance(result, _SUSPENDED):
-        result.close()  # type: ignore[unreachable]
-        raise TypeError(
-            f"{_name(func)}() returned a {type(result).__name__}, which would run when its "
-            "stack memory is gone: return a finished value"
-        )
+        raise _suspended_error(func, result)
     return result
+
+
+def _suspended_error(func: Any, result: Any) -> TypeError:
+    if not isinstance(result, types.AsyncGeneratorType):
+        result.close()
+    return TypeError(
+        f"{_name(func)}() returned a {type(result).__name__}, which would run when its stack "
+        "memory is gone: return a finished value"
+    )
 
 
 def _stack_error(status: int, size: int) -> Exception:
@@ -163,7 +168,9 @@ def _check_function(func: Any) -> None:
         inner = inner.func
     inner = getattr(inner, "__func__", inner)
     code = getattr(inner, "__code__", None) or getattr(
-        getattr(type(inner), "__call__", None), "__code__", None
+        getattr(type(inner), "__call__", None),  # noqa: B004 - its code is wanted
+        "__code__",
+        None,
     )
     if code is not None and code.co_flags & _SUSPENDING:
         raise TypeError(
@@ -250,9 +257,10 @@ def acquire_stack_alloc(size: int, *, align: int | None = None) -> Callable[[Cal
     As a decorator, it binds the function's name to the result.  Parameters and
     errors are those of `stack_alloc`.
     """
-    decorate = stack_alloc(size, align=align)
+    n_bytes, n_align = as_size(size), as_align(align)
 
     def call(func: Callable[..., R]) -> R:
-        return decorate(func)()
+        _check_function(func)
+        return _call(n_bytes, n_align, func, (), {})
 
     return call

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+"""An answer to ``sys.getsizeof`` on PyPy, for values that are stored as bytes.
+
+PyPy's own always raises TypeError, since its objects have no fixed size.  But
+``malloc(sys.getsizeof(obj))`` is how one asks for memory that holds an object,
+and here that has an answer: the size of the object's image.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any
+
+from pointers._image_size import sizeof
+from pointers._images import STORES
+
+
+def install() -> None:
+    """Let ``sys.getsizeof`` answer for the types whose images are values.
+
+    Does nothing where the interpreter answers by itself.  What the original
+    answers or raises for other types, and with a default, stays as it is.
+    """
+    original = sys.getsizeof
+    try:
+        original(0)
+    except TypeError:
+        pass
+    else:
+        return
+
+    @functools.wraps(original)
+    def getsizeof(obj: Any, *default: Any, **keywords: Any) -> int:
+        if not default and not keywords and type(obj) in STORES:
+            return sizeof(obj)
+        return original(obj, *default, **keywords)
+
+    sys.getsizeof = getsizeof

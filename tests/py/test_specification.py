@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""The blocks of the specification, run as they stand, wherever it lies beside the project."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SPECIFICATION = ROOT.parent / "shared" / "spec" / "allocation.md"
+
+# What each block prints, by its number; those that are no programs of their
+# own are named in FRAGMENTS.
+PRINTS = {
+    0: "",
+    1: "1\n",
+    2: "1\n2 1\n",
+    4: "",
+    5: "False\n",
+    6: "",
+    7: "1\n",
+    8: "1\n",
+    9: "",
+    11: "",
+}
+FRAGMENTS = {3}  # how it is not done here
+RAISES = {10: "ValueError"}
+
+
+def blocks() -> "list[str]":
+    if not SPECIFICATION.exists():
+        return []
+    return re.findall(
+        r"^```py\n(.*?)^```", SPECIFICATION.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+BLOCKS = blocks()
+
+pytestmark = pytest.mark.skipif(not BLOCKS, reason="the specification is not beside the project")
+
+
+def run(code: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    # Dropped pointers are warned about; the specification's blocks drop some
+    env = dict(os.environ, PYTHONWARNINGS="ignore::ResourceWarning")
+    return subprocess.run(
+        [sys.executable, *options, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=env,
+        cwd=Path(sys.executable).parent,
+        check=False,
+    )
+
+
+def test_every_block_is_accounted_for() -> None:
+    assert set(range(len(BLOCKS))) == PRINTS.keys() | FRAGMENTS | RAISES.keys()
+
+
+@pytest.mark.parametrize("number", sorted(PRINTS))
+def test_block_prints(number: int) -> None:
+    done = run(BLOCKS[number])
+    assert (done.returncode, done.stdout, done.stderr) == (0, PRINTS[number], "")
+
+
+@pytest.mark.parametrize("number", sorted(RAISES))
+def test_block_raises(number: int) -> None:
+    done = run(BLOCKS[number])
+    assert done.returncode == 1
+    error = done.stderr.splitlines()[-1].split(":")[0]
+    name = error.rpartition(".")[2]
+    code = f"import builtins, pointers\nprint(issubclass(pointers.{name}, {RAISES[number]}))"
+    assert run(code).stdout == "True\n"
+
+
+def test_the_pointer_that_realloc_returns_is_the_one_it_was_given() -> None:
+    assert FRAGMENTS == {3}
+    code = "from pointers import *\nptr = malloc(24)\nold = ptr\n" + BLOCKS[3]
+    assert run(code + "assert ptr is old and ptr.size == 28\nfree(ptr)\n").stderr == ""
+
+
+def test_zero_fits_into_24_bytes_and_one_does_not() -> None:
+    from pointers import InvalidSizeError, malloc
+
+    with malloc(24) as ptr:
+        ptr <<= 0
+        assert ~ptr == 0
+        with pytest.raises(InvalidSizeError):
+            ptr <<= 1
+        assert ~ptr == 0
