@@ -67,6 +67,12 @@ tap_skip(const char *reason)
   skipped = reason;
 }
 
+bool
+tap_failed(void)
+{
+  return n_failures > 0;
+}
+
 int
 tap_end(void)
 {

@@ -35,6 +35,9 @@ void tap_run(const char *name, void (*function)(void));
 // Mark the running case as skipped; it should then return.
 void tap_skip(const char *reason);
 
+// Whether a check of the running case has failed up to now.
+bool tap_failed(void);
+
 // Print the plan.  Returns the exit status of the program.
 int tap_end(void);
 

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// What the program runs under, where a case cannot work there.
+#ifndef ENVIRONMENT_H
+#define ENVIRONMENT_H
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#  define UNDER_SANITIZER true
+#elif defined(__has_feature)
+#  if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                       \
+      __has_feature(memory_sanitizer)
+#    define UNDER_SANITIZER true
+#  endif
+#endif
+#ifndef UNDER_SANITIZER
+#  define UNDER_SANITIZER false
+#endif
+
+static inline bool
+under_valgrind(void)
+{
+  const char *const preload = getenv("LD_PRELOAD");
+  return preload && strstr(preload, "vgpreload");
+}
+
+#endif
