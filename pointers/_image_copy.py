@@ -49,7 +49,17 @@ def _make_copy() -> Callable[[int, int], bytes] | None:
         return None
     # A prototype of our own: the attribute of ctypes.pythonapi is shared by everybody
     prototype = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_ssize_t)
-    return prototype(("PyBytes_FromStringAndSize", ctypes.pythonapi))
+    make_bytes = prototype(("PyBytes_FromStringAndSize", ctypes.pythonapi))
+
+    def copy(address: int, count: int) -> bytes:
+        try:
+            data: bytes = make_bytes(address, count)
+        except ctypes.ArgumentError as error:
+            # Two ints can always be converted, except at the recursion limit
+            raise RecursionError("maximum recursion depth exceeded on storing") from error
+        return data
+
+    return copy
 
 
 def _make_stores(copy: Callable[[int, int], bytes], at: Layout) -> dict[type, Callable[..., int]]:

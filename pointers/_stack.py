@@ -23,10 +23,18 @@ _new = object.__new__
 _SUSPENDING = 0x20 | 0x80 | 0x100 | 0x200
 _SUSPENDED = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 
-# PyPy counts C frames against a stack of 768 bytes for each level of its
-# recursion limit.  A block may take two thirds of that: the rest is for the
-# function that uses it.
-_BYTES_PER_LEVEL = 512 if sys.implementation.name == "pypy" else 0
+# What an interpreter may need of the C stack for each level of its recursion
+# limit.  CPython up to 3.13 counts levels and does not watch the stack: the
+# greediest recursion that was found, through sorted(), takes 2.5 KiB a level up
+# to 3.12 and 5.0 KiB on 3.13.  PyPy gives each level 768 bytes, of which it
+# counts those that a block takes: a block gets two thirds of them at most.
+_PYPY = sys.implementation.name == "pypy"
+_LEVEL_NEEDS = 768 if _PYPY else 5300 if sys.version_info >= (3, 13) else 2700
+_PYPY_LEVEL_GIVES = 512
+
+# On stacks that are too small for the recursion limit anyway, blocks together
+# take no more than this part.
+_SMALL_SHARE = 16
 
 
 class StackAllocatedPointer(BytePointer[T]):
@@ -63,9 +71,23 @@ class _Calls(threading.local):
 
     def __init__(self) -> None:
         self.frames: list[_Frame] = []
+        size = ffi.new("size_t *")
+        #: Bytes of the thread's C stack; 0 if they are not known.
+        self.stack_size: int = 0 if lib.ptrs_stack_size(size) else size[0]
 
 
 _calls = _Calls()
+
+
+def _limit(stack_size: int) -> int:
+    """Return how many bytes a thread's stack blocks may take together.
+
+    So many that recursion to the limit still ends in RecursionError, and not
+    at the end of the stack.
+    """
+    levels = sys.getrecursionlimit()
+    limit = max(stack_size - levels * _LEVEL_NEEDS, stack_size // _SMALL_SHARE, 1)
+    return min(limit, levels * _PYPY_LEVEL_GIVES) if _PYPY else limit
 
 
 def _on_error(_kind: Any, error: BaseException, _traceback: Any) -> None:
@@ -101,12 +123,13 @@ def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any)
     frame = _Frame(func, args, kwargs)
     handle = ffi.new_handle(frame)
     frames = _calls.frames
-    limit = _BYTES_PER_LEVEL and _BYTES_PER_LEVEL * sys.getrecursionlimit()
+    limit = _limit(_calls.stack_size)
+    n_frames = len(frames)
     frames.append(frame)
     try:
         status = lib.ptrs_stack_call(size, align, limit, _ENTER, handle)
     finally:
-        frames.pop()
+        del frames[n_frames:]
         pointer = frame.pointer
         if pointer is not None and pointer._references is not None:
             pointer._references.release()
@@ -116,7 +139,7 @@ def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any)
         finally:
             del frame, frames, pointer  # the traceback would keep them in a cycle
     if status:
-        raise _stack_error(status, size)
+        raise _stack_error(status, size, limit)
     if not frame.entered:
         raise RecursionError("maximum recursion depth exceeded on entering a stack function")
     if not frame.finished:
@@ -136,15 +159,12 @@ def _suspended_error(func: Any, result: Any) -> TypeError:
     )
 
 
-def _stack_error(status: int, size: int) -> Exception:
+def _stack_error(status: int, size: int, limit: int) -> Exception:
     available = ffi.new("size_t *")
-    lib.ptrs_stack_available(available)
-    left = available[0]
-    if _BYTES_PER_LEVEL:
-        left = min(left, _BYTES_PER_LEVEL * sys.getrecursionlimit())
+    lib.ptrs_stack_available(limit, available)
     return status_error(
         status,
-        stack_exhausted=f"no {size} bytes of stack here: at most {left} can be had; "
+        stack_exhausted=f"no {size} bytes of stack here: at most {available[0]} can be had; "
         "use malloc() for large blocks",
         no_mem="no memory to keep account of a stack block",
         not_supported="this code runs on a stack that the thread library does not know",

@@ -43,17 +43,25 @@ frame_address(void)
 #endif
 }
 
-// Bytes that a stack block may take here with all that alignment costs, or
-// NOT_SUPPORTED on a stack whose ends are not known
-static PtrsStatus
-room(size_t limit, uintptr_t here, size_t *size)
+// The calling thread's stack, or NULL if its ends are not known
+static ThreadStack *
+own_stack(void)
 {
   ThreadStack *const stack = &thread_stack;
   if (!stack->known) {
     // Asking costs some 25 us on the main thread
     stack->known = ptrs_os_stack_bounds(&stack->low, &stack->high);
   }
-  if (!stack->known || here < stack->low || here >= stack->high) {
+  return stack->known ? stack : NULL;
+}
+
+// Bytes that a stack block may take here with all that alignment costs, or
+// NOT_SUPPORTED on a stack whose ends are not known
+static PtrsStatus
+room(size_t limit, uintptr_t here, size_t *size)
+{
+  const ThreadStack *const stack = own_stack();
+  if (!stack || here < stack->low || here >= stack->high) {
     return PTRS_STATUS_NOT_SUPPORTED;
   }
 
@@ -113,13 +121,24 @@ ptrs_stack_call(size_t size, size_t align, size_t limit, PtrsStackFunction fn, v
 }
 
 PtrsStatus
-ptrs_stack_available(size_t *size)
+ptrs_stack_available(size_t limit, size_t *size)
 {
   size_t available        = 0;
-  const PtrsStatus status = room(0, frame_address(), &available);
+  const PtrsStatus status = room(limit, frame_address(), &available);
   if (!status) {
     const size_t padding = PTRS_ALIGN_DEFAULT - 1;
     *size                = available > padding ? available - padding : 0;
   }
   return status;
+}
+
+PtrsStatus
+ptrs_stack_size(size_t *size)
+{
+  const ThreadStack *const stack = own_stack();
+  if (!stack) {
+    return PTRS_STATUS_NOT_SUPPORTED;
+  }
+  *size = stack->high - stack->low;
+  return PTRS_STATUS_SUCCESS;
 }

@@ -29,7 +29,7 @@ static size_t
 available(void)
 {
   size_t size = 0;
-  CHECK_EQ(ptrs_stack_available(&size), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_stack_available(0, &size), PTRS_STATUS_SUCCESS);
   return size;
 }
 
@@ -153,7 +153,7 @@ check_available_is_exact(void)
 {
   size_t size  = 0;
   size_t again = 0;
-  CHECK_EQ(ptrs_stack_available(&size), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_stack_available(0, &size), PTRS_STATUS_SUCCESS);
   if (size) {
     Visit visit = {.size = size, .align = ALIGN};
     CHECK_EQ(ptrs_stack_call(size, ALIGN, 0, look_round, &visit), PTRS_STATUS_SUCCESS);
@@ -165,7 +165,7 @@ check_available_is_exact(void)
   const PtrsStatus status = ptrs_stack_call(size + 1, ALIGN, 0, look_round, &refused);
   CHECK_EQ(status, PTRS_STATUS_STACK_EXHAUSTED);
   CHECK_EQ(refused.n_calls, 0);
-  CHECK_EQ(ptrs_stack_available(&again), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_stack_available(0, &again), PTRS_STATUS_SUCCESS);
   CHECK_EQ(again, size);
 }
 
@@ -196,6 +196,28 @@ available_is_exact(void)
 {
   check_available_is_exact();
   run_on_stack((size_t)256 << 10, descend_from_top);
+}
+
+static size_t wanted_size;
+
+static void *
+check_wanted_size(void *argument)
+{
+  size_t size = 0;
+  (void)argument;
+  CHECK_EQ(ptrs_stack_size(&size), PTRS_STATUS_SUCCESS);
+  CHECK(size <= wanted_size);
+  CHECK(size > wanted_size - wanted_size / 8); // a guard page may be missing
+  return NULL;
+}
+
+static void
+size_is_that_of_the_thread(void)
+{
+  wanted_size = (size_t)256 << 10;
+  run_on_stack(wanted_size, check_wanted_size);
+  wanted_size = (size_t)4 << 20;
+  run_on_stack(wanted_size, check_wanted_size);
 }
 
 // A quarter, together, however it is cut
@@ -266,6 +288,15 @@ callers_may_limit(void)
   CHECK_EQ(visit.n_calls, 0);
   CHECK_EQ(ptrs_stack_call(1000, 1, 1000, limited, &visit), PTRS_STATUS_SUCCESS);
 
+  // What is available is told with the limit counted in
+  size_t size = 0;
+  CHECK_EQ(ptrs_stack_available(1000, &size), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(size, 1000 - (ALIGN - 1));
+  CHECK_EQ(ptrs_stack_available(SIZE_MAX, &size), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(size, available());
+  CHECK_EQ(ptrs_stack_available(1, &size), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(size, 0);
+
   // A limit does not give more than there is
   CHECK_EQ(ptrs_stack_call(available() + 1, ALIGN, SIZE_MAX, limited, &visit),
            PTRS_STATUS_STACK_EXHAUSTED);
@@ -325,7 +356,7 @@ handle(int number)
 {
   (void)number;
   status_in_handler    = call(8, 8, 0, &visit_in_handler);
-  available_in_handler = ptrs_stack_available(&size_in_handler);
+  available_in_handler = ptrs_stack_available(0, &size_in_handler);
 }
 
 static void
@@ -359,6 +390,7 @@ main(void)
   TAP_RUN(requests_are_checked);
   TAP_RUN(neither_freed_nor_resized_nor_pinned);
   TAP_RUN(available_is_exact);
+  TAP_RUN(size_is_that_of_the_thread);
   TAP_RUN(nested_blocks_share_a_quarter);
   TAP_RUN(callers_may_limit);
   TAP_RUN(exit_waits_for_guests);

@@ -21,7 +21,7 @@ static size_t
 available(void)
 {
   size_t size = 0;
-  CHECK_EQ(ptrs_stack_available(&size), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_stack_available(0, &size), PTRS_STATUS_SUCCESS);
   return size;
 }
 
@@ -58,7 +58,7 @@ exhaust(size_t size, size_t stack_size)
 {
   size_t before = 0;
   size_t after  = 0;
-  CHECK_EQ(ptrs_stack_available(&before), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_stack_available(0, &before), PTRS_STATUS_SUCCESS);
   CHECK(before <= stack_size / 4);
 
   Descent descent         = {.size = size};
@@ -69,7 +69,7 @@ exhaust(size_t size, size_t stack_size)
   CHECK_EQ(descent.ended, status ? PTRS_STATUS_SUCCESS : PTRS_STATUS_STACK_EXHAUSTED);
   CHECK(descent.depth <= (size ? stack_size / 4 / size : 1));
 
-  CHECK_EQ(ptrs_stack_available(&after), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_stack_available(0, &after), PTRS_STATUS_SUCCESS);
   CHECK_EQ(after, before);
 }
 
@@ -78,7 +78,10 @@ exhaust_in_many_ways(size_t stack_size)
 {
   static const size_t sizes[] = {0, 1, 16, 1000, 4096, 64 * KIB};
   for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); ++i) {
-    exhaust(sizes[i], stack_size);
+    // A sanitizer cannot follow as many nested calls as there are bytes
+    if (!UNDER_SANITIZER || !sizes[i] || sizes[i] >= 1000) {
+      exhaust(sizes[i], stack_size);
+    }
   }
 }
 

@@ -40,7 +40,9 @@ typedef void (*PtrsStackFunction)(PtrsBlock block, void *mem, size_t size, void 
 PTRS_API PtrsStatus
 ptrs_stack_call(size_t size, size_t align, size_t limit, PtrsStackFunction fn, void *ctx);
 
-PTRS_API PtrsStatus ptrs_stack_available(size_t *size);
+PTRS_API PtrsStatus ptrs_stack_available(size_t limit, size_t *size);
+
+PTRS_API PtrsStatus ptrs_stack_size(size_t *size);
 /* cdef: end */
 
 /**
@@ -60,7 +62,11 @@ PTRS_API PtrsStatus ptrs_stack_available(size_t *size);
  *
  * @fn ptrs_stack_available
  * The greatest `size` that ptrs_stack_call() would grant here and now with
- * the default alignment and no limit of the caller's.
+ * the default alignment and this limit.
+ *
+ * @fn ptrs_stack_size
+ * The bytes to which this thread's stack may grow in all, used ones included,
+ * as they were when the thread first asked.  For callers that choose a limit.
  */
 
 #endif
