@@ -19,7 +19,7 @@ def tests(session: nox.Session) -> None:
 
 def meson(session: nox.Session, compiler: str, *options: str) -> None:
     """Build the core by itself and run the C tests."""
-    session.install("meson", "ninja")
+    session.install("meson>=1.3", "ninja")
     build = session.create_tmp() + "/build"
     setup = ["meson", "setup", "--wipe", build, "-Dpython=disabled", "-Dclib=true"]
     setup += ["-Dtests=true", "-Dwerror=true", *options]
