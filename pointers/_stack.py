@@ -133,11 +133,12 @@ def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any)
         pointer = frame.pointer
         if pointer is not None and pointer._references is not None:
             pointer._references.release()
-    if frame.error is not None:
+    error, frame.error = frame.error, None
+    if error is not None:
         try:
-            raise frame.error
+            raise error
         finally:
-            del frame, frames, pointer  # the traceback would keep them in a cycle
+            del error  # its traceback holds this frame
     if status:
         raise _stack_error(status, size, limit)
     if not frame.entered:

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The blocks of the specification, run as they stand, wherever it lies beside the project."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,44 +41,32 @@ BLOCKS = blocks()
 pytestmark = pytest.mark.skipif(not BLOCKS, reason="the specification is not beside the project")
 
 
-def run(code: str, *options: str) -> "subprocess.CompletedProcess[str]":
-    # Dropped pointers are warned about; the specification's blocks drop some
-    env = dict(os.environ, PYTHONWARNINGS="ignore::ResourceWarning")
-    return subprocess.run(
-        [sys.executable, *options, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=env,
-        cwd=Path(sys.executable).parent,
-        check=False,
-    )
-
-
 def test_every_block_is_accounted_for() -> None:
     assert set(range(len(BLOCKS))) == PRINTS.keys() | FRAGMENTS | RAISES.keys()
 
 
 @pytest.mark.parametrize("number", sorted(PRINTS))
-def test_block_prints(number: int) -> None:
-    done = run(BLOCKS[number])
+def test_block_prints(run_python: Any, number: int) -> None:
+    # Dropped pointers are warned about; some blocks drop theirs
+    done = run_python(BLOCKS[number], "-W", "ignore::ResourceWarning")
     assert (done.returncode, done.stdout, done.stderr) == (0, PRINTS[number], "")
 
 
 @pytest.mark.parametrize("number", sorted(RAISES))
-def test_block_raises(number: int) -> None:
-    done = run(BLOCKS[number])
+def test_block_raises(run_python: Any, number: int) -> None:
+    done = run_python(BLOCKS[number])
     assert done.returncode == 1
     error = done.stderr.splitlines()[-1].split(":")[0]
     name = error.rpartition(".")[2]
     code = f"import builtins, pointers\nprint(issubclass(pointers.{name}, {RAISES[number]}))"
-    assert run(code).stdout == "True\n"
+    assert run_python(code).stdout == "True\n"
 
 
-def test_the_pointer_that_realloc_returns_is_the_one_it_was_given() -> None:
+def test_the_pointer_that_realloc_returns_is_the_one_it_was_given(run_python: Any) -> None:
     assert FRAGMENTS == {3}
     code = "from pointers import *\nptr = malloc(24)\nold = ptr\n" + BLOCKS[3]
-    assert run(code + "assert ptr is old and ptr.size == 28\nfree(ptr)\n").stderr == ""
+    done = run_python(code + "assert ptr is old and ptr.size == 28\nfree(ptr)\n")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_zero_fits_into_24_bytes_and_one_does_not() -> None:
