@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""The binding's declarations are those of the C headers, and cannot drift from them."""
+
+import ast
+import importlib.util
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pointers._ffi import ffi, lib
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = ROOT / "core" / "include"
+HEADERS = [
+    *(CORE / "ptrs" / f"{name}.h" for name in ("status", "allocator", "system", "block", "stack")),
+    ROOT / "bindings" / "image.h",
+    ROOT / "bindings" / "access.h",
+]
+CC = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+
+needs_cc = pytest.mark.skipif(CC is None, reason="no C compiler")
+
+
+def load_generate() -> Any:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "bindings" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+GENERATE = load_generate()
+
+
+def functions(cdef: str) -> "dict[str, str]":
+    """Return the function declarations of a cdef by name."""
+    cdef = re.sub(r"/\*.*?\*/", "", cdef, flags=re.DOTALL)
+    found = re.findall(r"^(?:const )?\w+[ *\n]+(ptrs_\w+)\(([^;]*)\);", cdef, re.MULTILINE)
+    whole = re.findall(r"^((?:const )?\w+[ *\n]+ptrs_\w+\([^;]*\);)", cdef, re.MULTILINE)
+    return dict(zip((name for name, _ in found), whole))
+
+
+def compile_declarations(declarations: str, include: Path, tmp_path: Path) -> "tuple[int, str]":
+    """Compile declarations again behind the headers: they have to agree."""
+    source = tmp_path / "drift.c"
+    source.write_text(
+        "".join(f'#include "{GENERATE.include_name(str(h))}"\n' for h in HEADERS) + declarations
+    )
+    done = subprocess.run(
+        [
+            CC, "-std=c11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror",
+            f"-I{include}", f"-I{ROOT / 'bindings'}", str(source),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    return done.returncode, done.stderr
+
+
+def test_every_header_contributes() -> None:
+    names = functions(GENERATE.cdef([str(header) for header in HEADERS]))
+    in_module = {name for name in dir(lib) if name.startswith("ptrs_")}
+    assert in_module == names.keys() | {"ptrs_enter_frame"}
+    for header in HEADERS:
+        assert GENERATE.declarations(header.read_text("utf-8")).strip()
+
+
+def test_a_header_without_a_region_is_refused() -> None:
+    with pytest.raises(ValueError, match="cdef: begin"):
+        GENERATE.declarations("int f(void);\n")
+
+
+@needs_cc
+def test_declarations_agree_with_the_headers(tmp_path: Path) -> None:
+    declared = functions(GENERATE.cdef([str(header) for header in HEADERS]))
+    code, errors = compile_declarations("\n".join(declared.values()), CORE, tmp_path)
+    assert code == 0, errors
+
+
+@needs_cc
+@pytest.mark.parametrize(
+    ("header", "old", "new", "name"),
+    [
+        ("block.h", "ptrs_block_realloc(PtrsBlock block, size_t size)",
+         "ptrs_block_realloc(PtrsBlock block, int size)", "ptrs_block_realloc"),
+        ("status.h", "const char *ptrs_strerror(PtrsStatus status)",
+         "char *ptrs_strerror(PtrsStatus status)", "ptrs_strerror"),
+        ("stack.h", "ptrs_stack_size(size_t *size)",
+         "ptrs_stack_size(unsigned *size)", "ptrs_stack_size"),
+    ],
+)  # fmt: skip
+def test_a_changed_prototype_is_noticed(
+    tmp_path: Path, header: str, old: str, new: str, name: str
+) -> None:
+    before = functions(GENERATE.cdef([str(h) for h in HEADERS]))
+    include = tmp_path / "include"
+    shutil.copytree(CORE, include)
+    changed = include / "ptrs" / header
+    text = changed.read_text("utf-8")
+    assert old in text
+    changed.write_text(text.replace(old, new), "utf-8")
+
+    # Old declarations do not compile behind the new headers ...
+    code, errors = compile_declarations("\n".join(before.values()), include, tmp_path)
+    assert code != 0
+    assert f"conflicting types for '{name}'" in re.sub("[\u2018\u2019]", "'", errors)
+
+    # ... and the declarations that the binding takes have changed with them
+    after = functions(GENERATE.declarations(changed.read_text("utf-8")))
+    assert after[name] != before[name]
+    code, errors = compile_declarations(after[name], include, tmp_path)
+    assert code == 0, errors
+
+
+def stub_names() -> "set[str]":
+    tree = ast.parse((ROOT / "pointers" / "_core.pyi").read_text("utf-8"))
+    (stub,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "_Lib")
+    return {n.name for n in stub.body if isinstance(n, ast.FunctionDef)} | {
+        n.target.id
+        for n in stub.body
+        if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)
+    }
+
+
+def test_the_type_stub_names_what_the_module_has() -> None:
+    assert stub_names() <= set(dir(lib))
+
+
+def test_the_package_uses_nothing_that_the_stub_lacks() -> None:
+    used: set[str] = set()
+    for path in (ROOT / "pointers").glob("*.py"):
+        used |= set(re.findall(r"\blib\.(\w+)", path.read_text("utf-8")))
+    assert "ptrs_load" in used
+    assert used <= stub_names()
+
+
+def test_only_one_file_imports_the_compiled_module() -> None:
+    importers = [
+        path.name
+        for path in (ROOT / "pointers").glob("*.py")
+        if "pointers._core" in path.read_text("utf-8")
+    ]
+    assert importers == ["_ffi.py"]
+
+
+def test_the_core_includes_neither_python_nor_the_bindings() -> None:
+    for path in (*CORE.rglob("*.h"), *(ROOT / "core" / "src").glob("*.[ch]")):
+        includes = re.findall(r'^#\s*include\s+[<"](.*)[>"]', path.read_text("utf-8"), re.MULTILINE)
+        assert not [name for name in includes if "Python" in name or "image" in name], path
+        if path.name not in ("os_posix.c", "os_win32.c", "os.h"):
+            assert not [name for name in includes if name.startswith(("sys/", "pthread", "unistd"))]
+
+
+def test_enumerations_have_the_values_of_the_headers() -> None:
+    text = (CORE / "ptrs" / "status.h").read_text("utf-8")
+    values = dict(re.findall(r"(PTRS_STATUS_\w+)\s*= (\d+)", text))
+    assert len(values) == 14
+    for name, value in values.items():
+        assert getattr(lib, name) == int(value)
+    messages = [ffi.string(lib.ptrs_strerror(int(value))) for value in values.values()]
+    assert len(set(messages)) == len(messages)
