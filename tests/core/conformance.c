@@ -56,20 +56,26 @@ addresses_are_aligned(void)
   }
 }
 
+// A neighbour after each step keeps the block from growing where it is
 static void
 reallocated_addresses_are_aligned(void)
 {
   for (size_t align = 1; align <= PTRS_ALIGN_MAX; align *= 2) {
+    Piece neighbours[N_SIZES];
     Piece piece = {(uint8_t *)get(1, align, false), 1, align};
     for (size_t i = 0; i < N_SIZES; ++i) {
+      const size_t size = 24 + 16 * i;
+      neighbours[i]     = (Piece){(uint8_t *)get(size, 8, false), size, 8};
       uint8_t *const mem =
           (uint8_t *)subject->realloc(subject, piece.mem, piece.size, sizes[i], align);
-      if (!CHECK(mem)) {
-        break;
+      if (CHECK(mem)) {
+        piece = (Piece){mem, sizes[i], align};
+        CHECK_EQ((uintptr_t)mem % align, 0);
+        CHECK(capacity_of(&piece) >= sizes[i]);
       }
-      piece = (Piece){mem, sizes[i], align};
-      CHECK_EQ((uintptr_t)mem % align, 0);
-      CHECK(capacity_of(&piece) >= sizes[i]);
+    }
+    for (size_t i = 0; i < N_SIZES; ++i) {
+      give_back(&neighbours[i]);
     }
     give_back(&piece);
   }

@@ -115,27 +115,30 @@ readers_never_see_freed_memory(void)
   CHECK_EQ(ptrs_block_free(arena.block), PTRS_STATUS_SUCCESS);
 }
 
+// Long enough for a thread to be seen in the middle of it
+#define STORE_SIZE ((size_t)16 * 1024)
+
 static void
 store_whole_values(size_t index, void *ctx)
 {
   Arena *const arena = (Arena *)ctx;
-  uint8_t data[SIZE];
+  uint8_t data[STORE_SIZE];
   for (int byte = (int)index; clock_seconds() < arena->end; byte += 4) {
     switch (index) {
     case 0:
-      memset(data, byte, SIZE);
-      CHECK_EQ(ptrs_block_write(arena->block, 0, SIZE, data), PTRS_STATUS_SUCCESS);
+      memset(data, byte, STORE_SIZE);
+      CHECK_EQ(ptrs_block_write(arena->block, 0, STORE_SIZE, data), PTRS_STATUS_SUCCESS);
       break;
     case 1:
-      CHECK_EQ(ptrs_block_fill(arena->block, 0, SIZE, byte), PTRS_STATUS_SUCCESS);
+      CHECK_EQ(ptrs_block_fill(arena->block, 0, STORE_SIZE, byte), PTRS_STATUS_SUCCESS);
       break;
     case 2:
-      memset(data, byte, SIZE);
-      CHECK_EQ(ptrs_block_write_unsafe(arena->block, 0, SIZE, data), PTRS_STATUS_SUCCESS);
+      memset(data, byte, STORE_SIZE);
+      CHECK_EQ(ptrs_block_write_unsafe(arena->block, 0, STORE_SIZE, data), PTRS_STATUS_SUCCESS);
       break;
     default:
-      CHECK_EQ(ptrs_block_read(arena->block, 0, SIZE, data), PTRS_STATUS_SUCCESS);
-      CHECK_FILLED(data, SIZE, data[0]);
+      CHECK_EQ(ptrs_block_read(arena->block, 0, STORE_SIZE, data), PTRS_STATUS_SUCCESS);
+      CHECK_FILLED(data, STORE_SIZE, data[0]);
     }
   }
 }
@@ -143,11 +146,11 @@ store_whole_values(size_t index, void *ctx)
 static void
 stores_do_not_tear(void)
 {
-  Arena arena = {.block = make(SIZE, 0)};
+  Arena arena = {.block = make(STORE_SIZE, 0)};
   arena_run(&arena, 4, store_whole_values);
-  uint8_t data[SIZE];
-  CHECK_EQ(ptrs_block_read(arena.block, 0, SIZE, data), PTRS_STATUS_SUCCESS);
-  CHECK_FILLED(data, SIZE, data[0]);
+  uint8_t data[STORE_SIZE];
+  CHECK_EQ(ptrs_block_read(arena.block, 0, STORE_SIZE, data), PTRS_STATUS_SUCCESS);
+  CHECK_FILLED(data, STORE_SIZE, data[0]);
   CHECK_EQ(ptrs_block_free(arena.block), PTRS_STATUS_SUCCESS);
 }
 

@@ -162,6 +162,23 @@ unclaimed_slots_keep_their_generation(void)
   end(block);
 }
 
+static void
+failures_do_not_use_up_slots(void)
+{
+  const PtrsBlock before = make();
+  end(before);
+  for (int i = 0; i < 1000; ++i) {
+    PtrsBlock block = 77;
+    CHECK_EQ(ptrs_block_alloc(ptrs_system_allocator(), PTRS_SIZE_MAX, 8, &block),
+             PTRS_STATUS_NO_MEM);
+    CHECK_EQ(block, 77);
+  }
+  const PtrsBlock after = make();
+  CHECK_EQ(index_of(after), index_of(before));
+  CHECK_EQ(generation_of(after), generation_of(before) + 1);
+  end(after);
+}
+
 // Readers at their ceiling make the next one wait, not overflow into the flags
 static void
 readers_have_a_ceiling(void)
@@ -266,6 +283,7 @@ main(void)
   TAP_RUN(reuse_gives_new_generations);
   TAP_RUN(handles_are_never_negative);
   TAP_RUN(unclaimed_slots_keep_their_generation);
+  TAP_RUN(failures_do_not_use_up_slots);
   TAP_RUN(readers_have_a_ceiling);
   TAP_RUN(growth_may_fail);
   TAP_RUN(the_last_generation_retires_the_slot);
