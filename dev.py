@@ -104,7 +104,7 @@ def require_system(interpreter: Interpreter, *, headers: bool) -> None:
     if not interpreter.venv:
         missing["venv"] = f"{interpreter.package}-venv"
     if missing:
-        what = " and ".join(missing)
+        what = ", ".join(missing)
         sudo = "sudo " if getattr(os, "geteuid", int)() else ""
         command = f"{sudo}apt install {' '.join(missing.values())}"
         raise DevError(f"{interpreter} lacks {what}; install with: {command}")
