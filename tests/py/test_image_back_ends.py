@@ -1,0 +1,407 @@
+# SPDX-License-Identifier: MIT
+"""Copied and synthesised images are the same bytes, and the layout probe never guesses."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import types
+import warnings
+from pathlib import Path
+from typing import Any, Callable
+
+import _image_model as model
+import pytest
+from hypothesis import example, given, settings
+
+from pointers import _image_copy, _image_synth, _images, _layout, malloc, sizeof
+from pointers._images import image
+
+CPYTHON = sys.implementation.name == "cpython"
+cpython_only = pytest.mark.skipif(not CPYTHON, reason="objects are copied on CPython alone")
+
+
+def synthesised(obj: Any) -> bytes:
+    return image(_image_synth.STORES[type(obj)], sizeof(obj), obj)
+
+
+def copied(obj: Any) -> bytes:
+    assert _image_copy.STORES is not None
+    return image(_image_copy.STORES[type(obj)], sizeof(obj), obj)
+
+
+def check(obj: Any) -> None:
+    expected = model.image(obj)
+    assert synthesised(obj) == expected
+    if CPYTHON:
+        assert copied(obj) == expected
+
+
+def rebuilt(text: str) -> str:
+    """Return the same text in an object that nothing has been cached in."""
+    return "".join([text[:1], text[1:]])
+
+
+@pytest.fixture(scope="module")
+def cache_utf8() -> Callable[[str], int]:
+    """Make CPython keep the UTF-8 form of a text inside its object."""
+    if not CPYTHON:
+        pytest.skip("objects are copied on CPython alone")
+    prototype = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)
+    cache: Callable[[str], int] = prototype(("PyUnicode_AsUTF8", ctypes.pythonapi))
+    return cache
+
+
+# Which back end
+
+
+def test_the_back_end_of_this_interpreter() -> None:
+    forced = os.environ.get("POINTERS_IMAGES") == "synth"
+    assert _images.BACK_END == ("copy" if CPYTHON and not forced else "synth")
+    module = _image_copy if _images.BACK_END == "copy" else _image_synth
+    assert _images.STORES is module.STORES
+
+
+def test_only_cpython_copies() -> None:
+    assert (_image_copy.STORES is not None) == CPYTHON
+
+
+def test_both_store_the_same_types() -> None:
+    assert set(_image_synth.STORES) == set(model.IMAGES)
+    if CPYTHON:
+        assert list(_image_copy.STORES or ()) == list(_image_synth.STORES)
+
+
+PROGRAM = """
+from pointers import malloc, sizeof, _images
+print(_images.BACK_END)
+for obj in (None, True, 0, -1, 2**30, 2**64, -(10**50), 1.5, -0.0, 1j, b"", b"bytes", "",
+            "text", "\\xe9", "\\u0107\\ud800", "\\U00010307\\udc00"):
+    with malloc(sizeof(obj)) as p:
+        p <<= obj
+        assert type(~p) is type(obj), obj
+        assert repr(~p) == repr(obj), obj
+        print(p.read().hex())
+"""
+
+
+def run(tmp_path: Path, **environment: str) -> list[str]:
+    env = {name: value for name, value in os.environ.items() if name != "POINTERS_IMAGES"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM],
+        cwd=tmp_path,  # in the root of the tree, pointers/ would hide the installed package
+        env={**env, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_the_environment_chooses(tmp_path: Path) -> None:
+    default = run(tmp_path)
+    forced = run(tmp_path, POINTERS_IMAGES="synth")
+    assert default[0] == ("copy" if CPYTHON else "synth")
+    assert forced[0] == "synth"
+    assert default[1:] == forced[1:]
+    assert len(forced) == 18
+    assert run(tmp_path, POINTERS_IMAGES="other")[0] == default[0]
+
+
+# The same bytes
+
+
+@settings(deadline=None, max_examples=1000)
+@given(model.values)
+@example(2**63)
+@example(-(2**63) - 1)
+@example(model.float_of(0x7FF0000000000001))
+@example("\ud83d\ude00")
+def test_images_are_those_of_the_model(obj: Any) -> None:
+    check(obj)
+
+
+@settings(deadline=None, max_examples=200)
+@given(model.texts)
+def test_caches_of_a_text_do_not_show(cache_utf8: Callable[[str], int], text: str) -> None:
+    expected = model.image(text)
+    for used in (hash, sys.intern, cache_utf8, lambda obj: (hash(obj), sys.intern(obj))):
+        obj = rebuilt(text)
+        assert copied(obj) == expected
+        try:
+            used(obj)
+        except UnicodeEncodeError:  # a surrogate alone has no UTF-8 form
+            assert used is cache_utf8
+        assert copied(obj) == expected
+        assert synthesised(obj) == expected
+
+
+@pytest.mark.parametrize("text", ["caf\xe9" * 4, "\u0107" * 4, "\U00010307" * 4], ids=ascii)
+def test_the_utf8_cache_is_really_there(cache_utf8: Callable[[str], int], text: str) -> None:
+    obj = rebuilt(text)
+    before = sys.getsizeof(obj)
+    assert cache_utf8(obj)
+    assert sys.getsizeof(obj) > before, "nothing was cached: the tests here prove nothing"
+    assert copied(obj) == model.image(text)
+    with malloc(sizeof(obj)) as p:
+        p <<= obj
+        assert ~p == text
+
+
+@settings(deadline=None, max_examples=100)
+@given(model.binaries)
+def test_hashed_bytes(obj: bytes) -> None:
+    hash(obj)
+    check(obj)
+
+
+@pytest.mark.parametrize("obj", [True, False, None], ids=repr)
+def test_singletons(obj: Any) -> None:
+    check(obj)
+
+
+def test_cached_ints() -> None:
+    for obj in range(-300, 300):
+        check(obj)
+
+
+def test_cached_texts_and_bytes() -> None:
+    for point in range(0x180):
+        check(chr(point))
+    for byte in range(256):
+        check(bytes([byte]))
+    for name in ("", "__init__", "append", "self", "utf-8"):
+        check(name)
+        check(sys.intern(name))
+    check(b"")
+
+
+def test_literals_and_parts_of_other_values() -> None:
+    for obj in ("literal"[2:5], "liter\u0107l"[:3], b"literal"[1:], str(10**30), repr(1.5)):
+        check(obj)
+    for obj in (int("7" * 60), 10**60 // 7, -(10**30) % 2**61, 2**80 >> 70, True + True):
+        check(obj)
+
+
+def test_ints_with_leading_digits_that_became_zero() -> None:
+    # Results of a subtraction have had room for more digits
+    for k in range(1, 10):
+        check(2 ** (30 * k) - 1 - (2 ** (30 * k) - 2**15))
+        check(-(2 ** (30 * k)) + 2 ** (30 * k) - 7)
+
+
+@pytest.mark.skipif(
+    not CPYTHON or sys.version_info >= (3, 12), reason="only CPython up to 3.11 has such texts"
+)
+@pytest.mark.parametrize("text", ["abc", "caf\xe9", "\u0107abc", "\U00010307", "\ud800"], ids=ascii)
+@pytest.mark.parametrize("ready", [False, True])
+def test_a_text_whose_letters_are_elsewhere(text: str, ready: bool) -> None:
+    api = ctypes.pythonapi
+    make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_ssize_t)(
+        ("PyUnicode_FromUnicode", api)
+    )
+    letters_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(("PyUnicode_AsUnicode", api))
+    wide = (ctypes.c_uint32 * len(text))(*map(ord, text))
+    assert ctypes.sizeof(ctypes.c_wchar) == 4
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        obj = make(None, len(text))
+        ctypes.memmove(letters_of(obj), wide, ctypes.sizeof(wide))
+    if ready:
+        assert obj == text
+    assert type(obj) is str
+    with malloc(len(model.image(text))) as p:
+        p <<= obj  # before anything else has looked at it
+        assert p.read() == model.image(text)
+        assert ~p == text == obj
+    assert copied(obj) == model.image(text)
+
+
+@pytest.mark.parametrize("room", [0, 1, 15, 16, 23])
+def test_neither_writes_where_there_is_no_room(room: int) -> None:
+    back_ends = [_image_synth.STORES] + ([_image_copy.STORES] if CPYTHON else [])
+    for stores in back_ends:
+        assert stores is not None
+        for obj in (1, True, 1.5, 1j, b"", "", "\u0107"):
+            with malloc(64) as p:
+                assert stores[type(obj)](p._block, 0, room, obj) < 0
+                assert p.read() == bytes(64)
+                assert stores[type(obj)](p._block, 64 - sizeof(obj) + 1, 64, obj) < 0
+                assert p.read() == bytes(64)
+                assert stores[type(obj)](p._block, 64 - sizeof(obj), 64, obj) == sizeof(obj)
+                assert p.read() == bytes(64 - sizeof(obj)) + model.image(obj)
+
+
+# The probe
+
+Copy = Callable[[int, int], bytes]
+
+
+@pytest.fixture
+def copy() -> Copy:
+    found = _image_copy._make_copy()
+    if found is None:
+        pytest.skip("objects are copied on CPython alone")
+    return found
+
+
+def test_the_probe_knows_this_interpreter(copy: Copy) -> None:
+    layout = _layout.probe(copy)
+    assert layout is not None
+    assert layout.header == object.__basicsize__
+    assert copy(id(1.5) + layout.header, 0) == b""
+    text = rebuilt("some text")
+    assert copy(id(text) + layout.ascii_data, 10) == b"some text\0"
+
+
+@pytest.mark.parametrize(
+    "fake",
+    [
+        lambda _address, count: bytes(count),
+        lambda _address, count: b"\xff" * count,
+        lambda _address, count: bytes(range(256))[:count],
+        lambda _address, _count: b"",
+        lambda address, count: (address * 0x9E3779B97F4A7C15 % 2**256).to_bytes(32, "little")[
+            :count
+        ],
+    ],
+    ids=["zeros", "ones", "steps", "nothing", "noise"],
+)
+def test_the_probe_refuses_other_memory(fake: Copy) -> None:
+    assert _layout.probe(fake) is None
+
+
+@pytest.mark.parametrize("shift", [1, 2, 4, 8, 12, 16])
+def test_the_probe_refuses_fields_elsewhere(copy: Copy, shift: int) -> None:
+    assert _layout.probe(lambda address, count: copy(address - shift, count)) is None
+
+
+def test_the_probe_needs_every_sample(copy: Copy) -> None:
+    answers = 0
+
+    def counted(address: int, count: int) -> bytes:
+        nonlocal answers
+        answers += 1
+        return copy(address, count)
+
+    assert _layout.probe(counted) is not None
+    assert answers >= 14
+    for wrong in range(answers):
+        answers = 0
+
+        def flipped(address: int, count: int) -> bytes:
+            data = counted(address, count)
+            # All bits: some words have bits that do not matter
+            return bytes(b ^ 0xFF for b in data) if answers == wrong + 1 else data  # noqa: B023
+
+        assert _layout.probe(flipped) is None, f"answer {wrong}"
+        answers = 0
+
+        def last_byte_flipped(address: int, count: int) -> bytes:
+            data = counted(address, count)
+            if answers != wrong + 1 or count == 4:  # noqa: B023 - a state word, or a digit
+                return data
+            return data[:-1] + bytes([data[-1] ^ 1])
+
+        four = {answer for answer, count in enumerate(_counts(copy)) if count == 4}
+        assert (_layout.probe(last_byte_flipped) is None) == (wrong not in four)
+
+
+def _counts(copy: Copy) -> list[int]:
+    counts: list[int] = []
+    _layout.probe(lambda address, count: counts.append(count) or copy(address, count))  # type: ignore[func-returns-value]
+    return counts
+
+
+class System:
+    """A stand-in for the module sys, with some facts changed."""
+
+    def __init__(self, **facts: Any) -> None:
+        self.__dict__.update(facts)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"implementation": types.SimpleNamespace(name="pypy")},
+        {"implementation": types.SimpleNamespace(name="graalpy")},
+        {"int_info": types.SimpleNamespace(bits_per_digit=15, sizeof_digit=2)},
+        {"int_info": types.SimpleNamespace(bits_per_digit=15, sizeof_digit=4)},
+        {"int_info": types.SimpleNamespace(bits_per_digit=30, sizeof_digit=8)},
+        {"int_info": types.SimpleNamespace(bits_per_digit=60, sizeof_digit=8)},
+        {"getsizeof": lambda obj: sys.getsizeof(obj) - 8},
+        {"getsizeof": lambda _obj: 24},
+        {"getsizeof": lambda _obj: 0},
+        {"byteorder": "big" if sys.byteorder == "little" else "little"},
+    ],
+    ids=str,
+)
+def test_the_probe_refuses_other_interpreters(
+    copy: Copy, facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_layout, "sys", System())
+    assert _layout.probe(copy) is not None
+    monkeypatch.setattr(_layout, "sys", System(**facts))
+    assert _layout.probe(copy) is None
+
+
+def test_the_probe_refuses_32_bits(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    calcsize, pack = _layout.struct.calcsize, _layout.struct.pack
+    monkeypatch.setattr(
+        _layout,
+        "struct",
+        types.SimpleNamespace(pack=pack, calcsize=lambda form: calcsize(form) // 2),
+    )
+    assert _layout.probe(copy) is None
+
+
+@cpython_only
+def test_no_stores_where_the_probe_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _image_copy._find_stores() is not None
+    monkeypatch.setattr(_image_copy, "probe", lambda _copy: None)
+    assert _image_copy._find_stores() is None
+
+
+# The choice
+
+OTHERS: dict[type, Any] = {
+    type(None): True,  # too large: an error
+    bool: None,
+    int: -1,
+    float: -1.5,
+    complex: 1j,
+    bytes: b"?",
+    str: "?",
+}
+
+
+@pytest.mark.parametrize("kind", list(OTHERS), ids=lambda kind: kind.__name__)
+def test_stores_that_do_not_make_the_images_are_not_used(
+    kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = OTHERS[kind]
+
+    def wrong(block: int, offset: int, room: int, obj: Any) -> int:
+        return _image_synth.STORES[type(other)](block, offset, room, other)
+
+    broken = {**_image_synth.STORES, kind: wrong}
+    failing = {**_image_synth.STORES, kind: lambda *_args: -1}
+    assert _images._round_trips(_image_synth.STORES)
+    monkeypatch.delenv("POINTERS_IMAGES", raising=False)
+    for stores in (broken, failing):
+        assert not _images._round_trips(stores)
+        monkeypatch.setattr(_image_copy, "STORES", stores)
+        assert _images._choose() == ("synth", _image_synth.STORES)
+
+
+def test_without_copies_images_are_synthesised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("POINTERS_IMAGES", raising=False)
+    assert _images._choose()[0] == ("copy" if CPYTHON else "synth")
+    monkeypatch.setattr(_image_copy, "STORES", None)
+    assert _images._choose() == ("synth", _image_synth.STORES)

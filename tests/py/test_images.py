@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: MIT
+"""Objects as bytes: sizes, layout and round trips, the same on every interpreter."""
+
+from __future__ import annotations
+
+import collections
+import enum
+import fractions
+import gc
+import struct
+import sys
+from typing import Any, Callable
+
+import _image_model as model
+import pytest
+from hypothesis import example, given, settings
+
+import pointers
+from pointers import InvalidSizeError, malloc, sizeof
+
+CPYTHON = sys.implementation.name == "cpython"
+
+SIZES: list[tuple[Any, int]] = [
+    (None, 16),
+    (False, 24),
+    (True, 28),
+    (0, 24),
+    (1, 28),
+    (-1, 28),
+    (256, 28),
+    (2**30 - 1, 28),
+    (-(2**30) + 1, 28),
+    (2**30, 32),
+    (-(2**30), 32),
+    (2**60 - 1, 32),
+    (2**60, 36),
+    (2**63 - 1, 36),
+    (2**63, 36),
+    (-(2**63), 36),
+    (2**64, 36),
+    (2**90, 40),
+    (2**3000 - 1, 424),
+    (2**3000, 428),
+    (0.0, 24),
+    (-1.5, 24),
+    (0j, 32),
+    (1.5 - 2j, 32),
+    (b"", 33),
+    (b"a", 34),
+    (bytes(100), 133),
+    ("", 41),
+    ("a", 42),
+    ("\0", 42),
+    ("\x7f" * 9, 50),
+    ("\x80", 58),
+    ("a\xff", 59),
+    ("\u0100", 60),
+    ("ab\uffff", 64),
+    ("\ud800", 60),
+    ("\ud83d\ude00", 62),
+    ("\U00010000", 64),
+    ("\U0010ffff" * 3, 72),
+    ("a" * 1000, 1041),
+]
+
+
+class Int(int):
+    pass
+
+
+class Float(float):
+    pass
+
+
+class Complex(complex):
+    pass
+
+
+class Bytes(bytes):
+    pass
+
+
+class Str(str):
+    __slots__ = ()
+
+
+class Colour(enum.IntEnum):
+    RED = 1
+
+
+class Instance:
+    pass
+
+
+def function() -> None:
+    pass
+
+
+Pair = collections.namedtuple("Pair", "a b")  # noqa: PYI024 - a subclass of tuple is wanted
+
+BY_REFERENCE: list[Any] = [
+    Int(3),
+    Int(2**100),
+    Float(1.5),
+    Complex(1j),
+    Bytes(b"bytes"),
+    Str("text"),
+    Colour.RED,
+    [],
+    [1, [2]],
+    {},
+    {"a": 1},
+    set(),
+    frozenset((1,)),
+    (),
+    (1, 2),
+    Pair(1, 2),
+    bytearray(b"abc"),
+    memoryview(b"abc"),
+    range(3),
+    slice(1),
+    fractions.Fraction(1, 3),
+    Instance(),
+    Instance,
+    int,
+    function,
+    lambda: None,
+    len,
+    "".join,
+    sys,
+    iter(()),
+    ...,
+    NotImplemented,
+    ValueError("x"),
+]
+
+
+def label(obj: object) -> str:
+    return f"{type(obj).__name__}-{ascii(obj)[:24]}"
+
+
+@pytest.mark.parametrize(("obj", "size"), SIZES, ids=label)
+def test_sizes_are_those_of_the_layout(obj: Any, size: int) -> None:
+    assert sizeof(obj) == size
+    assert len(model.image(obj)) == size
+
+
+@pytest.mark.parametrize("obj", BY_REFERENCE, ids=label)
+def test_references_take_a_header(obj: Any) -> None:
+    assert sizeof(obj) == 16
+
+
+@pytest.mark.skipif(not CPYTHON or sys.maxsize < 2**32, reason="about 64-bit CPython's sizes")
+@settings(deadline=None)
+@given(model.values)
+def test_sizes_are_within_what_cpython_reports(obj: Any) -> None:
+    assert sizeof(obj) <= sys.getsizeof(obj)
+
+
+@pytest.mark.parametrize("obj", [obj for obj, _ in SIZES], ids=label)
+def test_getsizeof_asks_for_enough_memory_everywhere(obj: Any) -> None:
+    with malloc(sys.getsizeof(obj)) as p:
+        p <<= obj
+        assert model.same(~p, obj)
+
+
+@pytest.mark.parametrize(("obj", "size"), SIZES, ids=label)
+def test_an_image_fits_exactly(obj: Any, size: int) -> None:
+    with malloc(size) as p:
+        p <<= obj
+        assert p.read() == model.image(obj)
+        assert model.same(~p, obj)
+
+
+@pytest.mark.parametrize(("obj", "size"), SIZES, ids=label)
+def test_an_image_is_refused_where_a_byte_is_missing(obj: Any, size: int) -> None:
+    with malloc(size - 1) as p:
+        before = bytes(range(256)) * 8
+        p.write(before[: size - 1])
+        with pytest.raises(InvalidSizeError, match=f"takes {size} bytes.*only {size - 1}"):
+            p <<= obj
+        assert p.read() == before[: size - 1]
+    with malloc(2 * size) as p:
+        p.write(bytes(b"\xa5" * 2 * size))
+        with pytest.raises(InvalidSizeError):
+            (p + (size + 1)).move(obj)
+        assert p.read() == b"\xa5" * 2 * size
+
+
+@pytest.mark.parametrize("obj", [obj for obj, _ in SIZES], ids=label)
+def test_dirty_memory_does_not_show_and_is_left_alone(obj: Any) -> None:
+    image = model.image(obj)
+    for offset in (0, 1, 3, 4, 7, 8, 16):
+        with malloc(offset + len(image) + 16) as p:
+            p.write(b"\xa5" * p.size)
+            (p + offset).move(obj)
+            assert p.read() == b"\xa5" * offset + image + b"\xa5" * 16
+            assert model.same(~(p + offset), obj)
+
+
+def check(obj: Any) -> None:
+    image = model.image(obj)
+    assert sizeof(obj) == len(image)
+    with malloc(len(image)) as p:
+        p <<= obj
+        assert p.read(sizeof(obj)) == image
+        loaded, again = ~p, p.dereference()
+        (unpacked,) = p
+        p.write(bytes(len(image)))
+    # The memory is overwritten and gone
+    assert type(loaded) is type(obj)
+    assert model.same(loaded, obj)
+    assert model.same(again, obj)
+    assert model.same(unpacked, obj)
+
+
+@settings(deadline=None, max_examples=300)
+@given(model.ints)
+@example(2**63)
+@example(-(2**63))
+@example(-(2**63) - 1)
+@example(2**64 - 1)
+@example(2**64)
+@example(2**60)
+@example(-(2**60))
+def test_ints(obj: int) -> None:
+    check(obj)
+
+
+def test_ints_around_every_count_of_digits() -> None:
+    for k in range(1, 135):
+        for delta in (-1, 0, 1):
+            check(2 ** (30 * k) + delta)
+            check(-(2 ** (30 * k)) + delta)
+
+
+def test_ints_of_many_counts_of_bits() -> None:
+    for bits in [*range(70), *range(70, 4001, 39)]:
+        check(1 << bits)
+        check(-(1 << bits))
+        check((1 << bits) - 1)
+
+
+def test_ints_of_the_whole_range_around_zero() -> None:
+    for obj in range(-300, 300):
+        check(obj)
+
+
+@settings(deadline=None, max_examples=300)
+@given(model.floats)
+@example(0.0)
+@example(-0.0)
+@example(float("inf"))
+@example(model.float_of(0x7FF0000000000001))  # signalling NaN
+@example(model.float_of(0xFFF7FFFFFFFFFFFF))
+@example(model.float_of(0x7FF8000000000000))
+@example(model.float_of(0xFFFFFFFFFFFFFFFF))
+def test_floats(obj: float) -> None:
+    check(obj)
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 0x3FF, 0x7FE, 0x7FF])
+def test_floats_of_every_bit_of_the_mantissa(exponent: int) -> None:
+    for bit in range(52):
+        for sign in (0, 1):
+            bits = sign << 63 | exponent << 52 | 1 << bit
+            with malloc(24) as p:
+                p <<= model.float_of(bits)
+                assert p.read()[16:] == struct.pack("=Q", bits)
+                assert struct.pack("=d", ~p) == struct.pack("=Q", bits)
+
+
+@settings(deadline=None, max_examples=200)
+@given(model.complexes_)
+@example(complex(0.0, 0.0))
+@example(complex(-0.0, 0.0))
+@example(complex(0.0, -0.0))
+@example(complex(-0.0, -0.0))
+@example(complex(float("inf"), float("-inf")))
+def test_complexes(obj: complex) -> None:
+    check(obj)
+
+
+@settings(deadline=None, max_examples=200)
+@given(model.binaries)
+@example(b"")
+@example(b"\0")
+@example(bytes(range(256)))
+def test_bytes(obj: bytes) -> None:
+    check(obj)
+
+
+@settings(deadline=None, max_examples=500)
+@given(model.texts)
+@example("")
+@example("\0")
+@example("\x7f")
+@example("\x80")
+@example("\xff")
+@example("\u0100")
+@example("\ud800")
+@example("\udfff")
+@example("\ud83d\ude00")  # two code points, not one
+@example("\ude00\ud83d")
+@example("\ud83d\ude00\U0001f600")
+@example("\uffff")
+@example("\U00010000")
+@example("\U0010ffff")
+def test_texts(obj: str) -> None:
+    check(obj)
+
+
+@pytest.mark.parametrize("size", [100, 10_000, 200_000])
+@pytest.mark.parametrize("letter", ["a", "\xe9", "\u0107", "\U00010307", b"b"], ids=ascii)
+def test_long_values(letter: Any, size: int) -> None:
+    obj = letter * size
+    with malloc(sizeof(obj)) as p:
+        p <<= obj
+        assert p.read() == model.image(obj)
+        assert ~p == obj
+
+
+def test_every_letter_of_the_first_planes() -> None:
+    with malloc(64) as p:
+        for point in [*range(0x3000), *range(0xD700, 0x10100)]:
+            p <<= chr(point)
+            loaded = ~p
+            assert loaded == chr(point)
+            assert len(loaded) == 1
+
+
+@settings(deadline=None, max_examples=200)
+@given(model.values, model.values)
+def test_a_value_replaces_another(first: Any, second: Any) -> None:
+    with malloc(max(sizeof(first), sizeof(second))) as p:
+        p <<= first
+        p <<= second
+        assert model.same(~p, second)
+        assert p.read(sizeof(second)) == model.image(second)
+
+
+FRESH: list[Callable[[], Any]] = [
+    lambda: "hello world" * 2,
+    lambda: "h\xe9llo w\xf6rld" * 2,
+    lambda: "\u0107\u0108" * 20,
+    lambda: "\U00010307" * 20,
+    lambda: b"hello world" * 2,
+]
+if CPYTHON:  # elsewhere the identity of numbers is that of their values
+    FRESH += [lambda: 2**70, lambda: -(10**9), lambda: 1.5, lambda: 1.5j]
+
+
+@pytest.mark.parametrize("make", FRESH)
+def test_loads_build_new_objects(make: Callable[[], Any]) -> None:
+    obj = make()
+    with malloc(sizeof(obj)) as p:
+        p <<= obj
+        first, second = ~p, ~p
+        assert first is not obj
+        assert first is not second
+    assert first == obj == second
+
+
+def test_loaded_objects_survive_free_and_reuse_of_the_memory() -> None:
+    obj = "text to keep" * 3
+    p = malloc(sizeof(obj))
+    p <<= obj
+    loaded = ~p
+    p.free()
+    others = [malloc(sizeof(obj)) for _ in range(50)]
+    for q in others:
+        q.write(b"\xff" * q.size)
+    assert loaded == obj
+    assert {loaded: 1}[obj] == 1
+    for q in others:
+        q.free()
+
+
+def test_singletons_come_back_as_themselves() -> None:
+    with malloc(28) as p:
+        for obj in (None, True, False):
+            p <<= obj
+            assert ~p is obj
+
+
+@pytest.mark.parametrize("obj", BY_REFERENCE, ids=label)
+def test_other_objects_go_by_reference(obj: Any) -> None:
+    with malloc(16) as p:
+        p <<= obj
+        assert ~p is obj
+        assert type(~p) is type(obj)
+        key, type_word = struct.unpack("=QQ", p.read())
+        assert type_word == model.REFERENCE
+        assert key != 0
+        p <<= obj  # again, into the same place
+        assert ~p is obj
+        assert struct.unpack("=QQ", p.read())[0] != key
+    assert obj is not None
+
+
+@pytest.mark.parametrize("obj", BY_REFERENCE, ids=label)
+def test_references_are_refused_where_a_byte_is_missing(obj: Any) -> None:
+    with malloc(15) as p:
+        p.write(b"\xa5" * 15)
+        with pytest.raises(InvalidSizeError):
+            p <<= obj
+        assert p.read() == b"\xa5" * 15
+
+
+def test_a_subclass_loses_nothing() -> None:
+    obj = Int(5)
+    obj.note = "kept"  # type: ignore[attr-defined]
+    with malloc(16) as p:
+        p <<= obj
+        assert (~p).note == "kept"
+
+
+def test_a_bool_is_no_int_and_an_int_no_bool() -> None:
+    with malloc(28) as p:
+        for obj in (True, 1, False, 0):
+            p <<= obj
+            assert type(~p) is type(obj)
+
+
+def test_sizes_of_the_specification() -> None:
+    with malloc(24) as p:
+        p <<= 0
+        with pytest.raises(InvalidSizeError):
+            p <<= 1
+        assert ~p == 0
+        pointers.realloc(p, 28)
+        assert ~p == 0
+        p <<= 1
+        assert ~p == 1
+
+
+def test_the_object_itself_is_not_touched() -> None:
+    obj = "".join(["not", " ", "shared"])
+    with malloc(sizeof(obj)) as p:
+        p <<= obj
+        p.write(b"\xff" * p.size)
+    gc.collect()
+    assert obj == "not shared"
+    assert hash(obj) == hash("not shared")
