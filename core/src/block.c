@@ -56,7 +56,8 @@ make_block(PtrsAllocator *allocator, size_t size, size_t align, bool zeroed, Ptr
     return PTRS_STATUS_NO_MEM;
   }
   const size_t capacity = allocator->capacity(allocator, mem, size);
-  if (zeroed && capacity > size) {
+  if (capacity > size) {
+    // The block may grow into it, and what it grows by is zero
     memset((uint8_t *)mem + size, 0, capacity - size);
   }
   *block = publish(slot, mem, size, capacity, align, allocator, 0);
@@ -92,7 +93,7 @@ resize(PtrsSlot *slot, size_t size)
 
   // Bytes that were added come from blocks that are gone, and bytes beyond a
   // smaller size must not come back when the block grows again
-  const size_t kept = size < slot->size ? size : ptrs_min(old_capacity, capacity);
+  const size_t kept = ptrs_min(old_capacity, size);
   memset((uint8_t *)mem + kept, 0, capacity - kept);
 
   slot->mem      = (uint8_t *)mem;
@@ -212,21 +213,30 @@ ptrs_block_free(PtrsBlock block)
   return PTRS_STATUS_SUCCESS;
 }
 
+// The slot and the flags of a live block; these never change during its life
+static PtrsStatus
+look_up(PtrsBlock block, PtrsSlot **slot, unsigned *flags)
+{
+  const PtrsStatus status = ptrs_slot_enter_shared(block, slot);
+  if (!status) {
+    *flags = (*slot)->flags;
+    ptrs_slot_leave_shared(*slot);
+  }
+  return status;
+}
+
 PtrsStatus
 ptrs_block_drop(PtrsBlock block)
 {
-  // The flags may be read inside only
   PtrsSlot *slot    = NULL;
-  PtrsStatus status = ptrs_slot_enter_shared(block, &slot);
+  unsigned flags    = 0;
+  PtrsStatus status = look_up(block, &slot, &flags);
   if (status) {
     return status;
   }
-  const unsigned flags = slot->flags;
-  ptrs_slot_leave_shared(slot);
   if (flags & PTRS_BLOCK_NOT_FREEABLE) {
     return PTRS_STATUS_NOT_FREEABLE;
   }
-
   bool last = false;
   status    = ptrs_slot_drop(slot, block, &last);
   if (!status && last) {
@@ -239,17 +249,19 @@ PtrsStatus
 ptrs_block_pin(PtrsBlock block, void **mem)
 {
   PtrsSlot *slot    = NULL;
-  PtrsStatus status = ptrs_slot_enter_shared(block, &slot);
+  unsigned flags    = 0;
+  PtrsStatus status = look_up(block, &slot, &flags);
   if (status) {
     return status;
   }
-  // Pinned while inside, the block cannot move between pin and look
-  status =
-      (slot->flags & PTRS_BLOCK_NOT_PINNABLE) ? PTRS_STATUS_NOT_SUPPORTED : ptrs_slot_pin(slot);
+  if (flags & PTRS_BLOCK_NOT_PINNABLE) {
+    return PTRS_STATUS_NOT_SUPPORTED;
+  }
+  status = ptrs_slot_pin(slot, block);
   if (!status) {
+    // Pinned, it can neither move nor go
     *mem = slot->mem;
   }
-  ptrs_slot_leave_shared(slot);
   return status;
 }
 

@@ -17,6 +17,15 @@ enter_range(PtrsBlock block, PtrsAccess access, size_t offset, size_t size, Ptrs
   return status;
 }
 
+// No bytes may be at NULL, which memcpy does not allow
+static void
+copy_bytes(void *to, const void *from, size_t size)
+{
+  if (size) {
+    memcpy(to, from, size);
+  }
+}
+
 typedef struct {
   PtrsBlock block;
   size_t offset;
@@ -68,7 +77,7 @@ ptrs_block_read(PtrsBlock block, size_t offset, size_t size, void *data)
   PtrsEntry entry;
   const PtrsStatus status = enter_range(block, PTRS_ACCESS_SHARED, offset, size, &entry);
   if (!status) {
-    memcpy(data, entry.mem + offset, size);
+    copy_bytes(data, entry.mem + offset, size);
     ptrs_block_leave(&entry);
   }
   return status;
@@ -80,7 +89,7 @@ ptrs_block_write(PtrsBlock block, size_t offset, size_t size, const void *data)
   PtrsEntry entry;
   const PtrsStatus status = enter_range(block, PTRS_ACCESS_EXCLUSIVE, offset, size, &entry);
   if (!status) {
-    memcpy(entry.mem + offset, data, size);
+    copy_bytes(entry.mem + offset, data, size);
     ptrs_block_leave(&entry);
   }
   return status;
@@ -166,7 +175,7 @@ ptrs_block_write_unsafe(PtrsBlock block, size_t offset, size_t size, const void 
   PtrsEntry entry;
   const PtrsStatus status = ptrs_block_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry);
   if (!status) {
-    memcpy(entry.mem + offset, data, size);
+    copy_bytes(entry.mem + offset, data, size);
     ptrs_block_leave(&entry);
   }
   return status;

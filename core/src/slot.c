@@ -95,15 +95,24 @@ ptrs_slot_leave_exclusive(PtrsSlot *slot)
 }
 
 PtrsStatus
-ptrs_slot_pin(PtrsSlot *slot)
+ptrs_slot_pin(PtrsSlot *slot, PtrsBlock block)
 {
   uint64_t state = ptrs_atomic_load(&slot->state);
-  do {
+  for (unsigned round = 0;;) {
+    if (!names(state, block)) {
+      return why_not(state, block);
+    }
     if ((state & PTRS_STATE_PINS) == PTRS_STATE_PINS) {
       return PTRS_STATUS_OVERFLOW;
     }
-  } while (!ptrs_atomic_swap_if(&slot->state, &state, state + PTRS_STATE_PIN));
-  return PTRS_STATUS_SUCCESS;
+    if (state & PTRS_STATE_EXCLUSIVE) {
+      // Whoever is freeing or moving the block has seen that it has no pin
+      ptrs_os_relax(round++);
+      state = ptrs_atomic_load(&slot->state);
+    } else if (ptrs_atomic_swap_if(&slot->state, &state, state + PTRS_STATE_PIN)) {
+      return PTRS_STATUS_SUCCESS;
+    }
+  }
 }
 
 PtrsStatus

@@ -20,6 +20,14 @@
 // What a thread's stack blocks may take of it together: a quarter
 #define SHARE 4
 
+// An address in this frame, near the end of the stack in use; a macro, since
+// the frame of a function would be another one
+#if defined(__GNUC__) || defined(__clang__)
+#  define FRAME_ADDRESS ((uintptr_t)__builtin_frame_address(0))
+#else
+#  define FRAME_ADDRESS ((uintptr_t)_AddressOfReturnAddress())
+#endif
+
 // The trampoline's own frame and the functions that it calls
 #define FRAME_ROOM ((size_t)1024)
 
@@ -31,17 +39,6 @@ typedef struct {
 } ThreadStack;
 
 static _Thread_local ThreadStack thread_stack;
-
-// An address in the caller's frame, near the end of the stack in use
-static inline uintptr_t
-frame_address(void)
-{
-#if defined(__GNUC__) || defined(__clang__)
-  return (uintptr_t)__builtin_frame_address(0);
-#else
-  return (uintptr_t)_AddressOfReturnAddress();
-#endif
-}
 
 // The calling thread's stack, or NULL if its ends are not known
 static ThreadStack *
@@ -104,7 +101,7 @@ ptrs_stack_call(size_t size, size_t align, size_t limit, PtrsStackFunction fn, v
     return PTRS_STATUS_BAD_ARG;
   }
   size_t available  = 0;
-  PtrsStatus status = room(limit, frame_address(), &available);
+  PtrsStatus status = room(limit, FRAME_ADDRESS, &available);
   if (status) {
     return status;
   }
@@ -124,7 +121,7 @@ PtrsStatus
 ptrs_stack_available(size_t limit, size_t *size)
 {
   size_t available        = 0;
-  const PtrsStatus status = room(limit, frame_address(), &available);
+  const PtrsStatus status = room(limit, FRAME_ADDRESS, &available);
   if (!status) {
     const size_t padding = PTRS_ALIGN_DEFAULT - 1;
     *size                = available > padding ? available - padding : 0;

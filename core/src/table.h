@@ -89,8 +89,9 @@ void ptrs_slot_leave_shared(PtrsSlot *slot);
 PtrsStatus ptrs_slot_enter_exclusive(PtrsBlock block, bool unpinned, PtrsSlot **slot);
 void ptrs_slot_leave_exclusive(PtrsSlot *slot);
 
-// Add a pin to a slot that the caller has entered shared.
-PtrsStatus ptrs_slot_pin(PtrsSlot *slot);
+// Add a pin, waiting while another thread is exclusive.  The caller must not
+// have entered the slot.
+PtrsStatus ptrs_slot_pin(PtrsSlot *slot, PtrsBlock block);
 
 // Take a pin away.  *last is set, and the slot is then held exclusively, if
 // it was the last pin of a block that has been dropped.

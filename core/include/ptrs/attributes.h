@@ -20,6 +20,8 @@
  */
 #if defined(PTRS_SHARED) && (defined(__GNUC__) || defined(__clang__))
 #  define PTRS_API __attribute__((visibility("default")))
+#elif defined(__cplusplus)
+#  define PTRS_API extern "C"
 #else
 #  define PTRS_API
 #endif

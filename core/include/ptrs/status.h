@@ -6,7 +6,7 @@
  * A function that returns a PtrsStatus writes its outputs only when it
  * returns PTRS_STATUS_SUCCESS; on any other value the outputs, the memory and
  * the handles that were passed are as they were before the call.  Nothing
- * here sets `errno`, prints or aborts.
+ * here prints or aborts, and `errno` says nothing.
  */
 #ifndef PTRS_STATUS_H
 #define PTRS_STATUS_H
