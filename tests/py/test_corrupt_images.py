@@ -1,0 +1,503 @@
+# SPDX-License-Identifier: MIT
+"""Bytes that are no image: an error or a whole object, never a crash or half an object.
+
+``POINTERS_MUTATIONS`` sets how many random mutations each type gets.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import struct
+from typing import Any
+
+import _image_model as model
+import pytest
+
+from pointers import (
+    CorruptObjectError,
+    DereferenceError,
+    InvalidSizeError,
+    Pointer,
+    calloc,
+    malloc,
+    memcpy,
+    memmove,
+    realloc,
+    sizeof,
+)
+
+MUTATIONS = int(os.environ.get("POINTERS_MUTATIONS", "20000"))
+
+VALUES: dict[str, list[Any]] = {
+    "None": [None],
+    "bool": [True, False],
+    "int": [0, 1, -1, 7, 2**30 - 1, 2**30, -(2**60), 2**60 - 1, 2**63, -(2**64), 10**40],
+    "float": [0.0, -0.0, 1.5, -1e300, float("inf"), float("nan")],
+    "complex": [0j, complex(-0.0, 1.5), complex(float("nan"), 2)],
+    "bytes": [b"", b"a", b"\0", b"bytes", bytes(20), b"\xff" * 16],
+    "str": [
+        *("", "a", "\0", "text", "twenty letters of it", "\x80", "caf\xe9", "\xff" * 9),
+        *("\u0100", "a\u0107b", "\ud800", "\ud83d\ude00", "\uffff" * 5),
+        *("\U00010000", "a\U00010307b", "\U0010ffff" * 4, "\ud83d\ude00\U0001f600"),
+    ],
+}
+EVERY = [model.image(value) for values in VALUES.values() for value in values]
+EVERY.append(model.header(model.REFERENCE, 1))
+
+WORDS = [
+    *(0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 24, 32, 33, 40, 41, 56, 64, 0x7F, 0x80, 0xFF),
+    *(0x100, 0xFFFF, 0x10000, 0x10FFFF, 0x110000, 2**30 - 1, 2**30, 2**31 - 1, 2**31),
+    *(2**32 - 1, 2**32, 2**61, 2**61 + 1, 2**62, 2**62 + 1, 2**63 - 1, 2**63),
+    *(2**64 - 57, 2**64 - 41, 2**64 - 33, 2**64 - 2, 2**64 - 1),
+    *(model.TYPE | kind for kind in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0x103)),
+]
+ROOM = 160
+
+
+def outcome(p: Pointer[Any]) -> Any:
+    """Return what loading gives, in the terms of the model."""
+    try:
+        return ~p
+    except CorruptObjectError:
+        return model.CorruptError
+    except DereferenceError:
+        return model.EMPTY
+
+
+def expected(data: bytes) -> Any:
+    try:
+        value = model.value_of(data)
+    except model.CorruptError:
+        return model.CorruptError
+    # A reference that was not stored there is none
+    return model.CorruptError if isinstance(value, model.Reference) else value
+
+
+def is_value(result: Any) -> bool:
+    return result is not model.CorruptError and result is not model.EMPTY
+
+
+def check(p: Pointer[Any], data: bytes, scratch: Pointer[Any]) -> Any:
+    """Check what loads from a place that holds `data` up to the block's capacity."""
+    result, wanted = outcome(p), expected(data)
+    if not is_value(wanted):
+        assert result is wanted, data.hex()
+        return result
+    assert is_value(result), data.hex()
+    assert type(result) is type(wanted), data.hex()
+    # Stored again, it is the same bytes
+    scratch <<= result
+    size = sizeof(result)
+    assert scratch.read(size) == data[:size] == model.image(wanted), data.hex()
+    return result
+
+
+def mutate(source: random.Random, image: bytes) -> bytes:
+    """Return an image with something done to it, and something behind it."""
+    tail = (
+        bytes(ROOM) if source.random() < 0.7 else source.getrandbits(8 * ROOM).to_bytes(ROOM, "big")
+    )
+    data = bytearray((image + tail)[:ROOM])
+    for _ in range(source.choice((1, 1, 1, 2, 3))):
+        at = source.randrange(len(image))
+        what = source.randrange(7)
+        if what == 0:
+            data[at] ^= 1 << source.randrange(8)
+        elif what == 1:
+            data[at] = source.randrange(256)
+        elif what == 2:
+            at -= at % 8
+            data[at : at + 8] = struct.pack("=Q", source.choice(WORDS))
+        elif what == 3:
+            at -= at % 4
+            data[at : at + 4] = struct.pack("=I", source.choice(WORDS) % 2**32)
+        elif what == 4:  # a word that is a little off
+            at -= at % 8
+            (word,) = struct.unpack_from("=Q", data, at)
+            struct.pack_into("=Q", data, at, (word + source.randrange(-9, 10)) % 2**64)
+        elif what == 5:  # the end of another image
+            data[at:] = (source.choice(EVERY)[at:] + bytes(ROOM))[: ROOM - at]
+        else:  # its end is missing
+            data[at:] = tail[: ROOM - at]
+    return bytes(data)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_random_mutations(name: str) -> None:
+    source = random.Random(f"{name} {MUTATIONS}")
+    images = [model.image(value) for value in VALUES[name]]
+    found = {True: 0, False: 0}
+    with malloc(ROOM) as p, malloc(2 * ROOM) as scratch:
+        assert p.capacity >= ROOM
+        rest = bytes(p.capacity - ROOM)
+        for _ in range(MUTATIONS):
+            data = mutate(source, source.choice(images))
+            p.write(data)
+            found[is_value(check(p, data + rest, scratch))] += 1
+            assert p.read() == data, "loading wrote to the memory"
+    assert found[True] > MUTATIONS // 200, "hardly a mutation that was an image"
+    assert found[False] > MUTATIONS // 200, "hardly a mutation that was none"
+
+
+def test_random_mutations_of_references() -> None:
+    source = random.Random(f"reference {MUTATIONS}")
+    n_kept = 0
+    obj = ["unharmed"]
+    with malloc(ROOM) as p, malloc(2 * ROOM) as scratch:
+        rest = bytes(p.capacity - ROOM)
+        for _ in range(MUTATIONS // 2):
+            p <<= obj
+            image = p.read(16)
+            data = mutate(source, image)
+            p.write(data)
+            if data[:16] == image:
+                assert ~p is obj
+                n_kept += 1
+            else:
+                check(p, data + rest, scratch)
+                # The same key again is not the reference any more
+                p.write(image)
+                assert outcome(p) is model.CorruptError
+    assert 0 < n_kept < MUTATIONS // 4
+    assert obj == ["unharmed"]
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_splices(name: str) -> None:
+    """Every head of an image with every tail of every other."""
+    images = [model.image(value) for value in VALUES[name]][:6]
+    with malloc(ROOM) as p, malloc(2 * ROOM) as scratch:
+        rest = bytes(p.capacity - ROOM)
+        for head in images:
+            for tail in EVERY[::3]:
+                for at in range(0, min(len(head), len(tail)), 4):
+                    data = (head[:at] + tail[at:] + bytes(ROOM))[:ROOM]
+                    p.write(data)
+                    check(p, data + rest, scratch)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_every_single_byte(name: str) -> None:
+    with malloc(ROOM) as p, malloc(2 * ROOM) as scratch:
+        rest = bytes(p.capacity - ROOM)
+        for value in VALUES[name]:
+            image = model.image(value)
+            n_refused = 0
+            for at in range(min(len(image), 64)):
+                for byte in {0, 1, 2, 8, 0x7F, 0x80, 0xFF, image[at] ^ 1, image[at] ^ 0x20}:
+                    if byte == image[at]:
+                        continue
+                    data = image[:at] + bytes([byte]) + image[at + 1 :]
+                    data += bytes(ROOM - len(data))
+                    p.write(data)
+                    n_refused += not is_value(check(p, data + rest, scratch))
+            assert n_refused >= 16, "even the header could be changed"
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_every_truncation(name: str) -> None:
+    with malloc(2 * ROOM) as scratch:
+        for value in VALUES[name]:
+            image = model.image(value)
+            for size in range(len(image)):
+                with malloc(size) as p:
+                    p.write(image[:size])
+                    check(p, image[:size] + bytes(p.capacity - size), scratch)
+                # At the end of a block whose capacity is a whole image away or less
+                with malloc(ROOM) as p:
+                    alias = p + (ROOM - size)
+                    alias.write(image[:size])
+                    check(alias, image[:size] + bytes(p.capacity - ROOM), scratch)
+
+
+def changed(image: bytes, at: int, form: str, value: int) -> bytes:
+    data = bytearray(image)
+    struct.pack_into(f"={form}", data, at, value)
+    return bytes(data)
+
+
+def tagged(tag: int, *digits: int, type_word: int = model.INT) -> bytes:
+    return model.header(type_word) + struct.pack(f"=Q{len(digits)}I", tag, *digits)
+
+
+ASCII, LATIN, UCS2, UCS4 = (model.text(t) for t in ("text", "caf\xe9", "\u0107a", "\U00010307a"))
+HUGE = (2**31, 2**32 - 1, 2**61, 2**62, 2**63 - 1, 2**63, 2**64 - 57, 2**64 - 2, 2**64 - 1)
+
+CORRUPT: dict[str, bytes] = {
+    "type word of a foreign address": model.header(0x7F0012345678),
+    "type word with kind 0": model.header(model.TYPE),
+    "type word with kind 9": model.header(model.TYPE | 9),
+    "type word with kind 0x103": model.header(model.TYPE | 0x103) + bytes(64),
+    "type word without its upper half": model.header(3) + bytes(64),
+    "None with two references": model.header(model.NONE, 2),
+    "None with no reference": model.header(model.NONE, 0),
+    "None that is immortal": model.header(model.NONE, 0xFFFFFFFF),
+    "int with another refcount": changed(model.integer(1), 0, "Q", 2),
+    "bool of digit 2": tagged(8, 2, type_word=model.BOOL),
+    "bool of digit 0": tagged(8, 0, type_word=model.BOOL),
+    "bool of -1": tagged(8 | 2, 1, type_word=model.BOOL),
+    "bool of two digits": tagged(16, 1, 1, type_word=model.BOOL),
+    "bool False without the zero sign": tagged(0, type_word=model.BOOL),
+    "bool True with the zero sign": tagged(8 | 1, 1, type_word=model.BOOL),
+    "int with a top digit 0": tagged(8, 0),
+    "int with a top digit 0 of two": tagged(16, 5, 0),
+    "int with a top digit 0 of many": tagged(40, 1, 2, 3, 4, 0),
+    "negative int with a top digit 0": tagged(16 | 2, 5, 0),
+    "int with a digit of 2**30": tagged(8, 2**30),
+    "int with a digit of 2**32 - 1": tagged(8, 2**32 - 1),
+    "int with a low digit of 2**30": tagged(16, 2**30, 1),
+    "int with a middle digit of 2**31": tagged(32, 1, 2**31, 1, 1),
+    "zero without the zero sign": tagged(0),
+    "zero with a negative sign": tagged(2),
+    "zero with sign 3": tagged(3),
+    "one with the zero sign": tagged(8 | 1, 1),
+    "one with sign 3": tagged(8 | 3, 1),
+    "one with the bit of small ints": tagged(8 | 4, 1),
+    "int of many digits with sign 1": tagged(40 | 1, 1, 2, 3, 4, 5),
+    "bytes with a hash": changed(model.binary(b"abc"), 24, "q", 12345),
+    "bytes without NUL": model.binary(b"abc")[:-1] + b"x",
+    "bytes one longer than the block": changed(model.binary(bytes(7)), 16, "Q", 2**20),
+    "ASCII text with a hash": changed(ASCII, 24, "q", 0),
+    "ASCII text without NUL": ASCII[:-1] + b"\1",
+    "Latin-1 text without NUL": LATIN[:-1] + b"\1",
+    "UCS-2 text without NUL, low": UCS2[:-2] + b"\1\0",
+    "UCS-2 text without NUL, high": UCS2[:-2] + b"\0\1",
+    "UCS-4 text without NUL, low": UCS4[:-4] + b"\1\0\0\0",
+    "UCS-4 text without NUL, high": UCS4[:-4] + b"\0\0\0\1",
+    "ASCII letters as Latin-1": model.text_image([97, 98], 1, False),
+    "ASCII letters as UCS-2": model.text_image([97, 98], 2, False),
+    "ASCII letters as UCS-4": model.text_image([97, 98], 4, False),
+    "Latin-1 letters as ASCII": model.text_image([97, 0xE9], 1, True),
+    "Latin-1 letters as UCS-2": model.text_image([97, 0xE9], 2, False),
+    "Latin-1 letters as UCS-4": model.text_image([97, 0xE9], 4, False),
+    "UCS-2 letters as UCS-4": model.text_image([97, 0xFFFF], 4, False),
+    "UCS-2 letters as ASCII": model.text_image([97, 0x107], 2, True),
+    "UCS-4 letters as ASCII": model.text_image([97, 0x10307], 4, True),
+    "empty text as Latin-1": model.text_image([], 1, False),
+    "empty text as UCS-2": model.text_image([], 2, False),
+    "empty text as UCS-4": model.text_image([], 4, False),
+    "code point 0x110000": model.text_image([97, 0x110000], 4, False),
+    "code point 2**31": model.text_image([2**31, 97], 4, False),
+    "code point 2**32 - 1": model.text_image([0x10307, 2**32 - 1], 4, False),
+    "text of kind 0": changed(LATIN, 32, "I", 1 << 5),
+    "text of kind 3": changed(LATIN, 32, "I", 3 << 2 | 1 << 5),
+    "text of kind 5": changed(LATIN, 32, "I", 5 << 2 | 1 << 5),
+    "text of kind 7": changed(LATIN, 32, "I", 7 << 2 | 1 << 5),
+    "text that is not compact": changed(ASCII, 32, "I", 1 << 2 | 1 << 6),
+    "text that is interned": changed(ASCII, 32, "I", 1 | 1 << 2 | 1 << 5 | 1 << 6),
+    "text that is static": changed(ASCII, 32, "I", 1 << 2 | 1 << 5 | 1 << 6 | 1 << 7),
+    "text with a high state bit": changed(ASCII, 32, "I", 1 << 2 | 1 << 5 | 1 << 6 | 1 << 31),
+    "text with padding": changed(ASCII, 36, "I", 1),
+    "text with a UTF-8 length": changed(LATIN, 40, "Q", 5),
+    "text with a UTF-8 pointer": changed(LATIN, 48, "Q", 0x7F0012345678),
+}
+for count in HUGE:
+    CORRUPT[f"bytes of length {count}"] = changed(model.binary(b"abc"), 16, "Q", count)
+    CORRUPT[f"int of {count % 2**61} digits"] = tagged(count % 2**61 << 3, 1, 2)
+    for text_kind, image in (
+        ("ASCII", ASCII),
+        ("Latin-1", LATIN),
+        ("UCS-2", UCS2),
+        ("UCS-4", UCS4),
+    ):
+        CORRUPT[f"{text_kind} text of length {count}"] = changed(image, 16, "Q", count)
+
+
+def test_the_images_that_were_changed_were_good() -> None:
+    with malloc(80) as p:
+        for image, value in (
+            (ASCII, "text"),
+            (LATIN, "caf\xe9"),
+            (UCS2, "\u0107a"),
+            (UCS4, "\U00010307a"),
+            (tagged(8, 5), 5),
+            (tagged(16 | 2, 0, 1), -(2**30)),
+            (tagged(8, 1, type_word=model.BOOL), True),
+            (tagged(1, type_word=model.BOOL), False),
+            (tagged(1), 0),
+            (model.binary(b"abc"), b"abc"),
+            (model.header(model.NONE), None),
+            (model.text_image([], 1, True), ""),
+        ):
+            p.write(image)
+            assert model.same(~p, value)
+
+
+@pytest.mark.parametrize("what", CORRUPT)
+def test_corrupt_images(what: str) -> None:
+    data = CORRUPT[what]
+    with malloc(160) as p, malloc(len(data)) as q, malloc(200) as target:
+        for ptr in (p, q, p + 3, p + (160 - len(data))):
+            ptr.write(data)
+            with pytest.raises(CorruptObjectError, match="not those of an object"):
+                ~ptr
+            with pytest.raises(CorruptObjectError):
+                list(ptr)
+            with pytest.raises(CorruptObjectError):
+                target.move(ptr)
+            assert not ptr.assigned
+            assert str(ptr) == repr(ptr)
+            assert ptr.read(len(data)) == data
+        q.write(bytes(len(data)))
+        p.write(bytes(160))
+        p <<= "usable"
+        assert ~p == "usable"
+
+
+@pytest.mark.parametrize("what", CORRUPT)
+def test_corrupt_images_in_arrays(what: str) -> None:
+    data = CORRUPT[what]
+    array = calloc(5, 80)
+    array.fill(7)
+    assert array.tolist() == [7] * 5
+    slot = array[2]
+    slot.write(data[:80])
+    with pytest.raises(CorruptObjectError):
+        array.tolist()
+    with pytest.raises(CorruptObjectError):
+        ~slot
+    assert ~array[1] == ~array[3] == 7
+    slot.move(8)
+    assert array.tolist() == [7, 7, 8, 7, 7]
+    array.free()
+
+
+# References
+
+
+class Thing:
+    pass
+
+
+def test_a_copied_reference_is_none() -> None:
+    obj = Thing()
+    with malloc(64) as p, malloc(64) as q:
+        p <<= obj
+        memcpy(q, p, 16)
+        assert q.read() == p.read()
+        with pytest.raises(CorruptObjectError, match="copied or made up"):
+            ~q
+        memmove(p + 16, p, 16)
+        (p + 40).write(p.read(16))
+        for alias in (p + 16, p + 40):
+            with pytest.raises(CorruptObjectError, match=f"offset {alias.offset}.*copied"):
+                ~alias
+        assert ~p is obj
+        q <<= p  # as an object, it can be copied
+        assert ~q is obj
+
+
+def test_a_copied_reference_to_a_block_with_references_is_none() -> None:
+    obj, other = Thing(), Thing()
+    with malloc(32) as p, malloc(32) as q:
+        p <<= obj
+        q <<= other
+        memcpy(q, p, 16)
+        with pytest.raises(CorruptObjectError):
+            ~q
+        assert ~p is obj
+        (q + 16).move(other)
+        memcpy(q, q + 16, 16)
+        with pytest.raises(CorruptObjectError):
+            ~q
+        assert ~(q + 16) is other
+
+
+def test_a_moved_reference_is_none() -> None:
+    with malloc(48) as p:
+        obj = Thing()
+        p <<= obj
+        memmove(p + 8, p, 16)  # over its own second half
+        with pytest.raises(CorruptObjectError):
+            ~p
+        with pytest.raises(CorruptObjectError):
+            ~(p + 8)
+
+
+def test_a_reference_outlived_by_its_bytes_is_none() -> None:
+    with malloc(48) as p:
+        obj = Thing()
+        p <<= obj
+        image = p.read(16)
+        p <<= 5
+        p.write(image)
+        with pytest.raises(CorruptObjectError):
+            ~p
+    with malloc(48) as p:
+        p.write(image)
+        with pytest.raises(CorruptObjectError):
+            ~p
+
+
+def test_the_same_bytes_written_again_change_nothing() -> None:
+    with malloc(48) as p:
+        obj = Thing()
+        p <<= obj
+        p.write(p.read())
+        p.write(p.read(9))
+        memcpy(p, p.read(), 16)
+        assert ~p is obj
+
+
+@pytest.mark.parametrize("key", [0, 1, 2, 2**31, 2**62, 2**63 - 1, 2**63, 2**64 - 1])
+def test_forged_keys(key: int) -> None:
+    obj = Thing()
+    with malloc(64) as p, malloc(64) as q:
+        q.write(model.header(model.REFERENCE, key))
+        with pytest.raises(CorruptObjectError, match="copied or made up"):
+            ~q
+        assert not q.assigned
+        p <<= obj
+        (p + 16).write(model.header(model.REFERENCE, key))
+        with pytest.raises(CorruptObjectError):
+            ~(p + 16)
+        assert ~p is obj
+
+
+def test_keys_near_a_real_one() -> None:
+    obj = Thing()
+    with malloc(64) as p, malloc(64) as q:
+        (q + 16).move(obj)
+        q.write(p.read(8) + struct.pack("=Q", model.REFERENCE))
+        for _ in range(20):
+            p <<= obj
+            (key,) = struct.unpack("=Q", p.read(8))
+            for delta in (-1, 1, 2, 1 << 32, 1 << 63):
+                q.write(struct.pack("=Q", (key + delta) % 2**64))
+                with pytest.raises(CorruptObjectError):
+                    ~q
+            q.write(struct.pack("=Q", key))
+            with pytest.raises(CorruptObjectError):
+                ~q
+            assert ~p is obj
+
+
+# Where there is nothing
+
+
+def test_nothing_was_stored() -> None:
+    for size in (0, 1, 8, 15, 16, 24, 100):
+        with malloc(size) as p:
+            for offset in {0, size // 2, size}:
+                with pytest.raises(DereferenceError, match="nothing was stored") as caught:
+                    ~(p + offset)
+                assert not isinstance(caught.value, CorruptObjectError)
+
+
+def test_a_corrupt_image_does_not_hinder_realloc() -> None:
+    for size in (0, 1, 16, 20, 64):
+        with malloc(40) as p:
+            p.write(CORRUPT["bytes of length 9223372036854775808"])
+            realloc(p, size)
+            assert p.size == size
+
+
+def test_realloc_keeps_what_has_the_shape_of_an_image() -> None:
+    with malloc(64) as p:
+        p <<= "text"
+        with pytest.raises(InvalidSizeError):
+            realloc(p, sizeof("text") - 1)
+        assert ~p == "text"
+        realloc(p, sizeof("text"))
+        assert ~p == "text"
