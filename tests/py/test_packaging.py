@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is installed: its metadata, and that it is the package and nothing besides."""
+"""What is installed: its metadata, its front page, the package and nothing besides."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -41,6 +43,20 @@ def test_metadata(installed: Distribution) -> None:
     assert metadata.get_all("License-File") == ["LICENSE"]
     assert not [name for name in metadata.get_all("Classifier") or [] if "License" in name]
     assert metadata.get_all("Provides-Extra") == ["test", "cli", "bench"]
+
+
+def test_the_readme_has_examples() -> None:
+    assert len(FENCE.findall(README)) == README.count("```python") > 0
+
+
+# Not by pytest-markdown-docs: beside the README it imports every test module a second time
+@pytest.mark.parametrize(
+    "fence", [pytest.param(f, id=str(f.start())) for f in FENCE.finditer(README)]
+)
+def test_readme_example(fence: re.Match[str]) -> None:
+    line = README.count("\n", 0, fence.start(1))
+    code = compile("\n" * line + fence.group(1), str(ROOT / "README.md"), "exec", dont_inherit=True)
+    exec(code, {"__name__": "readme"})
 
 
 def test_cffi_is_the_only_dependency(installed: Distribution) -> None:
