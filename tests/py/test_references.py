@@ -320,6 +320,22 @@ def test_failed_bulk_stores_change_nothing() -> None:
     free(slots)
 
 
+def test_a_refused_reference_leaves_the_one_in_its_place() -> None:
+    slots = calloc(4, 8)
+    slot = slots[1]
+    thing = Thing()
+    slot ^= thing  # over two slots
+    other = Thing()
+    ref = weakref.ref(other)
+    for store in (slot.move, lambda obj: slots.fill(obj)):
+        with pytest.raises(InvalidSizeError):
+            store(other)
+        assert ~slot is thing
+    del other
+    assert gone(ref)
+    free(slots)
+
+
 # Counts
 
 
