@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _new = object.__new__
+_free = lib.ptrs_block_free
 
 #: The room of a pointer that may store as far as its block reaches.
 NO_LIMIT = sys.maxsize
@@ -104,13 +105,12 @@ class HeapPointer(Pointer[T]):
         """The allocator that the memory came from."""
         return sources[self._checked(lib.ptrs_allocator_of(self._block))]
 
-    def _check_start(self, action: str) -> None:
-        """Refuse to free or resize through an alias that is not at the start."""
-        if self._offset:
-            raise ValueError(
-                f"cannot {action} from the middle of a block, at offset {self._offset}: "
-                "use the pointer to its start"
-            )
+    def _not_at_start(self, action: str) -> ValueError:
+        """Return the error of freeing or resizing through an alias past the start."""
+        return ValueError(
+            f"cannot {action} from the middle of a block, at offset {self._offset}: "
+            "use the pointer to its start"
+        )
 
     def free(self) -> None:
         """Free the block: this pointer and all aliases are dead at once.
@@ -119,11 +119,12 @@ class HeapPointer(Pointer[T]):
         :raises ValueError: this alias does not point at the start.
         :raises BufferError: a view uses the memory.
         """
-        self._check_start("free")
-        status = lib.ptrs_block_free(self._block)
+        if self._offset:
+            raise self._not_at_start("free")
+        status = _free(self._block)
         if status:
             raise status_error(status)
-        home: HeapPointer[Any] = self if self._home is None else self._home  # type: ignore[assignment]
+        home = self if self._home is None else self._home
         home._owned = False
         references = home._references
         if references is not None:
@@ -136,7 +137,8 @@ class HeapPointer(Pointer[T]):
         :raises InvalidSizeError: an object that is stored here would be cut.
         :raises AllocationError: there is no memory; the block is as it was.
         """
-        self._check_start("realloc")
+        if self._offset:
+            raise self._not_at_start("realloc")
         self._resize(as_size(size))
         return self
 
@@ -172,7 +174,11 @@ class HeapPointer(Pointer[T]):
         _size_of: Any = lib.ptrs_size_of,
         _warn: Any = warnings.warn,
     ) -> None:
-        if getattr(self, "_owned", False):
+        try:
+            owned = self._owned
+        except AttributeError:
+            return  # never came to be
+        if owned:
             size = _size_of(self._block)
             if _drop(self._block) == 0:
                 _warn(
@@ -186,15 +192,3 @@ class AllocatedPointer(HeapPointer[T], BytePointer[T]):
     """A pointer to memory from `malloc`."""
 
     __slots__ = ()
-
-
-def new_allocated(block: int) -> AllocatedPointer[Any]:
-    """Return the pointer that owns a fresh block."""
-    pointer = _new(AllocatedPointer)
-    pointer._block = block
-    pointer._offset = 0
-    pointer._room = NO_LIMIT
-    pointer._home = None
-    pointer._owned = True
-    pointer._references = None
-    return pointer

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, TypeVar
 
-from pointers._allocated import AllocatedPointer, HeapPointer, new_allocated
+from pointers._allocated import NO_LIMIT, AllocatedPointer, HeapPointer
 from pointers._array import AllocatedArrayPointer, checked_array_size, new_array
 from pointers._errors import StackMemoryError, status_error
 from pointers._ffi import ffi, lib
@@ -15,6 +15,7 @@ from pointers._sources import source_key, sources
 
 P = TypeVar("P", bound=Pointer[Any])
 
+_new = object.__new__
 _new_block = lib.ptrs_new_block
 _ALIGN_DEFAULT = lib.PTRS_ALIGN_DEFAULT
 
@@ -108,7 +109,14 @@ def malloc(
         block = _new_block(_source(allocator), size, as_align(align))
     if block < 0:
         raise _allocation_error(block, size)
-    return new_allocated(block)
+    pointer = _new(AllocatedPointer)
+    pointer._block = block
+    pointer._offset = 0
+    pointer._room = NO_LIMIT
+    pointer._home = None
+    pointer._owned = True
+    pointer._references = None
+    return pointer
 
 
 def calloc(
@@ -127,12 +135,10 @@ def calloc(
     return new_array(block, slot_size, n_slots)
 
 
-def _heap_pointer(ptr: Any, action: str) -> HeapPointer[Any]:
-    if isinstance(ptr, HeapPointer):
-        return ptr
+def _no_heap_pointer(ptr: Any, action: str) -> Exception:
     if isinstance(ptr, Pointer):
-        raise StackMemoryError(f"cannot {action} stack memory: it goes when its function returns")
-    raise TypeError(f"cannot {action} a {type(ptr).__name__}: it is not a pointer from malloc()")
+        return StackMemoryError(f"cannot {action} stack memory: it goes when its function returns")
+    return TypeError(f"cannot {action} a {type(ptr).__name__}: it is not a pointer from malloc()")
 
 
 def free(ptr: Pointer[Any]) -> None:
@@ -143,7 +149,9 @@ def free(ptr: Pointer[Any]) -> None:
     :raises ValueError: the pointer is not to the start of the block.
     :raises BufferError: a view uses the memory.
     """
-    _heap_pointer(ptr, "free").free()
+    if not isinstance(ptr, HeapPointer):
+        raise _no_heap_pointer(ptr, "free")
+    ptr.free()
 
 
 def realloc(ptr: P, size: int) -> P:
@@ -157,5 +165,7 @@ def realloc(ptr: P, size: int) -> P:
     :raises AllocationError: there is no memory.  As after any error, the
         block is as it was.
     """
-    _heap_pointer(ptr, "realloc").realloc(size)
+    if not isinstance(ptr, HeapPointer):
+        raise _no_heap_pointer(ptr, "realloc")
+    ptr.realloc(size)
     return ptr

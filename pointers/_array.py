@@ -183,9 +183,20 @@ class ArraySlotPointer(_Slots[T]):
         left = self._checked(lib.ptrs_size_of(self._block)) - self._offset
         return max(0, min(self._room, left))
 
-    def _check_start(self, action: str) -> None:
+    def free(self) -> None:
+        """Free the whole array, through its first slot."""
         if self._index:
-            raise ValueError(f"cannot {action} slot {self._index}: use the array itself")
+            raise self._not_at_start("free")
+        super().free()
+
+    def realloc(self, size: int) -> Self:
+        """Change the size of the whole array, through its first slot."""
+        if self._index:
+            raise self._not_at_start("realloc")
+        return super().realloc(size)
+
+    def _not_at_start(self, action: str) -> ValueError:
+        return ValueError(f"cannot {action} slot {self._index}: use the array itself")
 
 
 def new_array(block: int, slot_size: int, count: int) -> AllocatedArrayPointer[Any]:

@@ -72,7 +72,10 @@ def load(block: int, offset: int) -> Any:
     :raises DereferenceError: the offset is no longer inside the block.
     :raises FreedMemoryError: the block is gone.
     """
-    record = _records.pop() if _records else _Record()
+    try:
+        record = _records.pop()
+    except IndexError:
+        record = _Record()
     kind = _load(block, offset, record.load)
     value = record.value
     result: Any

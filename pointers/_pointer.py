@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import warnings
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
@@ -27,7 +26,8 @@ T = TypeVar("T")
 _store_of = STORES.get
 _size_of = lib.ptrs_size_of
 
-_references_lock = threading.Lock()
+# References that are being given to their pointers, by the pointers' ids
+_new_references: dict[int, References] = {}
 
 
 class Pointer(Generic[T]):
@@ -154,9 +154,13 @@ class Pointer(Generic[T]):
     def _own_references(self) -> References:
         home = self if self._home is None else self._home
         if home._references is None:
-            with _references_lock:
-                if home._references is None:
-                    home._references = References()
+            # No lock: a finaliser or signal handler that comes in between might
+            # want it, too.  All who come here at a time get the same object;
+            # who comes later finds that it has been set.
+            references = _new_references.setdefault(id(home), References())
+            if home._references is None:
+                home._references = references
+            _new_references.pop(id(home), None)
         return home._references
 
     def _overwritten(self, size: int) -> None:

@@ -18,7 +18,6 @@ MISSING = object()
 # Keys are never used twice, so that a word that was copied somewhere cannot
 # come to mean another object.
 _keys = itertools.count(1)
-_keys_lock = threading.Lock()
 
 
 class References:
@@ -71,8 +70,7 @@ class References:
         :param write: Takes the keys by offset and writes the images, all or
             none; returns a negated status, or raises, if it has written none.
         """
-        with _keys_lock:
-            keys = {offset: next(_keys) for offset in objects}
+        keys = {offset: next(_keys) for offset in objects}
         entries = {offset: (keys[offset], obj) for offset, obj in objects.items()}
         released: list[tuple[int, object]] = []
         with self._lock:

@@ -18,6 +18,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _new = object.__new__
+_get_recursion_limit = sys.getrecursionlimit
+_stack_call = lib.ptrs_stack_call
 
 # CO_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_ASYNC_GENERATOR
 _SUSPENDING = 0x20 | 0x80 | 0x100 | 0x200
@@ -74,20 +76,24 @@ class _Calls(threading.local):
         size = ffi.new("size_t *")
         #: Bytes of the thread's C stack; 0 if they are not known.
         self.stack_size: int = 0 if lib.ptrs_stack_size(size) else size[0]
+        #: Bytes that the thread's stack blocks may take together ...
+        self.limit = 0
+        #: ... at this recursion limit.
+        self.levels = 0
+
+    def choose_limit(self, levels: int) -> None:
+        """Choose a limit that leaves room for recursion to the interpreter's limit.
+
+        Such recursion must still end in RecursionError, and not at the end of
+        the stack.
+        """
+        size = self.stack_size
+        limit = max(size - levels * _LEVEL_NEEDS, size // _SMALL_SHARE, 1)
+        self.limit = min(limit, levels * _PYPY_LEVEL_GIVES) if _PYPY else limit
+        self.levels = levels
 
 
 _calls = _Calls()
-
-
-def _limit(stack_size: int) -> int:
-    """Return how many bytes a thread's stack blocks may take together.
-
-    So many that recursion to the limit still ends in RecursionError, and not
-    at the end of the stack.
-    """
-    levels = sys.getrecursionlimit()
-    limit = max(stack_size - levels * _LEVEL_NEEDS, stack_size // _SMALL_SHARE, 1)
-    return min(limit, levels * _PYPY_LEVEL_GIVES) if _PYPY else limit
 
 
 def _on_error(_kind: Any, error: BaseException, _traceback: Any) -> None:
@@ -123,11 +129,13 @@ def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any)
     frame = _Frame(func, args, kwargs)
     handle = ffi.new_handle(frame)
     frames = _calls.frames
-    limit = _limit(_calls.stack_size)
+    levels = _get_recursion_limit()
+    if levels != _calls.levels:
+        _calls.choose_limit(levels)
     n_frames = len(frames)
     frames.append(frame)
     try:
-        status = lib.ptrs_stack_call(size, align, limit, _ENTER, handle)
+        status = _stack_call(size, align, _calls.limit, _ENTER, handle)
     finally:
         del frames[n_frames:]
         pointer = frame.pointer
@@ -140,7 +148,7 @@ def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any)
         finally:
             del error  # its traceback holds this frame
     if status:
-        raise _stack_error(status, size, limit)
+        raise _stack_error(status, size)
     if not frame.entered:
         raise RecursionError("maximum recursion depth exceeded on entering a stack function")
     if not frame.finished:
@@ -160,9 +168,9 @@ def _suspended_error(func: Any, result: Any) -> TypeError:
     )
 
 
-def _stack_error(status: int, size: int, limit: int) -> Exception:
+def _stack_error(status: int, size: int) -> Exception:
     available = ffi.new("size_t *")
-    lib.ptrs_stack_available(limit, available)
+    lib.ptrs_stack_available(_calls.limit, available)
     return status_error(
         status,
         stack_exhausted=f"no {size} bytes of stack here: at most {available[0]} can be had; "
@@ -218,7 +226,12 @@ class StackFunction(Generic[R]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         if self._in_class:
-            self._check_method()
+            if not self._is_method:
+                raise TypeError(
+                    f"{_name(self._func)}() is wrapped by a classmethod, staticmethod or other "
+                    "decorator, where stack_alloc cannot tell which argument is self: make it "
+                    "the outermost decorator of a plain method"
+                )
             return self._call_method(*args, **kwargs)
         return _call(self._size, self._align, self._func, args, kwargs)
 
@@ -226,18 +239,11 @@ class StackFunction(Generic[R]):
         self._is_method = True
 
     def __get__(self, instance: Any, owner: type | None = None) -> Callable[..., R]:
-        self._check_method()
+        if self._in_class and not self._is_method:
+            return self  # to be refused when it is called
         if instance is None:
             return self._call_method
         return types.MethodType(self._call_method, instance)
-
-    def _check_method(self) -> None:
-        if self._in_class and not self._is_method:
-            raise TypeError(
-                f"{_name(self._func)}() is wrapped by a classmethod, staticmethod or other "
-                "decorator, where stack_alloc cannot tell which argument is self: make it the "
-                "outermost decorator of a plain method"
-            )
 
     def _call_method(self, *args: Any, **kwargs: Any) -> R:
         if not args:

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""What happens when there is no memory left."""
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("resource")
+
+LIMITED = """
+    import resource
+    from pointers import *
+
+    kept = malloc(64)
+    kept <<= "kept"
+    held = malloc(64)
+    held <<= ["held"]
+    array = calloc(100, 28)
+    array.fill(7)
+    limit = 1 << {log_limit}
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+"""
+
+
+@pytest.mark.parametrize("size", [1 << 20, 100_000])
+def test_allocation_until_there_is_no_more(run_python: Any, size: int) -> None:
+    done = run_python(
+        LIMITED.format(log_limit=29)
+        + f"""
+    blocks = []
+    reserve = bytearray(1 << 20)
+    try:
+        while True:
+            blocks.append(malloc({size}))
+    except AllocationError as error:
+        del reserve
+        assert "{size} bytes" in str(error), error
+    except MemoryError:
+        del reserve  # the interpreter was first to want some
+    assert len(blocks) > 100
+    assert ~kept == "kept" and ~held == ["held"] and array.tolist() == [7] * 100
+    for block in blocks:
+        free(block)
+    blocks.clear()
+    assert ~malloc({size}).move(1) == 1
+    for pointer in (kept, held, array):
+        free(pointer)
+    print(System().stats().current_blocks <= 1)
+    """,
+        "-W",
+        "ignore::ResourceWarning",
+    )
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+def test_what_fails_for_lack_of_memory_changes_nothing(run_python: Any) -> None:
+    done = run_python(
+        LIMITED.format(log_limit=30)
+        + """
+    huge = 1 << 34
+    for attempt in (
+        lambda: malloc(huge),
+        lambda: calloc(huge, 16),
+        lambda: realloc(kept, huge),
+        lambda: realloc(array, huge * 28),
+        lambda: malloc(huge, align=4096),
+        lambda: malloc(1 << 62),
+    ):
+        try:
+            attempt()
+        except AllocationError as error:
+            assert isinstance(error, MemoryError) and "bytes" in str(error)
+        else:
+            raise AssertionError(attempt)
+    assert (~kept, kept.size) == ("kept", 64)
+    assert ~held == ["held"]
+    assert array.tolist() == [7] * 100
+    for pointer in (kept, held, array):
+        free(pointer)
+    print(System().stats().current_blocks)
+    """
+    )
+    assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr
+
+
+def test_no_memory_for_the_copy_that_a_load_needs(run_python: Any) -> None:
+    done = run_python(
+        LIMITED.format(log_limit=29)
+        + """
+    text = "x" * (100 << 20)
+    big = malloc(sizeof(text))
+    big <<= text
+    del text
+    filler = []
+    try:
+        while True:
+            filler.append(bytearray(8 << 20))
+    except MemoryError:
+        filler.pop()
+    try:
+        ~big
+    except MemoryError:
+        print("no memory")
+    filler.clear()
+    assert len(~big) == 100 << 20
+    for pointer in (kept, held, array, big):
+        free(pointer)
+    """
+    )
+    assert (done.returncode, done.stdout) == (0, "no memory\n"), done.stderr
