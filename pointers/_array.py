@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from pointers._allocated import HeapPointer, as_steps, distance
+from pointers._allocated import NO_LIMIT, HeapPointer, as_steps, distance
 from pointers._bulk import load_slots, store_slots
 from pointers._errors import status_error
 from pointers._ffi import lib
@@ -126,7 +126,7 @@ class _Slots(HeapPointer[T]):
             raise status_error(status, no_mem=f"no memory for {size} bytes; nothing has changed")
         home = self if self._home is None else self._home
         if home._references is not None:
-            home._references.overwritten(self._block, size, size + lib.PTRS_ALIGN_MAX)
+            home._references.overwritten(self._block, size, NO_LIMIT)
 
 
 class AllocatedArrayPointer(_Slots[T]):

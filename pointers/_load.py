@@ -21,6 +21,8 @@ _COMPLEX = lib.PTRS_IMAGE_COMPLEX
 _BYTES = lib.PTRS_IMAGE_BYTES
 _STR = lib.PTRS_IMAGE_STR
 _REFERENCE = lib.PTRS_IMAGE_REFERENCE
+# The second is an alias beyond the end of a block that has shrunk
+_EMPTY = (lib.PTRS_IMAGE_EMPTY, -lib.PTRS_STATUS_OUT_OF_BOUNDS)
 
 
 class Key(int):
@@ -69,7 +71,6 @@ def load(block: int, offset: int) -> Any:
     """Return the object whose image stands at an offset, `EMPTY` or a `Key`.
 
     :raises CorruptObjectError: the bytes there are no image.
-    :raises DereferenceError: the offset is no longer inside the block.
     :raises FreedMemoryError: the block is gone.
     """
     try:
@@ -96,7 +97,7 @@ def load(block: int, offset: int) -> Any:
         result = None
     elif kind == _COMPLEX:
         result = complex(value.real, value.imag)
-    elif kind == 0:
+    elif kind in _EMPTY:
         result = EMPTY
     else:
         _records.append(record)

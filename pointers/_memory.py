@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pointers._errors import status_error
 from pointers._ffi import lib
 from pointers._pointer import Pointer
-from pointers._raw import as_bytes, as_range, write_bytes
+from pointers._raw import as_range, first_bytes, write_bytes
 
 P = TypeVar("P", bound=Pointer[Any])
 
@@ -23,9 +23,9 @@ def _pointer(value: Any, name: str) -> Pointer[Any]:
 def _copy(dst: P, src: Any, n: int, overlap: bool) -> P:
     _pointer(dst, "dst")
     if not isinstance(src, Pointer):
-        data = memoryview(as_bytes(src)).cast("B")
-        size = as_range(n, len(data))
-        dst._overwritten(write_bytes(dst._block, dst._offset, dst.size, data[:size]))
+        room = dst.size
+        size = write_bytes(dst._block, dst._offset, room, src, as_range(n, room))
+        dst._overwritten(size)
         return dst
     size = as_range(n, min(dst.size, src.size))
     if not overlap and dst._block == src._block and abs(dst._offset - src._offset) < size:
@@ -82,9 +82,8 @@ def memcmp(a: Pointer[Any], b: Any, n: int) -> int:
     """
     _pointer(a, "a")
     if not isinstance(b, Pointer):
-        data = memoryview(as_bytes(b)).cast("B")
-        size = as_range(n, min(a.size, len(data)))
-        mine, other = a.read(size), bytes(data[:size])
+        other = first_bytes(b, n)
+        mine = a.read(len(other))
         return (mine > other) - (mine < other)
     size = as_range(n, min(a.size, b.size))
     order = lib.ptrs_order_of(a._block, a._offset, b._block, b._offset, size)

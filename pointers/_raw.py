@@ -90,10 +90,18 @@ def read_bytes(block: int, offset: int, room: int, n: Any) -> bytes:
     return result
 
 
-def write_bytes(block: int, offset: int, room: int, data: Any) -> int:
-    """Write all of a bytes-like object at an offset; return how many bytes it has."""
+def first_bytes(data: Any, n: Any) -> bytes:
+    """Return a copy of the first `n` bytes of a bytes-like object."""
     source = as_bytes(data)
-    size = as_range(len(source), room)
+    size = as_range(n, len(source))
+    first: bytes = (source if type(source) is bytes else ffi.buffer(source))[:size]
+    return first
+
+
+def write_bytes(block: int, offset: int, room: int, data: Any, n: Any = None) -> int:
+    """Write `n` bytes of a bytes-like object, or all, at an offset; return how many."""
+    source = as_bytes(data)
+    size = as_range(len(source) if n is None else as_range(n, len(source)), room)
     status = lib.ptrs_block_write(block, offset, size, source)
     if status:
         raise status_error(status)

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("resource")
 
 LIMITED = """
-    import resource
+    import gc, resource
     from pointers import *
 
     kept = malloc(64)
@@ -102,6 +102,7 @@ def test_no_memory_for_the_copy_that_a_load_needs(run_python: Any) -> None:
     except MemoryError:
         print("no memory")
     filler.clear()
+    gc.collect()
     assert len(~big) == 100 << 20
     for pointer in (kept, held, array, big):
         free(pointer)

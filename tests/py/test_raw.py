@@ -163,7 +163,7 @@ def test_write(name: str) -> None:
         assert p.read() == PATTERN
 
 
-@pytest.mark.parametrize("name", ["bytes", "empty bytes", "steps", "backwards", "steps of ints"])
+@pytest.mark.parametrize("name", SOURCES)
 def test_mem_functions_take_bytes_of_any_kind(name: str) -> None:
     make, data = SOURCES[name]
     n = len(data)

@@ -771,3 +771,80 @@ def test_objects_live_while_their_bytes_stand(operations: list[Any]) -> None:
             assert ref() is not None
     collect()
     assert all(ref() is None for _, ref in held.values())
+
+
+@cpython_only
+def test_finalisers_that_store_while_a_store_is_under_way() -> None:
+    class Loop:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            n_run.append(None)
+            (p + 16 * (len(n_run) % 3)).move([len(n_run)])
+
+    n_run: list[None] = []
+    threshold = gc.get_threshold()
+    with malloc(80) as p:
+        try:
+            gc.set_threshold(3, 1, 1)
+            for i in range(300):
+                Loop()
+                (p + 16 * (i % 3)).move([i])
+                (p + 16 * (i % 3 + 1)).move(i % 2)
+        finally:
+            gc.set_threshold(*threshold)
+        gc.collect()
+        assert len(n_run) == 300
+        for offset in (0, 16, 32, 48):
+            try:
+                assert isinstance(~(p + offset), (list, int))
+            except CorruptObjectError:
+                assert offset  # what one store left of another
+        thing = Thing()
+        p <<= thing
+        assert ~p is thing
+
+
+@cpython_only
+def test_a_first_store_by_reference_in_a_finaliser(run_python: Any) -> None:
+    done = run_python(
+        """
+        import gc
+        from pointers import malloc
+
+        class Loop:
+            def __init__(self): self.me = self
+            def __del__(self): ptr.move([1])
+
+        gc.collect()
+        for n in range(1, 60):
+            ptr = malloc(64)
+            Loop()
+            gc.set_threshold(n, 1, 1)
+            ptr.move([2])
+            gc.set_threshold(700, 10, 10)
+            assert ~ptr in ([1], [2])
+            ptr.free()
+        print("done")
+    """,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def test_a_large_array_that_shrinks_releases_its_last_slots() -> None:
+    slots = calloc(200_000, 16)
+    ref = put(slots[199_999])
+    realloc(slots, 16)
+    released = gone(ref)
+    free(slots)
+    assert released
+
+
+def test_a_load_beyond_a_shrunk_block() -> None:
+    with malloc(100) as p:
+        alias = p + 40
+        realloc(p, 16)
+        with pytest.raises(DereferenceError, match="nothing was stored at offset 40"):
+            ~alias
