@@ -36,11 +36,11 @@ def core(session: nox.Session, compiler: str) -> None:
 
 
 @nox.session
-@nox.parametrize("sanitizer", ["address,undefined", "thread"])
-def sanitize(session: nox.Session, sanitizer: str) -> None:
+@nox.parametrize(("compiler", "sanitizer"), [("gcc", "address,undefined"), ("clang", "thread")])
+def sanitize(session: nox.Session, compiler: str, sanitizer: str) -> None:
     """Run the C tests under sanitizers."""
     options = ["--buildtype=debugoptimized", f"-Db_sanitize={sanitizer}", "-Db_lundef=false"]
-    meson(session, "gcc", *options)
+    meson(session, compiler, *options)
 
 
 @nox.session
