@@ -71,12 +71,22 @@ int ptrs_store_images(PtrsBlock block, size_t offset, size_t stride, PtrsBlock s
    OUT_OF_BOUNDS. */
 int ptrs_resize(PtrsBlock block, size_t size);
 
+/* A pin that is taken back with the object that holds it. */
+typedef struct {
+  PtrsBlock block; /* 0 while there is no pin */
+  void *mem;       /* the block's first byte */
+} PtrsLease;
+
+int ptrs_lease_begin(PtrsLease *lease, PtrsBlock block);
+void ptrs_lease_end(PtrsLease *lease);
+
 /* The core's answers as numbers. */
 int64_t ptrs_new_block(PtrsAllocator *allocator, size_t size, size_t align);
 int64_t ptrs_size_of(PtrsBlock block);
 int64_t ptrs_capacity_of(PtrsBlock block);
 int64_t ptrs_address_of(PtrsBlock block);
 int64_t ptrs_align_of(PtrsBlock block);
+int64_t ptrs_pins_of(PtrsBlock block);
 int64_t ptrs_allocator_of(PtrsBlock block); /* its address; 0 if adopted */
 int ptrs_order_of(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size);
 /* cdef: end */

@@ -25,6 +25,25 @@ ptrs_new_block(PtrsAllocator *allocator, size_t size, size_t align)
   return status ? -(int64_t)status : block;
 }
 
+int
+ptrs_lease_begin(PtrsLease *lease, PtrsBlock block)
+{
+  const PtrsStatus status = ptrs_block_pin(block, &lease->mem);
+  if (!status) {
+    lease->block = block;
+  }
+  return (int)status;
+}
+
+void
+ptrs_lease_end(PtrsLease *lease)
+{
+  if (lease->block) {
+    (void)ptrs_block_unpin(lease->block);
+    lease->block = 0;
+  }
+}
+
 int64_t
 ptrs_size_of(PtrsBlock block)
 {
@@ -55,6 +74,14 @@ ptrs_align_of(PtrsBlock block)
   PtrsBlockInfo info;
   const PtrsStatus status = ptrs_block_info(block, &info);
   return status ? -(int64_t)status : (int64_t)info.align;
+}
+
+int64_t
+ptrs_pins_of(PtrsBlock block)
+{
+  PtrsBlockInfo info;
+  const PtrsStatus status = ptrs_block_info(block, &info);
+  return status ? -(int64_t)status : (int64_t)info.pins;
 }
 
 int64_t

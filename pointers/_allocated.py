@@ -13,6 +13,7 @@ from pointers._ffi import lib
 from pointers._pointer import Pointer
 from pointers._raw import as_size
 from pointers._sources import sources
+from pointers._view import retry_pinned
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -123,7 +124,9 @@ class HeapPointer(Pointer[T]):
             raise self._not_at_start("free")
         status = _free(self._block)
         if status:
-            raise status_error(status)
+            status = retry_pinned(status, _free, self._block)
+            if status:
+                raise status_error(status)
         home = self if self._home is None else self._home
         home._owned = False
         references = home._references
@@ -147,6 +150,7 @@ class HeapPointer(Pointer[T]):
         references = home._references
         cut = None if references is None else references.cuts(size)
         status = -lib.PTRS_STATUS_OUT_OF_BOUNDS if cut else lib.ptrs_resize(self._block, size)
+        status = status and retry_pinned(status, lib.ptrs_resize, self._block, size)
         if status:
             raise status_error(
                 status,
@@ -172,6 +176,7 @@ class HeapPointer(Pointer[T]):
         # Bound here, since a module's globals may be gone when the program ends
         _drop: Any = lib.ptrs_block_drop,
         _size_of: Any = lib.ptrs_size_of,
+        _pins_of: Any = lib.ptrs_pins_of,
         _warn: Any = warnings.warn,
     ) -> None:
         try:
@@ -180,7 +185,9 @@ class HeapPointer(Pointer[T]):
             return  # never came to be
         if owned:
             size = _size_of(self._block)
-            if _drop(self._block) == 0:
+            # With a view, the memory has an owner still
+            viewed = _pins_of(self._block)
+            if _drop(self._block) == 0 and not viewed:
                 _warn(
                     f"{type(self).__name__} to {size} bytes was dropped without free()",
                     ResourceWarning,

@@ -11,6 +11,7 @@ from pointers._errors import status_error
 from pointers._ffi import lib
 from pointers._pointer import Pointer
 from pointers._raw import as_size
+from pointers._view import retry_pinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,6 +123,7 @@ class _Slots(HeapPointer[T]):
         if size % slot_size if slot_size else size:
             raise ValueError(f"{size} bytes are no whole number of slots of {slot_size} bytes")
         status = lib.ptrs_block_realloc(self._block, size)
+        status = status and retry_pinned(status, lib.ptrs_block_realloc, self._block, size)
         if status:
             raise status_error(status, no_mem=f"no memory for {size} bytes; nothing has changed")
         home = self if self._home is None else self._home

@@ -15,6 +15,7 @@ from pointers._load import EMPTY, Key, load
 from pointers._raw import read_bytes, write_bytes
 from pointers._references import MISSING, References
 from pointers._unsafe import reference_unsafe, store_unsafe
+from pointers._view import lend, pin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -249,6 +250,26 @@ class Pointer(Generic[T]):
         :raises InvalidSizeError: they do not fit; nothing was written.
         """
         self._overwritten(write_bytes(self._block, self._offset, self.size, data))
+
+    def view(self, format: str = "B", writable: bool = True) -> memoryview:  # noqa: A002 - memoryview.format
+        """Return a view of the memory from here on, without a copy.
+
+        While it, or anything made of it, lives, the block is pinned: it can
+        be neither freed nor resized, and if its pointer is dropped it stays
+        until the last view goes.  What is written through a view is not
+        checked until it is loaded, and other threads are not kept away.
+
+        :param format: What an item is, as in the struct module: one character.
+        :raises ValueError: the bytes are no whole number of items.
+        :raises BufferError: it is stack memory, which could go before the view.
+        """
+        lease = pin(self._block)
+        # Pinned, the block keeps its size
+        return lend(lease, self._offset, self.size, format, writable)
+
+    def __buffer__(self, _flags: int) -> memoryview:
+        """Lend the memory to ``memoryview(ptr)`` and its like, where Python asks (3.12)."""
+        return self.view()
 
     # Identity and text
 

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""Views: memory that is lent to whoever takes buffers, and pinned meanwhile."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from typing import Any, Callable
+
+from pointers._errors import status_error
+from pointers._ffi import ffi, lib
+
+_PINNED = lib.PTRS_STATUS_PINNED
+_REFUSALS = {
+    lib.PTRS_STATUS_NOT_SUPPORTED: "stack memory has no views: they could outlive it",
+    lib.PTRS_STATUS_OVERFLOW: "this block has as many views as there can be: release some",
+}
+
+# Where objects go with their last reference, so do pins; elsewhere the collector
+# has to find that a view is gone
+_COUNTS_REFERENCES = sys.implementation.name == "cpython"
+
+# A view of a view is found in the first, what they have in common in the next
+_COLLECTIONS = 3
+
+
+def pin(block: int) -> Any:
+    """Pin a block; return the C object whose end takes the pin back.
+
+    :raises BufferError: the memory is on the stack, or pinned 65535 times.
+    """
+    lease = ffi.gc(ffi.new("PtrsLease *"), lib.ptrs_lease_end)
+    status = lib.ptrs_lease_begin(lease, block)
+    if status in _REFUSALS:
+        raise BufferError(_REFUSALS[status])
+    if status:
+        raise status_error(status)
+    return lease
+
+
+def lend(lease: Any, offset: int, size: int, kind: str, writable: bool) -> memoryview:
+    """Return a view of bytes of a pinned block, which keeps the pin.
+
+    All slices, casts and arrays that are made of the view keep the one buffer
+    behind it.
+
+    :raises ValueError: the bytes are no whole number of items.
+    """
+    if not isinstance(kind, str):
+        raise TypeError(f"format must be a str, not {type(kind).__name__}")
+    start = ffi.cast("uint8_t *", lease.mem) + offset
+    # Ends with the buffer.  It would end with its last reference, too, but where
+    # there is a collector, that would take it another round.
+    owner = ffi.gc(start, lambda _start, _end=lib.ptrs_lease_end, _lease=lease: _end(_lease))
+    view = memoryview(ffi.buffer(owner, size)).cast("B")
+    if kind != "B":
+        try:
+            view = view.cast(kind)  # type: ignore[call-overload]
+        except TypeError:
+            raise ValueError(f"{size} bytes are no whole number of items {kind!r}") from None
+    return view if writable else view.toreadonly()
+
+
+def retry_pinned(status: int, function: Callable[..., int], *arguments: Any) -> int:
+    """Call a C function again that refused a pinned block, if that may help now.
+
+    Where views end only when the collector finds them, it gets its chance.
+    """
+    for _ in range(0 if _COUNTS_REFERENCES else _COLLECTIONS):
+        if abs(status) != _PINNED:
+            break
+        gc.collect()
+        status = function(*arguments)
+    return status
