@@ -105,8 +105,9 @@ void ptrs_image_encode(const PtrsValue *value, const PtrsShape *shape, uint8_t *
 /**
  * Find the shape that bytes claim to have, from their prefix alone.
  *
- * @param bytes The first bytes of an image.
- * @param room Bytes that may be read; the image must end inside them.
+ * @param bytes The first PTRS_IMAGE_PREFIX_MAX bytes of an image, or `room` if
+ *        that is less; no more are read.
+ * @param room Bytes that there are; the image must end inside them.
  * @return CORRUPT if this cannot be an image.  `shape->kind` is EMPTY where
  *         nothing was stored: `room` holds no header, or the type word is 0.
  */

@@ -110,7 +110,7 @@ ptrs_has_reference(PtrsBlock block, size_t offset, int64_t key)
 static bool
 load_int(const uint8_t *bytes, size_t room, int64_t *integer)
 {
-  uint8_t copy[32];
+  uint8_t copy[PTRS_IMAGE_PREFIX_MAX];
   PtrsShape shape;
   PtrsValue value;
   memcpy(copy, bytes, room < sizeof(copy) ? room : sizeof(copy));

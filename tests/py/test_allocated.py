@@ -193,8 +193,13 @@ def test_a_store_one_past_the_end_is_refused() -> None:
 
 
 def test_unsafe_store_within_the_capacity_is_silent() -> None:
-    ptr = next(p for size in range(17, 28) if (p := malloc(size)).capacity >= 28 or free(p))
-    assert ptr.size < 28
+    for size in range(17, 28):
+        ptr = malloc(size)
+        if ptr.capacity >= 28:
+            break
+        free(ptr)
+    else:
+        pytest.skip("this allocator gives no byte more than was asked for")
     with pytest.raises(InvalidSizeError):
         ptr <<= 1
     ptr ^= 1
