@@ -114,8 +114,9 @@ load_int(const uint8_t *bytes, size_t room, int64_t *integer)
   PtrsShape shape;
   PtrsValue value;
   memcpy(copy, bytes, room < sizeof(copy) ? room : sizeof(copy));
-  if (ptrs_image_shape(copy, room, &shape) || shape.kind != PTRS_IMAGE_INT ||
-      shape.size > sizeof(copy) || ptrs_image_decode(copy, &shape, NULL, &value)) {
+  // Up to two digits make a number; more would need scratch memory
+  if (ptrs_image_shape(copy, room, &shape) || shape.kind != PTRS_IMAGE_INT || shape.count > 2 ||
+      ptrs_image_decode(copy, &shape, NULL, &value)) {
     return false;
   }
   *integer = value.integer;
