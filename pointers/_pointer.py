@@ -249,6 +249,8 @@ class Pointer(Generic[T]):
 
         :raises InvalidSizeError: they do not fit; nothing was written.
         """
+        if isinstance(data, Pointer):
+            raise TypeError("data must be bytes-like: copy from a pointer with memcpy()")
         self._overwritten(write_bytes(self._block, self._offset, self.size, data))
 
     def view(self, format: str = "B", writable: bool = True) -> memoryview:  # noqa: A002 - memoryview.format

@@ -19,6 +19,17 @@
 #  define UNDER_SANITIZER false
 #endif
 
+#if defined(__SANITIZE_ADDRESS__)
+#  define UNDER_ADDRESS_SANITIZER true
+#elif defined(__has_feature)
+#  if __has_feature(address_sanitizer)
+#    define UNDER_ADDRESS_SANITIZER true
+#  endif
+#endif
+#ifndef UNDER_ADDRESS_SANITIZER
+#  define UNDER_ADDRESS_SANITIZER false
+#endif
+
 static inline bool
 under_valgrind(void)
 {

@@ -214,7 +214,7 @@ def test_what_has_no_bytes_is_refused(source: Any) -> None:
 
 
 def test_a_pointer_is_no_bytes() -> None:
-    with filled() as p, filled() as q, pytest.raises(TypeError):
+    with filled() as p, filled() as q, pytest.raises(TypeError, match="memcpy"):
         p.write(q)
 
 
