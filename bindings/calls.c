@@ -44,53 +44,21 @@ ptrs_lease_end(PtrsLease *lease)
   }
 }
 
-int64_t
-ptrs_size_of(PtrsBlock block)
-{
-  PtrsBlockInfo info;
-  const PtrsStatus status = ptrs_block_info(block, &info);
-  return status ? -(int64_t)status : (int64_t)info.size;
-}
+// A property of a block as a number
+#define PROPERTY(name, value)                                                                      \
+  int64_t ptrs_##name##_of(PtrsBlock block)                                                        \
+  {                                                                                                \
+    PtrsBlockInfo info;                                                                            \
+    const PtrsStatus status = ptrs_block_info(block, &info);                                       \
+    return status ? -(int64_t)status : (int64_t)(value);                                           \
+  }
 
-int64_t
-ptrs_capacity_of(PtrsBlock block)
-{
-  PtrsBlockInfo info;
-  const PtrsStatus status = ptrs_block_info(block, &info);
-  return status ? -(int64_t)status : (int64_t)info.capacity;
-}
-
-int64_t
-ptrs_address_of(PtrsBlock block)
-{
-  PtrsBlockInfo info;
-  const PtrsStatus status = ptrs_block_info(block, &info);
-  return status ? -(int64_t)status : (int64_t)(intptr_t)info.mem;
-}
-
-int64_t
-ptrs_align_of(PtrsBlock block)
-{
-  PtrsBlockInfo info;
-  const PtrsStatus status = ptrs_block_info(block, &info);
-  return status ? -(int64_t)status : (int64_t)info.align;
-}
-
-int64_t
-ptrs_pins_of(PtrsBlock block)
-{
-  PtrsBlockInfo info;
-  const PtrsStatus status = ptrs_block_info(block, &info);
-  return status ? -(int64_t)status : (int64_t)info.pins;
-}
-
-int64_t
-ptrs_allocator_of(PtrsBlock block)
-{
-  PtrsBlockInfo info;
-  const PtrsStatus status = ptrs_block_info(block, &info);
-  return status ? -(int64_t)status : (int64_t)(intptr_t)info.allocator;
-}
+PROPERTY(size, info.size)
+PROPERTY(capacity, info.capacity)
+PROPERTY(address, (intptr_t)info.mem)
+PROPERTY(align, info.align)
+PROPERTY(pins, info.pins)
+PROPERTY(allocator, (intptr_t)info.allocator)
 
 int
 ptrs_order_of(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size)

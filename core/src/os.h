@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: MIT
-// What the core needs of the operating system.  os_posix.c and os_win32.c are
-// the only files that include its headers.
+// What the core needs of the operating system.  This and os_posix.c are the
+// only files that include its headers.
 #ifndef PTRS_OS_H
 #define PTRS_OS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef _WIN32
-typedef struct {
-  void *lock;
-} PtrsMutex;
-#else
-#  include <pthread.h>
 typedef struct {
   pthread_mutex_t lock;
 } PtrsMutex;
-#endif
 
 // Mutexes live in static memory and are never destroyed.
 void ptrs_os_mutex_init(PtrsMutex *mutex);

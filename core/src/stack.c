@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "ptrs/stack.h"
 
+#include <alloca.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-
-#ifdef _WIN32
-#  include <malloc.h>
-#else
-#  include <alloca.h>
-#endif
 
 #include "checked.h"
 #include "os.h"
@@ -22,11 +17,7 @@
 
 // An address in this frame, near the end of the stack in use; a macro, since
 // the frame of a function would be another one
-#if defined(__GNUC__) || defined(__clang__)
-#  define FRAME_ADDRESS ((uintptr_t)__builtin_frame_address(0))
-#else
-#  define FRAME_ADDRESS ((uintptr_t)_AddressOfReturnAddress())
-#endif
+#define FRAME_ADDRESS ((uintptr_t)__builtin_frame_address(0))
 
 // The trampoline's own frame and the functions that it calls
 #define FRAME_ROOM ((size_t)1024)
@@ -74,10 +65,7 @@ room(size_t limit, uintptr_t here, size_t *size)
 }
 
 // Not inlined: the memory is popped when this returns
-#if defined(__GNUC__) || defined(__clang__)
-__attribute__((noinline))
-#endif
-static PtrsStatus
+__attribute__((noinline)) static PtrsStatus
 call_with_memory(size_t size, size_t align, size_t padded, PtrsStackFunction fn, void *ctx)
 {
   uint8_t *const raw = (uint8_t *)alloca(padded);

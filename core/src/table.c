@@ -3,7 +3,6 @@
 
 #include <assert.h>
 
-#include "checked.h"
 #include "os.h"
 
 // Segment 0 has this many slots, and each later one as many as all before
@@ -39,11 +38,7 @@ static unsigned
 segment_of(uint32_t index)
 {
   const uint32_t doublings = index >> SEGMENT_BASE_LOG2;
-#if defined(__GNUC__) || defined(__clang__)
   return doublings ? 32U - (unsigned)__builtin_clz(doublings) : 0U;
-#else
-  return doublings ? ptrs_log2(doublings) + 1U : 0U;
-#endif
 }
 
 static uint32_t

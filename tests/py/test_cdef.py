@@ -153,7 +153,7 @@ def test_the_core_includes_neither_python_nor_the_bindings() -> None:
     for path in (*CORE.rglob("*.h"), *(ROOT / "core" / "src").glob("*.[ch]")):
         includes = re.findall(r'^#\s*include\s+[<"](.*)[>"]', path.read_text("utf-8"), re.MULTILINE)
         assert not [name for name in includes if "Python" in name or "image" in name], path
-        if path.name not in ("os_posix.c", "os_win32.c", "os.h"):
+        if path.name not in ("os_posix.c", "os.h"):
             assert not [name for name in includes if name.startswith(("sys/", "pthread", "unistd"))]
 
 
