@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+"""The machinery of the misuse matrix: what must raise, and leave all else unharmed.
+
+Cases run in subprocesses, many of one table in one.  Each tells its exception
+and its message, and after each a few bystanders must be as they were and the
+allocator's statistics balanced.  Where a process dies, its cases run again one
+by one, so that the failure names the case.  Programs, which may really take
+the process with them, have each a process of their own.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+HERE = Path(__file__).parent
+DRIVER = HERE / "_misuse_driver.py"
+
+PYPY = sys.implementation.name == "pypy"
+
+NOTHING = "nothing"  # the error of what must not raise
+
+_MODES: "dict[str, tuple[tuple[str, ...], dict[str, str]]]" = {
+    "plain": ((), {}),
+    "dev": (("-X", "dev"), {"PYTHONMALLOC": "debug"}),
+    "synth": ((), {"POINTERS_IMAGES": "synth"}),
+}
+
+
+def _chosen_modes() -> "list[str]":
+    """Return the modes that POINTERS_MISUSE_MODES names: "all", or names with commas."""
+    names = os.environ.get("POINTERS_MISUSE_MODES") or "plain"
+    modes = list(_MODES) if names == "all" else names.split(",")
+    assert set(modes) <= set(_MODES), f"POINTERS_MISUSE_MODES is {names}"
+    # Elsewhere images are synthesised anyway
+    return [mode for mode in modes if not (PYPY and mode == "synth")]
+
+
+#: Runs a test in every mode that was asked for.
+in_modes = pytest.mark.parametrize("mode", _chosen_modes())
+
+
+class Case(NamedTuple):
+    """Some code that must raise, the state before it, and checks after it."""
+
+    name: str
+    act: str
+    error: str  # the exception's exact type, or NOTHING
+    message: str = ""  # a regular expression that the message contains
+    before: str = ""
+    after: str = ""
+
+
+def cases(
+    prefix: str,
+    acts: "Mapping[str, str] | Iterable[str]",
+    error: str,
+    message: str = "",
+    *,
+    before: str = "",
+    after: str = "",
+) -> "list[Case]":
+    """Return cases that differ only in what is done, by name, or by itself."""
+    named = acts if isinstance(acts, Mapping) else {act: act for act in acts}
+    before, after = textwrap.dedent(before), textwrap.dedent(after)
+    return [
+        Case(
+            f"{prefix}, {name}".replace(": ", ":").replace("\n", "; "),
+            textwrap.dedent(act),
+            error,
+            message,
+            before,
+            after,
+        )
+        for name, act in named.items()
+    ]
+
+
+def tables(
+    cases_by_name: "Mapping[str, list[Case]]", broken: "Mapping[str, str] | None" = None
+) -> "pytest.MarkDecorator":
+    """Parametrise a test by `table`.
+
+    :param broken: Why the cases of a table are not yet as they should be, by its name.
+    """
+    reasons = broken or {}
+    parameters = [
+        pytest.param(
+            table,
+            id=name,
+            marks=[pytest.mark.xfail(reason=reasons[name], strict=True)] if name in reasons else [],
+        )
+        for name, table in cases_by_name.items()
+    ]
+    return pytest.mark.parametrize("table", parameters)
+
+
+def _run(
+    arguments: "list[str]",
+    mode: str,
+    tmp_path: Path,
+    options: "tuple[str, ...]" = ("-W", "error"),
+    environment: "dict[str, str] | None" = None,
+    timeout: float = 120,
+) -> "subprocess.CompletedProcess[str]":
+    mode_options, mode_environment = _MODES[mode]
+    variables = {
+        **{name: value for name, value in os.environ.items() if name != "POINTERS_IMAGES"},
+        "PYTHONPATH": str(HERE),
+        "PYTHONIOENCODING": "utf-8",
+        # Instead of asking a terminal, or waiting for a core to be written
+        "PYTHONUNBUFFERED": "1",
+        **mode_environment,
+        **(environment or {}),
+    }
+    return subprocess.run(
+        [sys.executable, *mode_options, *options, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=timeout,
+        env=variables,
+        # Away from the source tree, whose package would hide the installed one
+        cwd=tmp_path,
+        check=False,
+    )
+
+
+def _outcomes(stdout: str) -> "dict[str, tuple[str, str]]":
+    lines = [line.split(": ", 2) for line in stdout.splitlines() if ": " in line]
+    return {line[0]: (line[1], line[2] if len(line) > 2 else "") for line in lines}
+
+
+def _complaint(case: Case, outcome: "tuple[str, str] | None") -> str:
+    """Return what is wrong with the outcome of a case, or nothing."""
+    if outcome is None:
+        return "did not run"
+    kind, message = outcome
+    if kind != case.error:
+        return f"{kind}: {message}\n    instead of {case.error}"
+    if not re.search(case.message, message):
+        return f"{kind}: {message}\n    which does not contain {case.message!r}"
+    return ""
+
+
+def check_table(table: "list[Case]", mode: str, tmp_path: Path) -> None:
+    """Run cases in one process and assert that each ends as it should."""
+    names = [case.name for case in table]
+    assert names
+    assert len(set(names)) == len(names), "two cases have one name"
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps([(c.name, c.before, c.act, c.after) for c in table]), "utf-8")
+    done = _run([str(DRIVER), str(path), ""], mode, tmp_path)
+    outcomes = _outcomes(done.stdout)
+    complaints = {case.name: _complaint(case, outcomes.get(case.name)) for case in table}
+    healthy = (done.returncode, done.stderr) == (0, "") and done.stdout.endswith("unharmed\n")
+    if not healthy:
+        # The first that is missing, or one before it, is to blame
+        first = next((n for n, name in enumerate(names) if name not in outcomes), 0)
+        for case in table[max(0, first - 5) : first + 5]:
+            single = _run([str(DRIVER), str(path), case.name], mode, tmp_path)
+            if (single.returncode, single.stderr) != (0, ""):
+                complaints[case.name] = f"exit code {single.returncode}\n{single.stderr}"
+    wrong = [f"{name}: {text}" for name, text in complaints.items() if text]
+    assert not wrong, "\n".join([f"{len(wrong)} of {len(table)} cases:", *wrong])
+    assert healthy, f"all together: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+
+
+def check_program(
+    code: str,
+    mode: str,
+    tmp_path: Path,
+    *options: str,
+    output: str = "",
+    exit_code: int = 0,
+    errors: "str | None" = "",
+    last: str = "unharmed()",
+    environment: "dict[str, str] | None" = None,
+    timeout: float = 60,
+) -> None:
+    """Run a program in a process of its own and assert how it ends.
+
+    :param output: What it prints before it says that all is unharmed.
+    :param errors: What its standard error is; None for anything.
+    :param last: How it ends; a program that ends itself has to call
+        ``unharmed()`` by itself.
+    """
+    program = f"from _misuse_driver import *\n{textwrap.dedent(code)}\n{last}\n"
+    path = tmp_path / "program.py"
+    path.write_text(program, "utf-8")
+    done = _run([str(path)], mode, tmp_path, ("-W", "error", *options), environment, timeout)
+    report = f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == exit_code, report
+    assert done.stdout == f"{output}unharmed\n", report
+    assert errors is None or done.stderr == errors, report

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: MIT
+"""Pointers copied, pickled, compared, made by hand, and with forged private state."""
+
+from pathlib import Path
+
+import pytest
+from _misuse import NOTHING, Case, cases, check_program, check_table, in_modes, tables
+
+BEFORE = """
+import copy, pickle
+p = malloc(64).move("text")
+a = calloc(4, 28).fill(7)
+s = a[1]
+address, size = p.address, p.size
+"""
+AFTER = """
+assert ~p == "text" and (p.address, p.size, p.offset) == (address, size, 0)
+assert a.tolist() == [7] * 4 and s.index == 1 and ~s == 7
+"""
+PLACES = ("p", "(p + 8)", "a", "s")
+READ_ONLY = ("address", "size", "capacity", "alignment", "freed", "assigned", "offset", "allocator")
+
+TABLES = {
+    "copies": cases(
+        "copy",
+        [
+            form.format(p=place)
+            for place in PLACES
+            for form in (
+                "copy.copy({p})",
+                "copy.deepcopy({p})",
+                "copy.deepcopy([{p}])",
+                *(f"pickle.dumps({{p}}, {protocol})" for protocol in range(6)),
+                "pickle.dumps({{1: {p}}})",
+                "{p}.__reduce_ex__(2)",
+                "{p}.__reduce__()",
+            )
+        ],
+        "TypeError",
+        r"cannot (copy or )?pickle|copy",
+        before=BEFORE,
+        after=AFTER,
+    ),
+    "attributes": [
+        *cases(
+            "read-only",
+            [
+                f"{place}.{name} = 0" if write else f"del {place}.{name}"
+                for place in PLACES
+                for name in READ_ONLY
+                for write in (True, False)
+            ]
+            + ["a.count = 2", "a.slot_size = 1", "s.index = 0", "s.slot_size = 1", "del s.index"]
+            + ["p.other = 1", "s.other = 1", "p.__dict__", "vars(p)"],
+            "AttributeError",
+            before=BEFORE,
+            after=AFTER,
+        )[:-1],
+        *cases(
+            "by hand",
+            [
+                "AllocatedPointer()",
+                "AllocatedPointer(0x1000)",
+                "AllocatedArrayPointer(1, 2)",
+                "ArraySlotPointer(a, 1)",
+                "StackAllocatedPointer(8)",
+                "Pointer(p)",
+                "type(p)(p)",
+            ],
+            "TypeError",
+            "cannot be made directly",
+            before=BEFORE,
+            after=AFTER,
+        ),
+        *cases(
+            "numbers",
+            [
+                "p < p",
+                "p <= s",
+                "p > 0",
+                "a >= a",
+                "p * 2",
+                "p // 2",
+                "p & 1",
+                "p | 1",
+                "-p",
+                "p + p",
+                "p + None",
+                "range(p)",
+                "[1][p]",
+                "bytes([p])",
+                "hex(p)",
+                "p()",
+                "p[0:1]",
+                "1 in p + p",
+            ],
+            "TypeError",
+            before=BEFORE,
+            after=AFTER,
+        ),
+        *cases(
+            "distances",
+            ["p - s", "s - p", "p - a", "(p + 8) - malloc_other"],
+            "ValueError",
+            "different blocks",
+            before=BEFORE + "malloc_other = malloc(8)",
+            after=AFTER,
+        ),
+    ],
+    "same": cases(
+        "equal",
+        {
+            "bytes": "assert bytes(p) == p.read() and len(bytes(p)) == 64",
+            "bytes of a slot": "assert bytes(s) == s.read() == a.read()[28:56]",
+            "aliases": "assert p == p + 0 == p[8] - 8 and len({p, p + 0, p[8] - 8}) == 1",
+            "array and slot": "assert a == a[0] and hash(a) == hash(a[0]) and a != s",
+            "others": "assert p != a and p != 0 and p != p.address and p != None and not p == 'p'",
+            "after realloc": "h = hash(p); realloc(p, 10**6); assert hash(p) == h; p.realloc(64)",
+            "after free": """
+                q = malloc(8); r = q + 0; h = hash(q); free(q)
+                assert q == r and hash(q) == hash(r) == h
+            """,
+            "not its successor": """
+                dead = []
+                for _ in range(100):
+                    with malloc(8) as q: dead.append(q)
+                assert len(set(dead)) == 100
+            """,
+        },
+        NOTHING,
+        before=BEFORE,
+        after="assert ~p == 'text' and a.tolist() == [7] * 4",
+    ),
+}
+
+
+@in_modes
+@tables(TABLES)
+def test_copies(table: "list[Case]", mode: str, tmp_path: Path) -> None:
+    check_table(table, mode, tmp_path)
+
+
+FORGE = """
+import sys, warnings
+warnings.simplefilter("ignore")
+sys.unraisablehook = lambda _: None
+class Index:
+    __index__ = __int__ = lambda self: 2**40
+class Lying(int):
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = lambda self, other: True
+    __hash__ = int.__hash__
+    __add__ = __radd__ = __mul__ = __rmul__ = __floordiv__ = __rfloordiv__ = lambda *_: Lying(3)
+class Anything:
+    def __getattr__(self, name): return lambda *args: self
+    def __call__(self, *args): return self
+GARBAGE = [
+    None, -1, 2**31, 2**40, 2**62, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 2**200, -2**31, -2**63,
+    -2**200, 1.5, float("nan"), "x", b"x", "", (), [], {}, object(), int, Index(), Lying(-5),
+    Lying(2**62), Anything(), lambda: 0,
+]
+values = {"text", 5, None}
+block, slots = malloc(64), calloc(8, 40)
+block <<= "text"
+slots.fill(5)
+other = malloc(64)
+USES = [
+    lambda p: ~p,
+    lambda p: [*p][0],
+    lambda p: p.move(5) and None,
+    lambda p: p.move([1]) and None,
+    lambda p: p.move("text") and None,
+    lambda p: p.read() and None,
+    lambda p: p.read(1) and None,
+    lambda p: p.write(b"") and None,
+    lambda p: memcpy(other, p, 8) and None,
+    lambda p: memset(p, 0, 0) and None,
+    lambda p: memcmp(p, other, 8) and None,
+    lambda p: p.size and None,
+    lambda p: p.capacity and None,
+    lambda p: p.address and None,
+    lambda p: p.alignment and None,
+    lambda p: p.allocator and None,
+    lambda p: p.freed and None,
+    lambda p: p.assigned and None,
+    lambda p: str(p) and None,
+    lambda p: repr(p) and None,
+    lambda p: hash(p) and None,
+    lambda p: p == p and None,
+    lambda p: ~(p + 1),
+    lambda p: ~p[0],
+    lambda p: p - p and None,
+    lambda p: p.view().release(),
+    lambda p: len(p) and None,
+    lambda p: p.count and None,
+    lambda p: p.tolist() and None,
+    lambda p: p.fill(5) and None,
+    lambda p: p.__setitem__(slice(0, 2), [5, 5]),
+    lambda p: [None for _, _ in zip(range(20), p)] and None,
+    lambda p: p.realloc(80) and None,
+    lambda p: p.free(),
+    lambda p: free(p),
+]
+def forge(make, name):
+    for garbage in GARBAGE:
+        for use in USES:
+            p = make()
+            kept = getattr(p, name)
+            setattr(p, name, garbage)
+            try:
+                value = use(p)
+            except Exception:
+                pass
+            else:
+                known = any(value is v or type(value) is type(v) and value == v for v in values)
+                assert known or value == [1], (name, garbage, value)
+            finally:
+                setattr(p, name, kept)
+            owner = p if p._home is None else p._home
+            if owner is not block and owner is not slots and not owner.freed:
+                owner.free()
+            if block.freed or slots.freed:
+                raise AssertionError((name, garbage, "another block was freed"))
+"""
+MAKERS = {
+    "owner": "lambda: malloc(64).move('text')",
+    "alias": "lambda: malloc(64).move('text') + 0",
+    "array": "lambda: calloc(4, 40).fill(5)",
+    "slot": "lambda: calloc(4, 40).fill(5)[1]",
+}
+STATE = ("_block", "_offset", "_room", "_home", "_owned", "_references")
+
+
+@in_modes
+@pytest.mark.parametrize("what", MAKERS)
+def test_forged_state(what: str, mode: str, tmp_path: Path) -> None:
+    state = [*STATE, "_index"] if what in ("array", "slot") else STATE
+    forged = "".join(f"forge({MAKERS[what]}, {name!r})\n" for name in state)
+    after = """
+assert ~block == "text" and slots.tolist() == [5] * 8
+for p in (block, slots, other):
+    p.free()
+"""
+    check_program(FORGE + forged + after, mode, tmp_path, errors=None)
+
+
+@in_modes
+def test_missing_state(mode: str, tmp_path: Path) -> None:
+    # Pointers without any state: made around __init__, or with parts taken away
+    code = """
+    for kind in (Pointer, pointers.AllocatedPointer, pointers.AllocatedArrayPointer,
+                 pointers.ArraySlotPointer, pointers.StackAllocatedPointer):
+        for use in USES:
+            for take in (None, *STATE):
+                p = object.__new__(kind)
+                if take is not None:
+                    for name in STATE:
+                        if name != take:
+                            setattr(p, name, {"_home": None, "_references": None}.get(name, 0))
+                try:
+                    value = use(p)
+                except Exception:
+                    pass
+                else:
+                    assert value in (None, True, False), value
+                del p
+    for p in (block, slots, other):
+        p.free()
+    """
+    check_program(
+        f"{FORGE}\nSTATE = {STATE!r}\nimport textwrap\nexec(textwrap.dedent({code!r}))",
+        mode,
+        tmp_path,
+        errors=None,
+    )
