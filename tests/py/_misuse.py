@@ -193,7 +193,9 @@ def check_program(
     :param last: How it ends; a program that ends itself has to call
         ``unharmed()`` by itself.
     """
-    program = f"from _misuse_driver import *\n{textwrap.dedent(code)}\n{last}\n"
+    program = (
+        f"from pointers import *; from _misuse_driver import *\n{textwrap.dedent(code)}\n{last}\n"
+    )
     path = tmp_path / "program.py"
     path.write_text(program, "utf-8")
     done = _run([str(path)], mode, tmp_path, ("-W", "error", *options), environment, timeout)
