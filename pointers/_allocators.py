@@ -49,7 +49,11 @@ class Allocator:
         return calloc(count, size, align=align, allocator=self)
 
     def stats(self) -> Stats:
-        """Return what this allocator has given out up to now, in the whole process."""
+        """Return what this allocator has given out up to now, in the whole process.
+
+        Totals and peaks count the scratch blocks in which bulk stores make
+        their images, too.
+        """
         stats = ffi.new("PtrsStats *")
         lib.ptrs_allocator_stats(self._cdata, stats)
         return Stats(*(getattr(stats, name) for name in Stats._fields))

@@ -33,14 +33,6 @@ def store_slots(
     """
     if not values:
         return
-    for index, value in enumerate(values):
-        size = sizeof(value)
-        if size > stride:
-            raise status_error(
-                lib.PTRS_STATUS_OUT_OF_BOUNDS,
-                out_of_bounds=f"value {index}, a {type(value).__name__}, takes {size} bytes, "
-                f"but a slot has {stride}: nothing was written",
-            )
     kinds = set(map(type, values))
     if kinds == {int} and len(values) >= _MANY and _are_int64(values):
         integers = ffi.new("int64_t[]", values)
@@ -59,16 +51,26 @@ def store_slots(
             start + len(values) * stride,
             lambda keys: _store_staged(block, start, stride, values, keys),
         )
-    _check(status)
+    if status < 0:
+        raise _store_error(status, stride, values)
+
+
+def _store_error(status: int, stride: int, values: list[Any]) -> Exception:
+    """Return the error of a bulk store, with the first value that is too large."""
+    messages = {}
+    for index, value in enumerate(values):
+        size = sizeof(value)
+        if size > stride:
+            messages["out_of_bounds"] = (
+                f"value {index}, a {type(value).__name__}, takes {size} bytes, "
+                f"but a slot has {stride}: nothing was written"
+            )
+            break
+    return status_error(status, **messages)
 
 
 def _are_int64(values: list[int]) -> bool:
     return min(values) >= _INT64_MIN and max(values) <= _INT64_MAX
-
-
-def _check(status: int) -> None:
-    if status < 0:
-        raise status_error(status)
 
 
 def _store_staged(
@@ -81,15 +83,18 @@ def _store_staged(
     staged = lib.ptrs_new_block(
         lib.ptrs_system_allocator(), stride * len(values), lib.PTRS_ALIGN_DEFAULT
     )
-    _check(staged)
+    if staged < 0:
+        return staged
     try:
         for index, value in enumerate(values):
             at = index * stride
             store = STORES.get(type(value))
             if store is None:
-                _check(lib.ptrs_store_reference(staged, at, stride, keys[start + at]))
+                status = lib.ptrs_store_reference(staged, at, stride, keys[start + at])
             else:
-                _check(store(staged, at, stride, value))
+                status = store(staged, at, stride, value)
+            if status < 0:
+                return status
         return lib.ptrs_store_images(block, start, stride, staged)
     finally:
         lib.ptrs_block_free(staged)
