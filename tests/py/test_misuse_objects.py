@@ -175,17 +175,26 @@ TABLES = {
     "changing": [
         *cases(
             "frees meanwhile",
-            ["p.read(Freeing())", "memset(p, 1, Freeing())", "memset(p, Freeing(), 8)"]
-            + ["memcpy(p, q, Freeing())", "memcpy(q, p, Freeing())", "memcmp(p, q, Freeing())"]
-            + ["memcpy(p, b'x' * 64, Freeing())", "realloc(p, Freeing())"],
+            [
+                "p.read(Freeing())",
+                "memset(p, 1, Freeing())",
+                "memset(p, Freeing(), 8)",
+                "memcpy(p, q, Freeing())",
+                "memcpy(q, p, Freeing())",
+                "memcmp(p, q, Freeing())",
+                "memcpy(p, b'x' * 64, Freeing())",
+                "realloc(p, Freeing())",
+            ],
             "FreedMemoryError",
             before=CHANGING,
             after="assert p.freed and q.read() == bytes(64)",
         ),
         *cases(
             "shrinks meanwhile",
-            ["p.read(Resizing())", "memset(p, 1, Resizing())", "memcpy(p, q, Resizing())"]
-            + [
+            [
+                "p.read(Resizing())",
+                "memset(p, 1, Resizing())",
+                "memcpy(p, q, Resizing())",
                 "memcpy(q, p, Resizing())",
                 "memcmp(q, p, Resizing())",
                 "memmove(p, b'x' * 64, Resizing())",

@@ -13,7 +13,7 @@ import os, signal, threading, time
 def child_of(function):
     pid = os.fork()
     if not pid:
-        signal.alarm(30)
+        signal.alarm(10)
         try:
             function()
             assert not harm(), harm()
@@ -33,7 +33,7 @@ def fork_while(*functions):
     def forever(function):
         while not stop:
             function()
-    threads = [threading.Thread(target=forever, args=(f,)) for f in functions]
+    threads = [threading.Thread(target=forever, args=(f,), daemon=True) for f in functions]
     for thread in threads:
         thread.start()
     return threads, stop
@@ -135,12 +135,25 @@ FORKS = {
 }
 
 
+STORING = "threads that store references"
+
+
 @in_modes
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.parametrize("name", FORKS)
+@pytest.mark.parametrize("name", [name for name in FORKS if name != STORING])
 def test_forks(name: str, mode: str, tmp_path: Path) -> None:
     code = FORK + textwrap.dedent(FORKS[name])
     # 3.12 warns about every fork with threads
+    check_program(code, mode, tmp_path, "-W", "ignore::DeprecationWarning")
+
+
+@in_modes
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.xfail(
+    reason="a lock of the references may be held by a thread that is not in the child"
+)
+def test_fork_while_threads_store_references(mode: str, tmp_path: Path) -> None:
+    code = FORK + textwrap.dedent(FORKS[STORING])
     check_program(code, mode, tmp_path, "-W", "ignore::DeprecationWarning")
 
 
@@ -182,9 +195,10 @@ reference <<= Late()
         0,
     ),
     "a thread that is not a daemon": (
-        "import threading\n"
-        "thread = threading.Thread(target=lambda: [kept.move(n) for n in range(1000)])\n"
-        "thread.start()",
+        """
+import threading
+threading.Thread(target=lambda: [kept.move(n) for n in range(1000)]).start()
+""",
         0,
     ),
 }

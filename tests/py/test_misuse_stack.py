@@ -46,8 +46,10 @@ ESCAPES = {
     """,
 }
 USES = (
-    "~p", "[*p]", "p <<= 1", "p ^= 1", "p <<= [1]", "p.move('x' * 100)", "p.read()", "p.write(b'x')",
-    "memset(p, 0, 1)", "memcpy(p, good, 1)", "memcpy(good, p, 1)", "memmove(good, p, 0)",
+    "~p", "[*p]", "p <<= 1", "p ^= 1", "p <<= [1]", "p.move('x' * 100)", "p.read()",
+    "p.write(b'x')",
+    "memset(p, 0, 1)",
+    "memcpy(p, good, 1)", "memcpy(good, p, 1)", "memmove(good, p, 0)",
     "memcmp(good, p, 1)", "p + 1", "p[0]", "p.address", "int(p)", "p.size", "bytes(p)",
     "good <<= p", "p[0] = 1", "p.view()", "p.capacity", "p.alignment",
 )  # fmt: skip
@@ -69,7 +71,7 @@ TABLES = {
         "inside",
         [
             f"acquire_stack_alloc(64)(lambda p: {code})"
-            for code in ("free(p)", "p.free()", "realloc(p, 8)", "realloc(p + 0, 100)", "free(p + 8)")
+            for code in ("free(p)", "p.free()", "realloc(p, 8)", "realloc(p[0], 99)")
         ],
         "StackMemoryError",
         "it goes when its function returns",
@@ -97,8 +99,10 @@ TABLES = {
     )
     + cases(
         "bounds",
-        ["acquire_stack_alloc(28)(lambda p: p.move(2**30))", "acquire_stack_alloc(0)(lambda p: p.move(0))",
-         "acquire_stack_alloc(8)(lambda p: p.write(bytes(9)))", "acquire_stack_alloc(8)(lambda p: p.read(9))"],
+        ["acquire_stack_alloc(28)(lambda p: p.move(2**30))",
+         "acquire_stack_alloc(0)(lambda p: p.move(0))",
+         "acquire_stack_alloc(8)(lambda p: p.write(bytes(9)))",
+         "acquire_stack_alloc(8)(lambda p: p.read(9))"],
         "InvalidSizeError",
     ),
 }  # fmt: skip
