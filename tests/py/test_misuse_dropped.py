@@ -55,7 +55,9 @@ DROPS = {
 def test_warnings(mode: str, tmp_path: Path) -> None:
     calls = [
         f"drop({code!r}, {message + ' was dropped without free()'!r}, {count})"
-        for code, message, count in DROPS.values()
+        for name, (code, message, count) in DROPS.items()
+        # PyPy's collector decides which of view and pointer goes first
+        if not (PYPY and name == "viewed")
     ]
     check_program("\n".join([CATCH, *calls]), mode, tmp_path)
 

@@ -203,9 +203,10 @@ TABLES = {
             before="" + CHANGING.replace(".move(5)", ""),
             after="assert p.size == 16 and p.read() == bytes(16) and q.read() == bytes(64)",
         ),
+        # PyPy locks no bytearray while C has its buffer
         *cases(
             "the source shrinks meanwhile",
-            ["memcmp(p, data, Clearing(data))"],
+            [] if PYPY else ["memcmp(p, data, Clearing(data))"],
             "BufferError",
             before=CHANGING,
             after="assert data == b'data' and ~p == 5; data.clear()",
@@ -385,6 +386,8 @@ def test_references_are_released(mode: str, tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for n in (1, 2, 10):
-            assert gone(cycle(n))
+            ref = cycle(n)
+            assert settled_balance(BALANCE) == BALANCE
+            assert gone(ref)
     """
     check_program(code, mode, tmp_path)

@@ -13,7 +13,7 @@ import os, signal, threading, time
 def child_of(function):
     pid = os.fork()
     if not pid:
-        signal.alarm(10)
+        signal.alarm(5)
         try:
             function()
             assert not harm(), harm()
@@ -149,9 +149,7 @@ def test_forks(name: str, mode: str, tmp_path: Path) -> None:
 
 @in_modes
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.xfail(
-    reason="a lock of the references may be held by a thread that is not in the child"
-)
+@pytest.mark.xfail(reason="the child may find the lock of references taken for ever")
 def test_fork_while_threads_store_references(mode: str, tmp_path: Path) -> None:
     code = FORK + textwrap.dedent(FORKS[STORING])
     check_program(code, mode, tmp_path, "-W", "ignore::DeprecationWarning")
