@@ -5,7 +5,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from _misuse import Case, cases, check_program, check_table, in_modes, tables
+from _misuse import PYPY, Case, cases, check_program, check_table, in_modes, tables
 
 ESCAPES = {
     "returned": "p = acquire_stack_alloc(64)(lambda p: p.move(5))",
