@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: MIT
+"""Operations on what is in the blocks, and the checks that follow each of them."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Callable
+
+import _image_model as images
+import pytest
+from _machine_model import Block, Errors, Place, Token, size_of
+from _machine_refused import Pointer, check_stale, expect, store_unsafe
+from _machine_world import World
+
+from pointers import (
+    FreedMemoryError,
+    InvalidSizeError,
+    acquire_stack_alloc,
+    memcmp,
+    memcpy,
+    memmove,
+    memset,
+)
+
+
+class LeaveError(Exception):
+    """Leaves a stack function."""
+
+
+class Contents(World):
+    """A world whose blocks can be used."""
+
+    # Objects
+
+    def _stored(self, pointer: Pointer, value: Any) -> None:
+        block, place = pointer.block, pointer.place
+        address = pointer.ptr.address
+        seen = ctypes.string_at(address, size_of(value))
+        if isinstance(value, Token):
+            key = int(images.value_of(seen).key)
+            assert key not in self.keys
+            self.keys.add(key)
+        block.stored(place, value, seen)
+        self.touched.append(block)
+
+    def store(self, pointer: Pointer, value: Any, obj: Any, how: str) -> None:
+        """Store a value, whose object is `obj`, by `move`, assignment or operator."""
+        ptr, block, place = pointer
+        errors = block.store_errors(place, value)
+        if how == "item" and place.offset < block.size:
+            store: Callable[[Any], Any] = lambda obj: ptr.__setitem__(place.index or 0, obj)  # noqa: E731
+        else:
+            store = ptr.__ilshift__ if how == "operator" else ptr.move
+        if expect(errors, store, obj):
+            self._stored(pointer, value)
+
+    def store_pointer(self, pointer: Pointer, source: Pointer) -> None:
+        """Store what another pointer points at."""
+        errors, value = source.block.load(source.place)
+        errors = errors or pointer.block.store_errors(pointer.place, value)
+        if expect(errors, pointer.ptr.move, source.ptr):
+            self._stored(pointer, value)
+
+    def store_unsafe(self, pointer: Pointer, value: Any, obj: Any) -> None:
+        """Store without limits, where there is room behind the block."""
+        ptr, block, place = pointer
+        if place.offset + size_of(value) <= len(block.data):
+            assert expect(None, store_unsafe, ptr, obj)
+            self._stored(pointer, value)
+            self.count_temporary()
+
+    def load(self, pointer: Pointer) -> None:
+        ptr, block, place = pointer
+        errors, value = block.load(place)
+        if expect(errors, ptr.dereference):
+            self.check_loaded(~ptr, value)
+        assert ptr.assigned == (errors is None)
+        assert repr(ptr).endswith(f"{ptr.size} bytes, {'empty' if errors else 'assigned'}>")
+
+    # Bytes
+
+    def read(self, pointer: Pointer, n: int | None) -> None:
+        ptr, block, place = pointer
+        size = block.left(place) if n is None else n
+        if expect(block.range_errors(place, size), ptr.read, n):
+            assert ptr.read(n) == block.data[place.offset : place.offset + size]
+
+    def write(self, pointer: Pointer, data: bytes) -> None:
+        ptr, block, place = pointer
+        if expect(block.range_errors(place, len(data)), ptr.write, data):
+            block.wrote(place.offset, data)
+            self.touched.append(block)
+
+    def copy_bytes(self, pointer: Pointer, data: bytes, n: int) -> None:
+        ptr, block, place = pointer
+        errors = block.range_errors(place, n) or (InvalidSizeError if n > len(data) else None)
+        if expect(errors, memcpy, ptr, data, n):
+            block.wrote(place.offset, data[:n])
+            self.touched.append(block)
+
+    def set_bytes(self, pointer: Pointer, byte: int, n: int) -> None:
+        ptr, block, place = pointer
+        if expect(block.range_errors(place, n), memset, ptr, byte, n):
+            block.wrote(place.offset, bytes([byte]) * n)
+            self.touched.append(block)
+
+    def _two(self, a: Pointer, b: Pointer, n: int) -> tuple[Errors, bytes, bytes]:
+        errors = a.block.range_errors(a.place, n) or b.block.range_errors(b.place, n)
+        first = a.block.data[a.place.offset : a.place.offset + n]
+        second = b.block.data[b.place.offset : b.place.offset + n]
+        return errors, bytes(first), bytes(second)
+
+    def copy(self, to: Pointer, source: Pointer, n: int, overlap: bool) -> None:
+        errors, _, data = self._two(to, source, n)
+        near = abs(to.place.offset - source.place.offset) < n
+        if not overlap and to.block is source.block and near:
+            errors = ValueError
+        if expect(errors, memmove if overlap else memcpy, to.ptr, source.ptr, n):
+            to.block.wrote(to.place.offset, data)
+            self.touched.append(to.block)
+
+    def compare(self, a: Pointer, b: Pointer, n: int) -> None:
+        errors, first, second = self._two(a, b, n)
+        if expect(errors, memcmp, a.ptr, b.ptr, n):
+            order = (first > second) - (first < second)
+            assert memcmp(a.ptr, b.ptr, n) == memcmp(a.ptr, second, n) == order
+
+    # Arrays
+
+    def store_slots(self, pointer: Pointer, first: int, values: list[Any], objs: list[Any]) -> None:
+        """Store several values, whose objects are `objs`, into the slots from `first` on."""
+        ptr, block, _ = pointer
+        slot_size = block.slot_size or 0
+        first = min(first, block.count)
+        last = first + len(values)
+        errors: Errors = None
+        if last > block.count:
+            errors = IndexError
+        elif any(size_of(value) > slot_size for value in values):
+            errors = InvalidSizeError
+        if expect(errors, ptr.__setitem__, slice(first, last), objs):
+            self._stored_slots(pointer, first, values)
+        self.count_temporary()
+
+    def fill(self, pointer: Pointer, value: Any, obj: Any) -> None:
+        ptr, block, _ = pointer
+        fits = not block.count or size_of(value) <= (block.slot_size or 0)
+        if expect(None if fits else InvalidSizeError, ptr.fill, obj):
+            self._stored_slots(pointer, 0, [value] * block.count)
+        self.count_temporary()
+
+    def _stored_slots(self, pointer: Pointer, first: int, values: list[Any]) -> None:
+        ptr, block, _ = pointer
+        for index, value in enumerate(values, first):
+            offset = index * (block.slot_size or 0)
+            self._stored(Pointer(ptr[index], block, Place(offset, index)), value)
+
+    def load_slots(self, pointer: Pointer) -> None:
+        ptr, block, _ = pointer
+        errors, values = block.load_all()
+        if expect(errors, ptr.tolist):
+            for loaded, value in zip(ptr.tolist(), values):
+                self.check_loaded(loaded, value)
+        assert len(ptr) == ptr.count == block.count
+        assert [slot.index for slot in ptr] == list(range(block.count))
+
+    # The stack
+
+    def call(self, size: int, align: int, body: Callable[[Pointer], None], leave: bool) -> None:
+        """Run `body` inside of a stack function, which then returns or raises."""
+
+        def function(ptr: Any) -> str:
+            assert ptr.alignment == align
+            block = self.born(ptr, Block("stack", size, ptr.capacity))
+            inside.append(block)
+            assert ptr.capacity == size
+            self.check()
+            body(self.pointers[-1])
+            if leave:
+                raise LeaveError
+            return "result"
+
+        inside: list[Block] = []
+        if leave:
+            with pytest.raises(LeaveError):
+                acquire_stack_alloc(size, align=align)(function)
+        else:
+            assert acquire_stack_alloc(size, align=align)(function) == "result"
+        self.ended(inside[0])
+
+    # Checks
+
+    def check(self) -> None:
+        """Compare all blocks with what they should be; those that were touched in detail."""
+        found = set()
+        for pointer in self.pointers:
+            ptr, block, place = pointer
+            assert not ptr.freed
+            if place == (0, None):
+                address = ptr.address
+                found.add((address, address + max(1, len(block.data)), id(block)))
+                assert address % ptr.alignment == 0
+                assert (ptr.size, ptr.capacity) == (block.size, len(block.data))
+                assert ctypes.string_at(address, len(block.data)) == block.data
+            if any(touched is block for touched in self.touched):
+                self.load(pointer)
+                assert ptr.offset == place.offset
+                assert ptr.size == block.left(place)
+        self.touched = []
+        assert len(found) == len(self.blocks)
+        ranges = sorted(found)
+        for (_, end, _a), (start, _, _b) in zip(ranges, ranges[1:]):
+            assert end <= start
+        self.count()
+
+    def check_stale(self, pick: int) -> None:
+        for pointer in self.stale:
+            assert pointer.ptr.freed
+        if self.stale:
+            stale = self.stale[pick % len(self.stale)]
+            check_stale(stale)
+            for live in self.pointers[-1:]:
+                for function in (memcpy, memmove, memcmp):
+                    expect(FreedMemoryError, function, live.ptr, stale.ptr, 0)
+                    expect(FreedMemoryError, function, stale.ptr, live.ptr, 0)
+                expect(FreedMemoryError, live.ptr.move, stale.ptr)
+
+    def end(self) -> None:
+        """Free everything, and check that nothing is left."""
+        for block in list(self.blocks):
+            start = next(p for p in self.pointers if p.block is block and p.place == (0, None))
+            self.free(start, method=False)
+        self.check()
+        assert not self.pointers
+        self.check_objects()
+        assert not self.objects

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""A model of blocks: their bytes, and what each operation on them must do.
+
+Uses the model of images alone, nothing of the package but its exceptions.
+An operation returns the exceptions that it must raise, or does its work.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NamedTuple, Optional
+
+import _image_model as images
+
+from pointers import CorruptObjectError, DereferenceError, InvalidSizeError
+
+Errors = Optional["type[Exception] | tuple[type[Exception], ...]"]
+
+REFERENCE_SIZE = 16
+
+
+class Token(NamedTuple):
+    """Stands for an object that is stored by reference: the model must not hold it."""
+
+    number: int
+
+
+class Place(NamedTuple):
+    """Where a pointer points: `index` is that of a slot, or None."""
+
+    offset: int
+    index: int | None = None
+
+
+def size_of(value: Any) -> int:
+    return REFERENCE_SIZE if isinstance(value, Token) else len(images.image(value))
+
+
+class Block:
+    """One block.  `data` has all its bytes, also those behind its size."""
+
+    def __init__(self, kind: str, size: int, capacity: int, slot_size: int | None = None) -> None:
+        self.kind = kind  # "heap", "array" or "stack"
+        self.size = size
+        self.data = bytearray(capacity)
+        self.slot_size = slot_size
+        self.empty_slots = 0  # their count, where they have no bytes
+        self.references: dict[int, tuple[int, Token]] = {}  # key and object by offset
+        self.freed = False
+
+    @property
+    def count(self) -> int:
+        return self.size // self.slot_size if self.slot_size else self.empty_slots
+
+    def left(self, place: Place) -> int:
+        """Return the bytes that a pointer has, as its size says."""
+        left = max(0, self.size - place.offset)
+        if place.index is None or self.slot_size is None:
+            return left
+        return min(left, self.slot_size)
+
+    def moved(self, place: Place, steps: int, *, indexes: bool) -> Place | None:
+        """Return where `ptr + steps` or, with `indexes`, `ptr[steps]` is; None if nowhere."""
+        if self.slot_size is None:
+            offset = place.offset + steps
+            return Place(offset) if 0 <= offset <= self.size else None
+        index = steps if indexes else (place.index or 0) + steps
+        if not 0 <= index < self.count + (not indexes):
+            return None
+        return Place(index * self.slot_size, index)
+
+    # Bytes
+
+    def wrote(self, offset: int, data: bytes) -> None:
+        """Take note of bytes that were written."""
+        self.data[offset : offset + len(data)] = data
+        self._forget_overwritten()
+
+    def _forget_overwritten(self) -> None:
+        self.references = {
+            offset: (key, token)
+            for offset, (key, token) in self.references.items()
+            if offset < self.size  # beyond it, nothing can be loaded
+            and self.data[offset : offset + REFERENCE_SIZE] == images.header(images.REFERENCE, key)
+        }
+
+    def range_errors(self, place: Place, n: int) -> Errors:
+        fits = place.offset <= self.size and n <= self.left(place)
+        return None if fits else InvalidSizeError
+
+    # Objects
+
+    def store_errors(self, place: Place, value: Any) -> Errors:
+        room = self.size - place.offset
+        if self.slot_size is not None:
+            room = min(room, self.slot_size)
+        return None if size_of(value) <= room else InvalidSizeError
+
+    def stored(self, place: Place, value: Any, seen: bytes) -> None:
+        """Take note of a stored object.
+
+        :param seen: The bytes that are there now; of a reference, they tell the key.
+        """
+        if isinstance(value, Token):
+            key = int.from_bytes(seen[:8], sys.byteorder)
+            self.references.pop(place.offset, None)
+            self.wrote(place.offset, images.header(images.REFERENCE, key))
+            self.references[place.offset] = (key, value)
+            self._forget_overwritten()
+        else:
+            self.wrote(place.offset, images.image(value))
+
+    def load(self, place: Place) -> tuple[Errors, Any]:
+        """Return the errors of a load, or None and the object."""
+        if place.offset >= self.size:
+            return DereferenceError, None
+        try:
+            value = images.value_of(bytes(self.data[place.offset :]))
+        except images.CorruptError:
+            return CorruptObjectError, None
+        if value is images.EMPTY:
+            return DereferenceError, None
+        if isinstance(value, images.Reference):
+            key, token = self.references.get(place.offset, (None, None))
+            return (None, token) if key == value.key else (CorruptObjectError, None)
+        return None, value
+
+    def load_all(self) -> tuple[Errors, list[Any]]:
+        """As `load`, of all slots of an array."""
+        values = []
+        for index in range(self.count):
+            errors, value = self.load(Place(index * (self.slot_size or 0), index))
+            if errors:
+                return errors, []
+            values.append(value)
+        return None, values
+
+    # Sizes
+
+    def resize_errors(self, place: Place, size: int) -> tuple[bool, Errors]:
+        """Return whether it is certain, and with which errors."""
+        if self.kind == "stack":
+            return True, ValueError
+        if place.offset or place.index:
+            return True, ValueError
+        if self.slot_size is not None:
+            whole = size % self.slot_size == 0 if self.slot_size else size == 0
+            return True, None if whole else ValueError
+        cut = any(at < size < at + REFERENCE_SIZE for at in self.references)
+        errors, value = self.load(Place(0))
+        if cut or (not errors and size_of(value) > size):
+            return True, InvalidSizeError
+        # Bytes that are not quite an object may count as one
+        certain = errors is not CorruptObjectError or size >= self.size
+        return certain, None if certain else InvalidSizeError
+
+    def resized(self, size: int, capacity: int) -> None:
+        kept = self.data[: min(len(self.data), size)]
+        self.data = bytearray(capacity)
+        self.data[: len(kept)] = kept
+        self.size = size
+        self._forget_overwritten()

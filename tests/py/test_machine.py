@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: MIT
+"""Whole programs, made up at random, beside a model of what they must do.
+
+``POINTERS_MACHINE=long`` in the environment makes more and longer ones.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import _image_model as images
+from _machine_contents import Contents
+from _machine_refused import Pointer
+from _machine_world import CPYTHON
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+MAX_BLOCKS = 10
+
+picks = st.integers(0, 999)
+flags = st.booleans()
+sizes = st.one_of(st.integers(0, 120), st.sampled_from((16, 24, 28, 32, 48, 64, 600)))
+steps = st.one_of(st.integers(-3, 20), st.sampled_from((8, 16, 24, 40)))
+counts = st.one_of(st.integers(0, 16), st.integers(0, 100))
+aligns = st.sampled_from((16, 16, 16, 1, 2, 8, 32, 64, 4096))
+datas = st.binary(max_size=40)
+NEW = object()
+OLD = object()
+references = st.sampled_from((NEW, NEW, OLD))
+# Values at the limits of each type's forms: to draw from a table takes less time
+_INTS = (0, 1, -1, 255, 2**30 - 1, -(2**30), 2**60, 2**62, -(2**63), 2**63, 2**64, -(10**30))
+_OTHERS = (None, True, False, 1.5, -0.0, float("nan"), complex(1, -2), b"", b"b", b"x" * 40)
+_TEXTS = ("", "a", "b" * 7, "c" * 30, "\xe9", "\u0394", "\ud800", "\U0001f600", "\uffff" * 8)
+small = st.sampled_from((*_INTS, *_OTHERS, *_TEXTS))
+values = st.one_of(small, references)
+all_values = st.one_of(small, references, images.values)
+raw = st.one_of(datas, small.map(images.image))
+
+
+class Machine(RuleBasedStateMachine):
+    """Each rule is an operation; in stack functions, operations are drawn as data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = Contents()
+        self.n_steps = 0
+
+    # Choices: by number, so that they shrink and mean something in any state
+
+    def pointer(self, pick: int, kind: str | None = None) -> Pointer:
+        candidates = [p for p in self.world.pointers if kind in (None, p.block.kind)]
+        # The last are the most likely
+        return candidates[-1 - pick % len(candidates)]
+
+    def value(self, value: Any, pick: int) -> tuple[Any, Any]:
+        """Return what the model knows a value as, and the object."""
+        tokens = [token for b in self.world.blocks for _key, token in b.references.values()]
+        if value is NEW or (value is OLD and not tokens):
+            return self.world.new_object()
+        if value is OLD:
+            token = tokens[pick % len(tokens)]
+            return token, self.world.real(token)
+        return value, value
+
+    def few_blocks(self) -> bool:
+        return len(self.world.blocks) < MAX_BLOCKS
+
+    def any_pointers(self) -> bool:
+        return bool(self.world.pointers)
+
+    def any_arrays(self) -> bool:
+        return any(p.block.kind == "array" for p in self.world.pointers)
+
+    # Allocation
+
+    @precondition(few_blocks)
+    @rule(size=sizes, align=aligns)
+    def malloc(self, size: int, align: int) -> None:
+        self.world.allocate(size, align)
+
+    @precondition(few_blocks)
+    @rule(count=st.integers(0, 8), size=st.sampled_from((0, 1, 8, 16, 24, 28, 32, 48, 64)))
+    def calloc(self, count: int, size: int) -> None:
+        self.world.allocate_array(count, size)
+
+    @precondition(any_pointers)
+    @rule(pick=picks, size=sizes, slots=flags)
+    def realloc(self, pick: int, size: int, slots: bool) -> None:
+        pointer = self.pointer(pick)
+        slot_size = pointer.block.slot_size
+        self.world.realloc(pointer, size % 10 * slot_size if slots and slot_size else size)
+
+    @precondition(any_pointers)
+    @rule(pick=picks, method=flags)
+    def free(self, pick: int, method: bool) -> None:
+        self.world.free(self.pointer(pick), method)
+
+    @precondition(any_pointers)
+    @rule(pick=picks, seldom=st.integers(0, 9))
+    def drop(self, pick: int, seldom: int) -> None:
+        block = self.pointer(pick).block
+        # Where it takes a run of the collector, it takes time
+        if block.kind != "stack" and (CPYTHON or seldom == 0):
+            self.world.drop(block)
+
+    @precondition(any_pointers)
+    @rule(pick=picks, n=steps, how=st.sampled_from(("add", "sub", "index")))
+    def point(self, pick: int, n: int, how: str) -> None:
+        self.world.point(self.pointer(pick), n, how)
+
+    # Objects
+
+    @precondition(any_pointers)
+    @rule(pick=picks, value=all_values, how=st.sampled_from(("move", "operator", "item")))
+    def store(self, pick: int, value: Any, how: str) -> None:
+        self.world.store(self.pointer(pick), *self.value(value, pick), how)
+
+    @precondition(any_pointers)
+    @rule(pick=picks, source=picks)
+    def store_pointer(self, pick: int, source: int) -> None:
+        self.world.store_pointer(self.pointer(pick), self.pointer(source))
+
+    @precondition(any_pointers)
+    @rule(pick=picks, value=values)
+    def store_unsafe(self, pick: int, value: Any) -> None:
+        self.world.store_unsafe(self.pointer(pick), *self.value(value, pick))
+
+    @precondition(any_pointers)
+    @rule(pick=picks)
+    def load(self, pick: int) -> None:
+        self.world.load(self.pointer(pick))
+
+    # Bytes
+
+    @precondition(any_pointers)
+    @rule(pick=picks, n=st.one_of(st.none(), counts))
+    def read(self, pick: int, n: int | None) -> None:
+        self.world.read(self.pointer(pick), n)
+
+    @precondition(any_pointers)
+    @rule(pick=picks, data=raw)
+    def write(self, pick: int, data: bytes) -> None:
+        self.world.write(self.pointer(pick), data)
+
+    @precondition(any_pointers)
+    @rule(pick=picks, data=datas, n=counts)
+    def copy_bytes(self, pick: int, data: bytes, n: int) -> None:
+        self.world.copy_bytes(self.pointer(pick), data, n)
+
+    @precondition(any_pointers)
+    @rule(pick=picks, byte=st.integers(0, 255), n=counts)
+    def memset(self, pick: int, byte: int, n: int) -> None:
+        self.world.set_bytes(self.pointer(pick), byte, n)
+
+    @precondition(any_pointers)
+    @rule(to=picks, source=picks, n=counts, overlap=flags)
+    def copy(self, to: int, source: int, n: int, overlap: bool) -> None:
+        self.world.copy(self.pointer(to), self.pointer(source), n, overlap)
+
+    @precondition(any_pointers)
+    @rule(a=picks, b=picks, n=counts)
+    def compare(self, a: int, b: int, n: int) -> None:
+        self.world.compare(self.pointer(a), self.pointer(b), n)
+
+    # Arrays
+
+    @precondition(any_arrays)
+    @rule(pick=picks, first=st.integers(0, 4), some=st.lists(values, max_size=8))
+    def store_slots(self, pick: int, first: int, some: list[Any]) -> None:
+        pairs = [self.value(value, pick) for value in some]
+        names, objs = [name for name, _ in pairs], [obj for _, obj in pairs]
+        self.world.store_slots(self.pointer(pick, "array"), first, names, objs)
+
+    @precondition(any_arrays)
+    @rule(pick=picks, value=values)
+    def fill(self, pick: int, value: Any) -> None:
+        pointer = self.pointer(pick, "array")
+        if pointer.place.index is None:
+            self.world.fill(pointer, *self.value(value, pick))
+
+    @precondition(any_arrays)
+    @rule(pick=picks)
+    def load_slots(self, pick: int) -> None:
+        pointer = self.pointer(pick, "array")
+        if pointer.place.index is None:
+            self.world.load_slots(pointer)
+
+    # The stack: `inside` are operations, each a method's name and its arguments
+
+    inner = st.deferred(lambda: st.one_of(_SIMPLE_OPERATIONS, _STACK_CALLS))
+
+    @rule(size=sizes, align=aligns, leave=flags, inside=st.lists(inner, max_size=8))
+    def stack(self, size: int, align: int, leave: bool, inside: list[Any]) -> None:
+        def body(_pointer: Pointer) -> None:
+            for name, possible, arguments in inside:
+                if getattr(self, possible)():
+                    getattr(self, name)(**arguments)
+                    self.world.check()
+
+        self.world.call(size, align, body, leave)
+
+    def always(self) -> bool:
+        return True
+
+    # After each step
+
+    @invariant()
+    def is_as_the_model_says(self) -> None:
+        self.world.check()
+        self.n_steps += 1
+        self.world.check_stale(self.n_steps)
+        if CPYTHON:
+            self.world.check_objects()
+
+    def teardown(self) -> None:
+        self.world.end()
+
+
+def _operation(name: str, possible: str = "any_pointers", **arguments: Any) -> Any:
+    return st.tuples(st.just(name), st.just(possible), st.fixed_dictionaries(arguments))
+
+
+_SIMPLE_OPERATIONS = st.one_of(
+    _operation("store", pick=picks, value=values, how=st.sampled_from(("move", "operator"))),
+    _operation("store_pointer", pick=picks, source=picks),
+    _operation("store_unsafe", pick=picks, value=values),
+    _operation("point", pick=picks, n=steps, how=st.sampled_from(("add", "sub", "index"))),
+    _operation("write", pick=picks, data=raw),
+    _operation("memset", pick=picks, byte=st.integers(0, 255), n=counts),
+    _operation("copy", to=picks, source=picks, n=counts, overlap=flags),
+    _operation("compare", a=picks, b=picks, n=counts),
+    _operation("realloc", pick=picks, size=sizes, slots=flags),
+    _operation("free", pick=picks, method=flags),
+    _operation("drop", pick=picks, seldom=st.integers(0, 9)),
+    _operation("malloc", "few_blocks", size=sizes, align=aligns),
+)
+_STACK_CALLS = _operation(
+    "stack", "always", size=sizes, align=aligns, leave=flags,
+    inside=st.lists(_SIMPLE_OPERATIONS, max_size=4),
+)  # fmt: skip
+
+LONG = os.environ.get("POINTERS_MACHINE") == "long"
+
+TestMachine = Machine.TestCase
+TestMachine.settings = settings(
+    max_examples=3000 if LONG else 200 if CPYTHON else 40,
+    stateful_step_count=100 if LONG else 50,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
