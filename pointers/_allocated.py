@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import operator
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from pointers._errors import FreedMemoryError, status_error
 from pointers._ffi import lib
 from pointers._pointer import Pointer
-from pointers._raw import as_size
+from pointers._raw import as_int, as_size
 from pointers._sources import sources
 from pointers._view import retry_pinned
 
@@ -32,10 +31,7 @@ def as_steps(value: Any) -> int:
 
     :raises TypeError: it is not an integer.
     """
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"a pointer moves by an int, not by {type(value).__name__}") from None
+    return as_int(value, "a pointer moves by an int")
 
 
 class BytePointer(Pointer[T]):

@@ -64,7 +64,8 @@ class _Slots(HeapPointer[T]):
                 raise IndexError(f"slot {bound} is outside of the array: count from 0")
         count = self._count()
         start, stop, _step = key.indices(count)
-        if (key.stop is not None and key.stop > count) or start > stop:
+        beyond = any(bound is not None and bound > count for bound in (key.start, key.stop))
+        if beyond or start > stop:
             raise IndexError(f"slots {key.start}:{key.stop} are outside of the array's {count}")
         return range(start, stop)
 
@@ -119,6 +120,7 @@ class _Slots(HeapPointer[T]):
             home._references.overwritten(self._block, start, start + len(values) * self._room)
 
     def _resize(self, size: int) -> None:
+        self._count()  # or it is gone
         slot_size = self._room
         if size % slot_size if slot_size else size:
             raise ValueError(f"{size} bytes are no whole number of slots of {slot_size} bytes")

@@ -14,6 +14,10 @@ from pointers._references import References
 _INT64_MIN = -(1 << 63)
 _INT64_MAX = (1 << 63) - 1
 
+# By identity: a class could claim to be equal to int, by its metaclass
+_STORES = {id(kind): store for kind, store in STORES.items()}
+_INT = {id(int)}
+
 # Below this count, the ways for many take longer than one by one
 _MANY = 4
 
@@ -33,17 +37,17 @@ def store_slots(
     """
     if not values:
         return
-    kinds = set(map(type, values))
-    if kinds == {int} and len(values) >= _MANY and _are_int64(values):
+    kinds = set(map(id, map(type, values)))
+    if kinds == _INT and len(values) >= _MANY and _are_int64(values):
         integers = ffi.new("int64_t[]", values)
         status = lib.ptrs_store_ints(block, start, stride, integers, len(values))
-    elif kinds <= STORES.keys():
+    elif kinds <= _STORES.keys():
         status = _store_staged(block, start, stride, values, {})
     else:
         objects = {
             start + index * stride: value
             for index, value in enumerate(values)
-            if type(value) not in STORES
+            if id(type(value)) not in _STORES
         }
         status = own_references().store_all(
             block,
@@ -52,7 +56,9 @@ def store_slots(
             lambda keys: _store_staged(block, start, stride, values, keys),
         )
     if status < 0:
-        raise _store_error(status, stride, values)
+        # What is gone has no size that a value could exceed
+        gone = lib.ptrs_size_of(block)
+        raise _store_error(min(gone, 0) or status, stride, values)
 
 
 def _store_error(status: int, stride: int, values: list[Any]) -> Exception:
@@ -88,7 +94,7 @@ def _store_staged(
     try:
         for index, value in enumerate(values):
             at = index * stride
-            store = STORES.get(type(value))
+            store = _STORES.get(id(type(value)))
             if store is None:
                 status = lib.ptrs_store_reference(staged, at, stride, keys[start + at])
             else:

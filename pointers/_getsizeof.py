@@ -32,7 +32,8 @@ def install() -> None:
 
     @functools.wraps(original)
     def getsizeof(obj: Any, *default: Any, **keywords: Any) -> int:
-        if not default and not keywords and type(obj) in STORES:
+        kind = type(obj)
+        if not default and not keywords and type(kind) is type and kind in STORES:
             return sizeof(obj)
         return original(obj, *default, **keywords)
 

@@ -47,5 +47,7 @@ def sizeof(obj: object) -> int:
     16 bytes, whatever it holds.  On 64-bit CPython ``sys.getsizeof(obj)`` is
     never smaller, so either may be passed to `malloc`.
     """
-    size = _SIZES.get(type(obj))
+    kind = type(obj)
+    # A class whose metaclass is another could claim to be equal to int
+    size = _SIZES.get(kind) if type(kind) is type else None
     return REFERENCE_SIZE if size is None else size(obj)

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any, TypeVar
 
 from pointers._errors import status_error
 from pointers._ffi import lib
 from pointers._pointer import Pointer
-from pointers._raw import as_range, first_bytes, write_bytes
+from pointers._raw import as_int, as_range, first_bytes, write_bytes
 
 P = TypeVar("P", bound=Pointer[Any])
 
@@ -60,10 +59,7 @@ def memset(dst: P, byte: int, n: int) -> P:
     :raises InvalidSizeError: there are fewer; nothing was written.
     """
     _pointer(dst, "dst")
-    try:
-        value = operator.index(byte)
-    except TypeError:
-        raise TypeError(f"byte must be an int, not {type(byte).__name__}") from None
+    value = as_int(byte, "byte must be an int")
     if not 0 <= value <= 255:
         raise ValueError(f"byte is {value}: it must be from 0 to 255")
     size = as_range(n, dst.size)
@@ -82,7 +78,7 @@ def memcmp(a: Pointer[Any], b: Any, n: int) -> int:
     """
     _pointer(a, "a")
     if not isinstance(b, Pointer):
-        other = first_bytes(b, n)
+        other = first_bytes(b, as_range(n, a.size))
         mine = a.read(len(other))
         return (mine > other) - (mine < other)
     size = as_range(n, min(a.size, b.size))

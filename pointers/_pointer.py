@@ -72,7 +72,9 @@ class Pointer(Generic[T]):
         """
         if unsafe:
             return self._move_unsafe(obj)
-        store = _store_of(type(obj))
+        kind = type(obj)
+        # A class whose metaclass is another could claim to be equal to int
+        store = _store_of(kind) if type(kind) is type else None
         if store is None:
             if isinstance(obj, Pointer):
                 return self.move(obj.dereference())
@@ -103,7 +105,8 @@ class Pointer(Generic[T]):
                 RuntimeWarning,
                 stacklevel=3,
             )
-        store = _store_of(type(value))
+        kind = type(value)
+        store = _store_of(kind) if type(kind) is type else None
         if store is None:
             references = self._own_references()
             status = references.store(self._block, self._offset, size, value, reference_unsafe)
@@ -172,7 +175,7 @@ class Pointer(Generic[T]):
             references.overwritten(self._block, self._offset, self._offset + size)
 
     def _store_error(self, status: int, obj: object) -> Exception:
-        left = max(0, min(self._room, _size_of(self._block) - self._offset))
+        left = max(0, min(self._room, self.size))  # or it is gone
         size = sizeof(obj)
         return status_error(
             status,
@@ -300,6 +303,9 @@ class Pointer(Generic[T]):
             return f"<{name}, freed>"
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        self.__reduce__()
+
+    def __reduce__(self) -> NoReturn:
         raise TypeError(
             f"cannot copy or pickle {type(self).__name__}: it is a place in this process's "
             "memory; copy what it points at (~ptr) or its bytes (ptr.read())"

@@ -17,6 +17,19 @@ SIZE_MAX = sys.maxsize
 _new_buffer = ffi.new_allocator(should_clear_after_alloc=False)
 
 
+def as_int(value: Any, message: str) -> int:
+    """Return an int itself, of whatever has an index.
+
+    :raises TypeError: with this message and the type, if it has none.
+    """
+    try:
+        # Up to 3.9 and on PyPy an index may be of a subclass of int, whose
+        # comparisons could say anything
+        return int.__pos__(operator.index(value))
+    except TypeError:
+        raise TypeError(f"{message}, not {type(value).__name__}") from None
+
+
 def as_size(value: Any, what: str = "size") -> int:
     """Return a count of bytes that a caller passed as an int.
 
@@ -24,10 +37,7 @@ def as_size(value: Any, what: str = "size") -> int:
     :raises ValueError: it is negative.
     :raises AllocationError: no block can be that large.
     """
-    try:
-        size = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{what} must be an int, not {type(value).__name__}") from None
+    size = as_int(value, f"{what} must be an int")
     if size < 0:
         raise ValueError(f"{what} is {size}: it cannot be negative")
     if size > SIZE_MAX:
@@ -56,10 +66,7 @@ def as_align(value: Any) -> int:
     """
     if value is None:
         return lib.PTRS_ALIGN_DEFAULT
-    try:
-        align = operator.index(value)
-    except TypeError:
-        raise TypeError(f"align must be an int or None, not {type(value).__name__}") from None
+    align = as_int(value, "align must be an int or None")
     if align <= 0 or align & (align - 1) or align > lib.PTRS_ALIGN_MAX:
         raise ValueError(f"align is {align}: it must be a power of two up to {lib.PTRS_ALIGN_MAX}")
     return align
@@ -90,7 +97,7 @@ def read_bytes(block: int, offset: int, room: int, n: Any) -> bytes:
     return result
 
 
-def first_bytes(data: Any, n: Any) -> bytes:
+def first_bytes(data: Any, n: int) -> bytes:
     """Return a copy of the first `n` bytes of a bytes-like object."""
     source = as_bytes(data)
     size = as_range(n, len(source))

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
+import weakref
 from typing import Any, Callable
 
 from pointers._ffi import lib
@@ -20,6 +22,10 @@ MISSING = object()
 _keys = itertools.count(1)
 
 
+# For the child of a fork, where the threads that held their locks do not exist
+_all_references: weakref.WeakSet[References] = weakref.WeakSet()
+
+
 class References:
     """The objects that the images in one block refer to, by their offsets.
 
@@ -32,11 +38,12 @@ class References:
     same block.  Objects are released outside of it for the same reason.
     """
 
-    __slots__ = ("_entries", "_lock")
+    __slots__ = ("__weakref__", "_entries", "_lock")
 
     def __init__(self) -> None:
         self._entries: dict[int, tuple[int, object]] = {}
         self._lock = threading.RLock()
+        _all_references.add(self)
 
     def store(
         self,
@@ -131,3 +138,12 @@ class References:
             if entry is not None and _has_reference(block, at, entry[0]) != 1:
                 released.append(self._entries.pop(at))
         return released
+
+
+def _renew_locks() -> None:
+    for references in list(_all_references):
+        references._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

@@ -34,6 +34,11 @@ _PYPY = sys.implementation.name == "pypy"
 _LEVEL_NEEDS = 768 if _PYPY else 5300 if sys.version_info >= (3, 13) else 2700
 _PYPY_LEVEL_GIVES = 512
 
+# An exception that not even the callback's handlers could keep: on PyPy they
+# have no stack left at the end of the recursion, and on CPython one interrupt
+# has met another.
+_LOST = RecursionError if _PYPY else KeyboardInterrupt
+
 # On stacks that are too small for the recursion limit anyway, blocks together
 # take no more than this part.
 _SMALL_SHARE = 16
@@ -152,7 +157,7 @@ def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any)
     if not frame.entered:
         raise RecursionError("maximum recursion depth exceeded on entering a stack function")
     if not frame.finished:
-        raise KeyboardInterrupt
+        raise _LOST()
     result: R = frame.result
     if isinstance(result, _SUSPENDED):
         raise _suspended_error(func, result)

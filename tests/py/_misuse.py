@@ -83,26 +83,11 @@ def cases(
     ]
 
 
-def tables(
-    cases_by_name: "Mapping[str, list[Case]]", broken: "Mapping[str, str] | None" = None
-) -> "pytest.MarkDecorator":
-    """Parametrise a test by `table`.
-
-    :param broken: Why the cases of a table are not yet as they should be, on some
-        interpreters, by its name.
-    """
-    reasons = broken or {}
-    parameters = [
-        pytest.param(
-            table,
-            id=name,
-            marks=[pytest.mark.xfail(reason=reasons[name], strict=False)]
-            if name in reasons
-            else [],
-        )
-        for name, table in cases_by_name.items()
-    ]
-    return pytest.mark.parametrize("table", parameters)
+def tables(cases_by_name: "Mapping[str, list[Case]]") -> "pytest.MarkDecorator":
+    """Parametrise a test by `table`."""
+    return pytest.mark.parametrize(
+        "table", list(cases_by_name.values()), ids=list(cases_by_name.keys())
+    )
 
 
 def _run(

@@ -358,10 +358,8 @@ TABLES = {
     ],
 }
 
-BROKEN = {"start of a slice": "a slice that starts past the end is taken for an empty one"}
-
 
 @in_modes
-@tables(TABLES, BROKEN)
+@tables(TABLES)
 def test_bounds(table: "list[Case]", mode: str, tmp_path: Path) -> None:
     check_table(table, mode, tmp_path)

@@ -381,12 +381,8 @@ TABLES = {
     ],
 }
 
-BROKEN = {
-    "dead slots": "what is too long for a slot is told so before that the memory is gone",
-}
-
 
 @in_modes
-@tables(TABLES, BROKEN)
+@tables(TABLES)
 def test_lifetime(table: "list[Case]", mode: str, tmp_path: Path) -> None:
     check_table(table, mode, tmp_path)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Objects in memory: that they survive it, are released with it, and may lie."""
 
-import operator
 from pathlib import Path
 
 import pytest
@@ -151,11 +150,13 @@ TABLES = {
         ),
         *cases(
             "a class that cannot be looked up",
-            ["block <<= Unhashable()", "sizeof(Unhashable())", "beside.move(Unhashable())"],
-            "LookupError",
-            "hash",
+            [
+                "obj = Unhashable(); block <<= obj; assert ~block is obj and sizeof(obj) == 16",
+                "beside.move(Unhashable()).move('beside')",
+            ],
+            NOTHING,
             before=LIARS,
-            after="assert ~beside == 'beside' and not block.assigned",
+            after="assert ~beside == 'beside'",
         ),
         *cases(
             "a pretended pointer",
@@ -203,13 +204,13 @@ TABLES = {
             before="" + CHANGING.replace(".move(5)", ""),
             after="assert p.size == 16 and p.read() == bytes(16) and q.read() == bytes(64)",
         ),
-        # PyPy locks no bytearray while C has its buffer
+        # The count is looked at before the source
         *cases(
             "the source shrinks meanwhile",
-            [] if PYPY else ["memcmp(p, data, Clearing(data))"],
-            "BufferError",
+            ["memcmp(p, data, Clearing(data))"],
+            "InvalidSizeError",
             before=CHANGING,
-            after="assert data == b'data' and ~p == 5; data.clear()",
+            after="assert data == b'' and ~p == 5",
         ),
         *cases(
             "frees while it iterates",
@@ -285,7 +286,6 @@ IMPOSTORS = {
 
 @in_modes
 @pytest.mark.parametrize("kind", IMPOSTORS)
-@pytest.mark.xfail(reason="types are looked up by equality, which metaclasses decide")
 def test_impostors_are_stored_by_reference(kind: str, mode: str, tmp_path: Path) -> None:
     code = f"""
     class Meta(type):
@@ -304,15 +304,8 @@ def test_impostors_are_stored_by_reference(kind: str, mode: str, tmp_path: Path)
     check_program(code, mode, tmp_path)
 
 
-BROKEN = (
-    {"untrue ints": "operator.index returns subclasses here, whose comparisons are believed"}
-    if type(operator.index(True)) is bool
-    else {}
-)
-
-
 @in_modes
-@tables(TABLES, BROKEN)
+@tables(TABLES)
 def test_objects(table: "list[Case]", mode: str, tmp_path: Path) -> None:
     check_table(table, mode, tmp_path)
 

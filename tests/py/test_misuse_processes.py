@@ -149,7 +149,6 @@ def test_forks(name: str, mode: str, tmp_path: Path) -> None:
 
 @in_modes
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.xfail(reason="the child may find a lock taken for ever", strict=False)
 def test_fork_while_threads_store_references(mode: str, tmp_path: Path) -> None:
     code = FORK + textwrap.dedent(FORKS[STORING])
     check_program(code, mode, tmp_path, "-W", "ignore::DeprecationWarning")
