@@ -97,13 +97,17 @@ ptrs_load(PtrsBlock block, size_t offset, PtrsLoad *load)
 int
 ptrs_has_reference(PtrsBlock block, size_t offset, int64_t key)
 {
-  uint8_t header[PTRS_IMAGE_HEADER];
-  const PtrsStatus status = ptrs_block_read(block, offset, sizeof(header), header);
+  const uint64_t wanted[2] = {(uint64_t)key, PTRS_IMAGE_TYPE(PTRS_IMAGE_REFERENCE)};
+  PtrsEntry entry;
+  const PtrsStatus status = ptrs_block_enter(block, PTRS_ACCESS_SHARED, &entry);
   if (status) {
     return -(int)status;
   }
-  const uint64_t wanted[2] = {(uint64_t)key, PTRS_IMAGE_TYPE(PTRS_IMAGE_REFERENCE)};
-  return !memcmp(header, wanted, sizeof(header));
+  // As far as a load sees: into the capacity
+  const bool found = offset < entry.size && sizeof(wanted) <= entry.capacity - offset &&
+                     !memcmp(entry.mem + offset, wanted, sizeof(wanted));
+  ptrs_block_leave(&entry);
+  return found;
 }
 
 // Whether a small int stands at `bytes`

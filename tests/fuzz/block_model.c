@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "block_model.h"
 
+// As ptrs/block.h draws a handle
+#define GENERATION_SHIFT 31
+
+// The table fills densely, so that few blocks at a time take few slots
+#define MAX_SLOTS 256
+
 bool
 model_expect(PtrsStatus status, Answers answers)
 {
@@ -8,17 +14,43 @@ model_expect(PtrsStatus status, Answers answers)
   return !status;
 }
 
+// The greatest generation of each slot that was ever issued; slots outlive runs
+static uint64_t generations[MAX_SLOTS];
+
+static size_t
+slot_of(PtrsBlock handle)
+{
+  return (size_t)((uint64_t)handle & (((uint64_t)1 << GENERATION_SHIFT) - 1));
+}
+
+static uint64_t
+generation_of(PtrsBlock handle)
+{
+  return (uint64_t)handle >> GENERATION_SHIFT;
+}
+
+void
+model_issued(PtrsBlock handle)
+{
+  REQUIRE(handle > 0);
+  const size_t slot = slot_of(handle);
+  REQUIRE(slot < MAX_SLOTS);
+  REQUIRE(generation_of(handle) == generations[slot] + 1);
+  generations[slot] = generation_of(handle);
+}
+
 Answers
 model_refusals(const Model *model, PtrsBlock handle)
 {
   for (size_t i = 0; i < MODEL_MAX_BLOCKS; ++i) {
     const ModelBlock *const block = &model->blocks[i];
-    if (block->state && block->handle == handle) {
-      return answer_if(block->state == MODEL_DEAD, PTRS_STATUS_STALE);
+    if (block->state == MODEL_LIVE && block->handle == handle) {
+      return 0;
     }
   }
-  // Blocks of earlier runs are stale
-  return ANSWER(PTRS_STATUS_BAD_HANDLE) | answer_if(handle > 0, PTRS_STATUS_STALE);
+  const bool issued = handle > 0 && slot_of(handle) < MAX_SLOTS && generation_of(handle) &&
+                      generation_of(handle) <= generations[slot_of(handle)];
+  return ANSWER(issued ? PTRS_STATUS_STALE : PTRS_STATUS_BAD_HANDLE);
 }
 
 ModelBlock *
@@ -49,7 +81,6 @@ void
 model_born(ModelBlock *block, size_t capacity, bool zeroed)
 {
   PtrsBlockInfo info;
-  REQUIRE(block->handle > 0);
   REQUIRE(!ptrs_block_info(block->handle, &info));
   REQUIRE(info.capacity == capacity);
   block->state    = MODEL_LIVE;

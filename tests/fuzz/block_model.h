@@ -46,6 +46,9 @@ answer_if(bool add, PtrsStatus status)
 // Fail unless `status` is among the answers; whether it is SUCCESS
 bool model_expect(PtrsStatus status, Answers answers);
 
+// Take note of a handle that is new
+void model_issued(PtrsBlock handle);
+
 // What every function answers to a handle that is no live block
 Answers model_refusals(const Model *model, PtrsBlock handle);
 

@@ -67,6 +67,7 @@ allocate(Input *input, Model *model, bool zeroed)
   const PtrsStatus status = zeroed ? ptrs_block_zalloc(a, size, align, &handle)
                                    : ptrs_block_alloc(a, size, align, &handle);
   if (model_expect(status, wrong ? wrong : no_mem)) {
+    model_issued(handle);
     *block = (ModelBlock){.handle = handle, .size = size, .align = align};
     model_born(block, junk_capacity(size), zeroed);
   } else {
@@ -91,9 +92,15 @@ adopt(Input *input, Model *model)
   const bool good         = (flags == 1 || flags == 3) && shift % align == 0;
   PtrsBlock handle        = -1;
   const PtrsStatus status = ptrs_block_adopt(mem, size, align, flags, &handle);
-  if (!model_expect(status, answer_if(!good, PTRS_STATUS_BAD_ARG)) || shift) {
+  if (!model_expect(status, answer_if(!good, PTRS_STATUS_BAD_ARG))) {
+    REQUIRE(handle == -1);
+    free(lent);
+    return;
+  }
+  model_issued(handle);
+  if (shift) {
     // Where it is not at the start of its memory, it goes again
-    REQUIRE(status ? handle == -1 : !ptrs_block_disown(handle));
+    REQUIRE(!ptrs_block_disown(handle));
     free(lent);
     return;
   }

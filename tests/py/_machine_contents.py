@@ -228,8 +228,7 @@ class Contents(World):
     def end(self) -> None:
         """Free everything, and check that nothing is left."""
         for block in list(self.blocks):
-            start = next(p for p in self.pointers if p.block is block and p.place == (0, None))
-            self.free(start, method=False)
+            self.free(self.start_of(block), method=False)
         self.check()
         assert not self.pointers
         self.check_objects()

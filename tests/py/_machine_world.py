@@ -94,6 +94,9 @@ class World:
 
     # Blocks and pointers
 
+    def start_of(self, block: Block) -> Pointer:
+        return next(p for p in self.pointers if p.block is block and p.place == (0, None))
+
     def born(self, ptr: Any, block: Block) -> Block:
         self.blocks.append(block)
         self.touched.append(block)

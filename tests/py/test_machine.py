@@ -11,6 +11,7 @@ from typing import Any
 
 import _image_model as images
 from _machine_contents import Contents
+from _machine_model import Place
 from _machine_refused import Pointer
 from _machine_world import CPYTHON
 from hypothesis import HealthCheck, settings
@@ -92,17 +93,46 @@ class Machine(RuleBasedStateMachine):
         slot_size = pointer.block.slot_size
         self.world.realloc(pointer, size % 10 * slot_size if slots and slot_size else size)
 
+    # Near references, where each byte matters
+
+    def any_references(self) -> bool:
+        return any(b.references for b in self.world.blocks)
+
+    def near_reference(self, pick: int, shift: int) -> tuple[Pointer, int]:
+        """Return a pointer to the start of a block, and an offset in reach of a reference."""
+        blocks = [b for b in self.world.blocks if b.references]
+        block = blocks[pick % len(blocks)]
+        offsets = sorted(block.references)
+        return self.world.start_of(block), offsets[pick % len(offsets)] + shift
+
+    @precondition(any_references)
+    @rule(pick=picks, shift=st.integers(-2, 17))
+    def resize_near_reference(self, pick: int, shift: int) -> None:
+        pointer, size = self.near_reference(pick, shift)
+        self.world.realloc(pointer, max(0, size))
+
+    @precondition(any_references)
+    @rule(pick=picks, shift=st.sampled_from((-1, 0, 1, 7, 14, 15, 16)), n=st.integers(1, 2))
+    def write_near_reference(self, pick: int, shift: int, n: int) -> None:
+        pointer, offset = self.near_reference(pick, shift)
+        if pointer.block.slot_size is None and 0 <= offset <= pointer.block.size:
+            alias = Pointer(pointer.ptr + offset, pointer.block, Place(offset))
+            self.world.set_bytes(alias, pick % 256, n)
+
     @precondition(any_pointers)
-    @rule(pick=picks, method=flags)
-    def free(self, pick: int, method: bool) -> None:
-        self.world.free(self.pointer(pick), method)
+    @rule(pick=picks, method=flags, seldom=st.integers(0, 2))
+    def free(self, pick: int, method: bool, seldom: int) -> None:
+        pointer = self.pointer(pick)
+        # Most blocks should live long enough for something to happen to them
+        if seldom == 0 or pointer.place.offset:
+            self.world.free(pointer, method)
 
     @precondition(any_pointers)
     @rule(pick=picks, seldom=st.integers(0, 9))
     def drop(self, pick: int, seldom: int) -> None:
         block = self.pointer(pick).block
         # Where it takes a run of the collector, it takes time
-        if block.kind != "stack" and (CPYTHON or seldom == 0):
+        if block.kind != "stack" and seldom < (4 if CPYTHON else 1):
             self.world.drop(block)
 
     @precondition(any_pointers)
@@ -191,7 +221,7 @@ class Machine(RuleBasedStateMachine):
 
     inner = st.deferred(lambda: st.one_of(_SIMPLE_OPERATIONS, _STACK_CALLS))
 
-    @rule(size=sizes, align=aligns, leave=flags, inside=st.lists(inner, max_size=8))
+    @rule(size=sizes, align=aligns, leave=flags, inside=st.lists(inner, max_size=6))
     def stack(self, size: int, align: int, leave: bool, inside: list[Any]) -> None:
         def body(_pointer: Pointer) -> None:
             for name, possible, arguments in inside:
@@ -232,7 +262,7 @@ _SIMPLE_OPERATIONS = st.one_of(
     _operation("copy", to=picks, source=picks, n=counts, overlap=flags),
     _operation("compare", a=picks, b=picks, n=counts),
     _operation("realloc", pick=picks, size=sizes, slots=flags),
-    _operation("free", pick=picks, method=flags),
+    _operation("free", pick=picks, method=flags, seldom=st.integers(0, 2)),
     _operation("drop", pick=picks, seldom=st.integers(0, 9)),
     _operation("malloc", "few_blocks", size=sizes, align=aligns),
 )
