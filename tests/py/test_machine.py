@@ -275,7 +275,7 @@ LONG = os.environ.get("POINTERS_MACHINE") == "long"
 
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
-    max_examples=3000 if LONG else 200 if CPYTHON else 40,
+    max_examples=3000 if LONG else 200 if CPYTHON else 30,
     stateful_step_count=100 if LONG else 50,
     deadline=None,
     suppress_health_check=list(HealthCheck),
