@@ -147,12 +147,17 @@ class Block:
             whole = size % self.slot_size == 0 if self.slot_size else size == 0
             return True, None if whole else ValueError
         cut = any(at < size < at + REFERENCE_SIZE for at in self.references)
-        errors, value = self.load(Place(0))
-        if cut or (not errors and size_of(value) > size):
-            return True, InvalidSizeError
-        # Bytes that are not quite an object may count as one
-        certain = errors is not CorruptObjectError or size >= self.size
-        return certain, None if certain else InvalidSizeError
+        try:
+            first = images.value_of(bytes(self.data))
+        except images.CorruptError:
+            # Bytes that are not quite an object may count as one, as far as they claim to reach
+            certain = cut or size >= len(self.data)
+            return certain, InvalidSizeError if cut or not certain else None
+        if first is images.EMPTY:
+            n_bytes = 0
+        else:
+            n_bytes = REFERENCE_SIZE if isinstance(first, images.Reference) else size_of(first)
+        return True, InvalidSizeError if cut or n_bytes > size else None
 
     def resized(self, size: int, capacity: int) -> None:
         kept = self.data[: min(len(self.data), size)]
