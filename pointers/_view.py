@@ -20,8 +20,9 @@ _REFUSALS = {
 # has to find that a view is gone
 _COUNTS_REFERENCES = sys.implementation.name == "cpython"
 
-# A view of a view is found in the first, what they have in common in the next
-_COLLECTIONS = 3
+# A view of a view is ended in one round, what it was made of in the next, down
+# to the buffer; casts and slices add rounds
+_COLLECTIONS = 8
 
 
 def pin(block: int) -> Any:
@@ -52,10 +53,10 @@ def lend(lease: Any, offset: int, size: int, kind: str, writable: bool) -> memor
     # Ends with the buffer.  It would end with its last reference, too, but where
     # there is a collector, that would take it another round.
     owner = ffi.gc(start, lambda _start, _end=lib.ptrs_lease_end, _lease=lease: _end(_lease))
-    view = memoryview(ffi.buffer(owner, size)).cast("B")
-    if kind != "B":
+    view = memoryview(ffi.buffer(owner, size))
+    if kind != view.format:
         try:
-            view = view.cast(kind)  # type: ignore[call-overload]
+            view = view.cast("B").cast(kind)  # type: ignore[call-overload]
         except TypeError:
             raise ValueError(f"{size} bytes are no whole number of items {kind!r}") from None
     return view if writable else view.toreadonly()

@@ -35,11 +35,14 @@ def test_a_view_is_the_memory_itself() -> None:
 
 @pytest.mark.parametrize(("kind", "size"), [("b", 1), ("H", 2), ("i", 4), ("q", 8), ("d", 8)])
 def test_formats(kind: str, size: int) -> None:
-    with malloc(64) as ptr:
+    def use(ptr: Any) -> None:
         with ptr.view(kind) as view:
             assert (view.format, view.itemsize, len(view)) == (kind, size, 64 // size)
             view[1] = 3
             assert view.tolist()[:3] == [0, 3, 0]
+
+    with malloc(64) as ptr:
+        use(ptr)
         assert ptr.read(2 * size)[size:] == arrays.array(kind, [3]).tobytes()
 
 
