@@ -91,6 +91,9 @@ put_item(uint8_t *text, int width, size_t i, uint32_t code_point)
 static inline void
 copy_items(uint8_t *out, int out_width, const uint8_t *text, int width, size_t count)
 {
+  if (!count) {
+    return; // there may be no text at all
+  }
   if (width == out_width) {
     memcpy(out, text, count * (size_t)width);
   } else {
