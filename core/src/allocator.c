@@ -6,3 +6,15 @@ ptrs_allocator_stats(PtrsAllocator *allocator, PtrsStats *stats)
 {
   allocator->stats(allocator, stats);
 }
+
+PtrsStatus
+ptrs_allocator_close(PtrsAllocator *allocator)
+{
+  return allocator->owner ? PTRS_STATUS_BAD_ARG : PTRS_STATUS_NOT_SUPPORTED;
+}
+
+void
+ptrs_allocator_release(PtrsAllocator *allocator)
+{
+  (void)allocator;
+}

@@ -34,6 +34,10 @@ ptrs_strerror(PtrsStatus status)
     return "foreign library or symbol missing";
   case PTRS_STATUS_CORRUPT:
     return "corrupt data";
+  case PTRS_STATUS_TOO_LARGE:
+    return "more than this allocator serves";
+  case PTRS_STATUS_CLOSED:
+    return "allocator is closed";
   }
   return "unknown status";
 }

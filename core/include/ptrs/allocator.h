@@ -15,6 +15,9 @@
  * - A failed `alloc`, `zalloc` or `realloc` returns NULL and changes nothing.
  * - All functions may be called by several threads at once.
  * - Blocks do not move unless they are reallocated.
+ *
+ * The system allocator lives as long as the process.  All others are made and
+ * closed: see ptrs_allocator_close().
  */
 #ifndef PTRS_ALLOCATOR_H
 #define PTRS_ALLOCATOR_H
@@ -24,6 +27,7 @@
 #include <stdint.h>
 
 #include "ptrs/attributes.h"
+#include "ptrs/status.h"
 
 /** The greatest alignment that an allocator must honour: 2 MiB, a huge page. */
 #define PTRS_ALIGN_MAX ((size_t)1 << 21)
@@ -47,7 +51,14 @@ typedef struct {
 typedef struct PtrsAllocatorImpl PtrsAllocator;
 
 PTRS_API void ptrs_allocator_stats(PtrsAllocator *allocator, PtrsStats *stats);
+
+PTRS_API PtrsStatus ptrs_allocator_close(PtrsAllocator *allocator);
+
+PTRS_API void ptrs_allocator_release(PtrsAllocator *allocator);
 /* cdef: end */
+
+/** What an allocator that can be closed keeps of its blocks; private. */
+typedef struct PtrsOwnerImpl PtrsOwner;
 
 struct PtrsAllocatorImpl {
   /** Allocate `size` bytes of undefined contents; NULL if there are none. */
@@ -75,6 +86,16 @@ struct PtrsAllocatorImpl {
 
   /** Write the statistics, as far as they are known at this instant. */
   void (*stats)(PtrsAllocator *allocator, PtrsStats *stats);
+
+  /** Greatest size and alignment of a block, in bytes; 0: no limit of its own. */
+  size_t max_size;
+  size_t max_align;
+
+  /** Flags that its checked blocks have: PtrsBlockFlags of block.h. */
+  unsigned block_flags;
+
+  /** NULL: this allocator is never closed. */
+  PtrsOwner *owner;
 };
 
 /** Whether `align` is a power of two no greater than PTRS_ALIGN_MAX. */
@@ -94,6 +115,29 @@ ptrs_align_is_valid(size_t align)
  *
  * @param allocator An allocator.
  * @param[out] stats Bytes and block counts.  Never fails.
+ *
+ * @fn ptrs_allocator_close
+ * End all checked blocks of an allocator and give its memory back.
+ *
+ * On success every handle of its blocks is stale, memory that was taken from
+ * it without a handle is gone, and it refuses to allocate: NULL, or CLOSED for
+ * a checked block.  The object itself stays until it is released.  Closing
+ * again does nothing.  Accesses that are under way in other threads end first.
+ *
+ * @return PINNED while a block is pinned, or while an allocator that has this
+ *         one as its parent holds memory of it; then nothing has changed.
+ *         NOT_SUPPORTED for the system allocator.
+ *
+ * @fn ptrs_allocator_release
+ * Give up an allocator that was made by a `..._new` function; exactly once.
+ *
+ * It is not closed by this: its memory stays until its last checked block has
+ * been freed and the last allocator that has it as its parent has gone; then
+ * everything is given back.  Without any, that is now.  Memory that was taken
+ * without a handle does not keep it.
+ *
+ * @param allocator Not to be used by the caller any more.  Releasing the system
+ *        allocator does nothing.
  */
 
 #endif

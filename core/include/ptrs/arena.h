@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file arena.h
+ * An arena: blocks one behind the other in large chunks, given back together.
+ *
+ *      chunk              chunk (current)          chunks that were used before
+ *     +----+----+----+-+ +----+------+----------+ +-----------------+
+ *     | a  | b  | c  |/| | d  |  e   |   free   | |      free       |
+ *     +----+----+----+-+ +----+------+----------+ +-----------------+
+ *                                    ^ next block
+ *
+ * Allocating moves one number up.  Freeing a block gives its bytes back only
+ * if it is the last one; the last one also grows and shrinks where it is.  All
+ * others wait for ptrs_arena_reset(), which keeps the chunks for what comes
+ * next, or for a rewind to a mark.
+ */
+#ifndef PTRS_ARENA_H
+#define PTRS_ARENA_H
+
+#include "ptrs/allocator.h"
+#include "ptrs/attributes.h"
+#include "ptrs/status.h"
+
+/* cdef: begin */
+PTRS_API PtrsStatus ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena);
+
+PTRS_API PtrsStatus ptrs_arena_reset(PtrsAllocator *arena);
+
+PTRS_API PtrsStatus ptrs_arena_mark(PtrsAllocator *arena, uint64_t *mark);
+
+PTRS_API PtrsStatus ptrs_arena_rewind(PtrsAllocator *arena, uint64_t mark);
+/* cdef: end */
+
+/**
+ * @fn ptrs_arena_new
+ * Make an arena; it takes no chunk before the first allocation.
+ *
+ * @param parent Where chunks come from; it stays until the arena has gone.
+ * @param chunk_size Bytes of a chunk, 1 to PTRS_SIZE_MAX (else BAD_ARG).  A
+ *        block that does not fit gets a chunk of its own.
+ * @param[out] arena To be given up with ptrs_allocator_release().
+ * @return NO_MEM if there is no memory for the arena itself.
+ *
+ * @fn ptrs_arena_reset
+ * End all blocks, and start again at the first chunk.  All chunks are kept.
+ *
+ * O(1), and O(n) where n checked blocks have to be ended.
+ *
+ * @param arena Made by ptrs_arena_new() (else BAD_ARG).
+ * @return PINNED while a checked block is pinned, or memory of the arena is
+ *         lent to another allocator; CLOSED; then nothing has changed.
+ *
+ * @fn ptrs_arena_mark
+ * Remember how far the arena is filled.  A mark takes up a few bytes of it.
+ *
+ * @param[out] mark Never 0; valid until a reset, or a rewind to an earlier mark.
+ * @return NO_MEM, CLOSED.
+ *
+ * @fn ptrs_arena_rewind
+ * End all blocks that lie behind a mark: those that were allocated since, and
+ * those that were moved there.  The mark stays valid.
+ *
+ * O(n) in the checked blocks of the arena.
+ *
+ * @return STALE for a mark that is not valid; else as ptrs_arena_reset().
+ */
+
+#endif

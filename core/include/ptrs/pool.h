@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file pool.h
+ * A pool: blocks of one size, cut from slabs, with a list of the free ones.
+ *
+ *      slab
+ *     +--------+--------+--------+--------+---------------+
+ *     |  used  | free ---------->|  used  | never used    |
+ *     +--------+--------+--------+--------+---------------+
+ *
+ * A free block holds the address of the next free one, so that the list needs
+ * no memory.  Blocks that were freed last are used first.  Slabs are kept until
+ * the pool is closed.
+ */
+#ifndef PTRS_POOL_H
+#define PTRS_POOL_H
+
+#include "ptrs/allocator.h"
+#include "ptrs/attributes.h"
+#include "ptrs/status.h"
+
+/* cdef: begin */
+PTRS_API PtrsStatus ptrs_pool_new(PtrsAllocator *parent,
+                                  size_t block_size,
+                                  size_t align,
+                                  size_t slab_blocks,
+                                  PtrsAllocator **pool);
+
+PTRS_API size_t ptrs_pool_block_size(const PtrsAllocator *pool);
+/* cdef: end */
+
+/**
+ * @fn ptrs_pool_new
+ * Make a pool; it takes no slab before the first allocation.
+ *
+ * @param parent Where slabs come from; it stays until the pool has gone.
+ * @param block_size Bytes of each block, and the most that a request may ask
+ *        for (else TOO_LARGE for a checked block, NULL for a plain one).
+ * @param align Bytes; a power of two up to PTRS_ALIGN_MAX (else BAD_ARG): the
+ *        alignment of each block, and the most that a request may ask for.
+ * @param slab_blocks Blocks of a slab; 0: as many as fit into 64 KiB, at least 8.
+ * @param[out] pool To be given up with ptrs_allocator_release().
+ * @return OVERFLOW for a slab of more than PTRS_SIZE_MAX bytes; NO_MEM if there
+ *         is no memory for the pool itself.
+ *
+ * @fn ptrs_pool_block_size
+ * Bytes of a block, as ptrs_pool_new() was told.
+ *
+ * @param pool Made by ptrs_pool_new(); 0 for any other allocator.
+ */
+
+#endif

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// What an allocator that can be closed keeps: the chain of its checked blocks,
+// and who still needs it.
+//
+// Locks, in the order in which they may be taken: an owner's; a lane of the
+// table; the lock inside of an allocator, and then the one of its parent.  No
+// thread waits for a slot while it holds any of them, or another slot, except
+// for readers that are inside of a slot that it holds exclusively.
+#ifndef PTRS_OWNER_H
+#define PTRS_OWNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "atomic.h"
+#include "fork.h"
+#include "os.h"
+#include "ptrs/allocator.h"
+#include "ptrs/block.h"
+#include "ptrs/status.h"
+#include "table.h"
+
+// What the back end does for its owner
+typedef struct {
+  // Take all memory back to how it was after `..._new`, and count it as freed;
+  // PINNED, and nothing done, while ptrs_owner_is_lending().  After it, with
+  // `closing`, allocate no more.  Takes the allocator's own lock.
+  PtrsStatus (*clear)(PtrsAllocator *allocator, bool closing);
+
+  // Give the object itself back, which has been cleared.  Takes no lock.
+  void (*destroy)(PtrsAllocator *allocator);
+
+  // The allocator's own lock, taken around fork(2); NULL if it has none
+  void (*lock)(PtrsAllocator *allocator);
+  void (*unlock)(PtrsAllocator *allocator);
+} PtrsOwnerOps;
+
+struct PtrsOwnerImpl {
+  PtrsMutex mutex; // of all that follows
+  const PtrsOwnerOps *ops;
+  PtrsAllocator *allocator; // the one that this is part of
+  PtrsAllocator *parent;    // NULL if it has none
+  uint32_t blocks;          // chain of the checked blocks, or PTRS_NO_SLOT
+  uint32_t ending;          // chain of those that a thread is about to end
+  bool is_ending;           // there is such a thread
+  bool is_closed;
+  uint64_t n_needed_by; // the user, checked blocks, and allocators below this one
+  PtrsAtomic n_lent;    // pieces of memory that allocators below this one hold
+  PtrsForkEntry fork_mutex;
+  PtrsForkEntry fork_lock;
+};
+
+// Make an allocator known; the caller is its user.  The object has been set up
+// but for this, and is not used by any thread yet.
+void ptrs_owner_init(PtrsOwner *owner,
+                     PtrsAllocator *allocator,
+                     PtrsAllocator *parent,
+                     const PtrsOwnerOps *ops);
+
+// Lock, wait until no thread is ending blocks, and stay locked; CLOSED, and not
+// locked, if the allocator has been closed.
+PtrsStatus ptrs_owner_enter(PtrsOwner *owner);
+
+// Lock, whatever the state.
+void ptrs_owner_lock(PtrsOwner *owner);
+
+void ptrs_owner_unlock(PtrsOwner *owner);
+
+// A slot that has just been published, or is about to be retired.  Locked.
+void ptrs_owner_link(PtrsOwner *owner, PtrsSlot *slot, uint32_t index);
+void ptrs_owner_unlink(PtrsOwner *owner, PtrsSlot *slot);
+
+// Unlock and take back one need; the last one destroys the allocator.
+void ptrs_owner_unlock_and_release(PtrsOwner *owner);
+
+// Add a need: the caller has another one, or is inside of a block.
+void ptrs_owner_retain(PtrsOwner *owner);
+
+// Which blocks are to be ended: those for which `selects` is true
+typedef struct {
+  bool (*selects)(const PtrsSlot *slot, void *ctx); // NULL: all
+  // Gives the memory back, under the owner's lock; if it fails, nothing is ended
+  PtrsStatus (*clear)(PtrsAllocator *allocator, void *ctx);
+  void *ctx;
+  bool closing;
+} PtrsEnding;
+
+// End checked blocks, all or none: close them to all threads, wait until these
+// have left, give the memory back, retire the slots.  PINNED if one is pinned.
+PtrsStatus ptrs_owner_end_blocks(PtrsOwner *owner, const PtrsEnding *ending);
+
+// Memory from a parent, which must not go before it is given back.
+void *ptrs_owner_borrow(PtrsAllocator *parent, size_t size, size_t align, bool zeroed);
+void ptrs_owner_give_back(PtrsAllocator *parent, void *mem, size_t size, size_t align);
+
+// Whether allocators below this one hold memory of it.  To be asked under the
+// allocator's own lock: then nobody borrows meanwhile.
+bool ptrs_owner_is_lending(const PtrsOwner *owner);
+
+#endif
