@@ -40,6 +40,8 @@ class _Lib:
     PTRS_STATUS_OS: int
     PTRS_STATUS_FOREIGN: int
     PTRS_STATUS_CORRUPT: int
+    PTRS_STATUS_TOO_LARGE: int
+    PTRS_STATUS_CLOSED: int
 
     PTRS_IMAGE_EMPTY: int
     PTRS_IMAGE_NONE: int

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ptrs/allocator.h"
 
+#include "owner.h"
+
 void
 ptrs_allocator_stats(PtrsAllocator *allocator, PtrsStats *stats)
 {
@@ -10,11 +12,13 @@ ptrs_allocator_stats(PtrsAllocator *allocator, PtrsStats *stats)
 PtrsStatus
 ptrs_allocator_close(PtrsAllocator *allocator)
 {
-  return allocator->owner ? PTRS_STATUS_BAD_ARG : PTRS_STATUS_NOT_SUPPORTED;
+  return allocator->owner ? ptrs_owner_close(allocator->owner) : PTRS_STATUS_NOT_SUPPORTED;
 }
 
 void
 ptrs_allocator_release(PtrsAllocator *allocator)
 {
-  (void)allocator;
+  if (allocator->owner) {
+    ptrs_owner_release(allocator->owner);
+  }
 }

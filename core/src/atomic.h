@@ -48,6 +48,14 @@ ptrs_atomic_clear_bits(PtrsAtomic *atomic, uint64_t bits)
   atomic_fetch_and_explicit(&atomic->value, ~bits, memory_order_release);
 }
 
+// Take one away; whether that was the last.  What was done before by those who
+// took away the others has happened before this returns true.
+static inline bool
+ptrs_atomic_take_last(PtrsAtomic *atomic)
+{
+  return atomic_fetch_sub_explicit(&atomic->value, 1, memory_order_acq_rel) == 1;
+}
+
 // For counters that order nothing else; returns the new value
 static inline uint64_t
 ptrs_atomic_count(PtrsAtomic *atomic, uint64_t value)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ptrs/block.h"
 
-#include <string.h>
-
 #include "checked.h"
+#include "life.h"
 #include "table.h"
 
 static PtrsStatus
@@ -14,93 +13,11 @@ check_request(size_t size, size_t align)
                                      : PTRS_STATUS_SUCCESS;
 }
 
-static PtrsBlock
-publish(PtrsSlot *slot,
-        void *mem,
-        size_t size,
-        size_t capacity,
-        size_t align,
-        PtrsAllocator *allocator,
-        unsigned flags)
-{
-  slot->mem        = (uint8_t *)mem;
-  slot->size       = size;
-  slot->capacity   = capacity;
-  slot->allocator  = allocator;
-  slot->align_log2 = (uint8_t)ptrs_log2(align);
-  slot->flags      = (uint8_t)flags;
-  return ptrs_table_publish(slot);
-}
-
-static size_t
-slot_align(const PtrsSlot *slot)
-{
-  return (size_t)1 << slot->align_log2;
-}
-
 static PtrsStatus
 make_block(PtrsAllocator *allocator, size_t size, size_t align, bool zeroed, PtrsBlock *block)
 {
   const PtrsStatus status = check_request(size, align);
-  if (status) {
-    return status;
-  }
-  PtrsSlot *const slot = ptrs_table_claim();
-  if (!slot) {
-    return PTRS_STATUS_NO_MEM;
-  }
-  void *const mem =
-      zeroed ? allocator->zalloc(allocator, size, align) : allocator->alloc(allocator, size, align);
-  if (!mem) {
-    ptrs_table_unclaim(slot);
-    return PTRS_STATUS_NO_MEM;
-  }
-  const size_t capacity = allocator->capacity(allocator, mem, size);
-  if (capacity > size) {
-    // The block may grow into it, and what it grows by is zero
-    memset((uint8_t *)mem + size, 0, capacity - size);
-  }
-  *block = publish(slot, mem, size, capacity, align, allocator, 0);
-  return PTRS_STATUS_SUCCESS;
-}
-
-// End a block that is held exclusively, and give its memory back
-static void
-end_block(PtrsSlot *slot)
-{
-  ptrs_table_lock(slot);
-  if (slot->allocator) {
-    slot->allocator->free(slot->allocator, slot->mem, slot->size, slot_align(slot));
-  }
-  ptrs_table_retire(slot);
-  ptrs_table_unlock(slot);
-}
-
-// Resize a block that is held exclusively
-static PtrsStatus
-resize(PtrsSlot *slot, size_t size)
-{
-  PtrsAllocator *const allocator = slot->allocator;
-  const size_t old_capacity      = slot->capacity;
-
-  ptrs_table_lock(slot);
-  void *const mem = allocator->realloc(allocator, slot->mem, slot->size, size, slot_align(slot));
-  if (!mem) {
-    ptrs_table_unlock(slot);
-    return PTRS_STATUS_NO_MEM;
-  }
-  const size_t capacity = allocator->capacity(allocator, mem, size);
-
-  // Bytes that were added come from blocks that are gone, and bytes beyond a
-  // smaller size must not come back when the block grows again
-  const size_t kept = ptrs_min(old_capacity, size);
-  memset((uint8_t *)mem + kept, 0, capacity - kept);
-
-  slot->mem      = (uint8_t *)mem;
-  slot->size     = size;
-  slot->capacity = capacity;
-  ptrs_table_unlock(slot);
-  return PTRS_STATUS_SUCCESS;
+  return status ? status : ptrs_life_begin(allocator, size, align, zeroed, block);
 }
 
 static PtrsStatus
@@ -148,7 +65,13 @@ ptrs_block_adopt(void *mem, size_t size, size_t align, unsigned flags, PtrsBlock
   if (!slot) {
     return PTRS_STATUS_NO_MEM;
   }
-  *block = publish(slot, mem, size, size, align, NULL, flags);
+  slot->mem        = (uint8_t *)mem;
+  slot->size       = size;
+  slot->slack      = 0;
+  slot->allocator  = NULL;
+  slot->align_log2 = (uint8_t)ptrs_log2(align);
+  slot->flags      = (uint8_t)flags;
+  *block           = ptrs_table_publish(slot);
   return PTRS_STATUS_SUCCESS;
 }
 
@@ -164,7 +87,7 @@ ptrs_block_disown(PtrsBlock block)
     ptrs_slot_leave_exclusive(slot);
     return PTRS_STATUS_BAD_ARG;
   }
-  end_block(slot);
+  ptrs_life_end(slot, block);
   return PTRS_STATUS_SUCCESS;
 }
 
@@ -182,10 +105,10 @@ ptrs_block_realloc_if(PtrsBlock block, size_t size, PtrsResizeCheck check, void 
   if (slot->flags & PTRS_BLOCK_NOT_FREEABLE) {
     status = PTRS_STATUS_NOT_FREEABLE;
   } else {
-    status = check ? check(slot->mem, slot->capacity, size, ctx) : PTRS_STATUS_SUCCESS;
+    status = check ? check(slot->mem, ptrs_slot_capacity(slot), size, ctx) : PTRS_STATUS_SUCCESS;
   }
   if (!status) {
-    status = resize(slot, size);
+    status = ptrs_life_resize(slot, size);
   }
   ptrs_slot_leave_exclusive(slot);
   return status;
@@ -209,7 +132,7 @@ ptrs_block_free(PtrsBlock block)
     ptrs_slot_leave_exclusive(slot);
     return PTRS_STATUS_NOT_FREEABLE;
   }
-  end_block(slot);
+  ptrs_life_end(slot, block);
   return PTRS_STATUS_SUCCESS;
 }
 
@@ -240,7 +163,7 @@ ptrs_block_drop(PtrsBlock block)
   bool last = false;
   status    = ptrs_slot_drop(slot, block, &last);
   if (!status && last) {
-    end_block(slot);
+    ptrs_life_end(slot, block);
   }
   return status;
 }
@@ -275,7 +198,7 @@ ptrs_block_unpin(PtrsBlock block)
   bool last               = false;
   const PtrsStatus status = ptrs_slot_unpin(slot, block, &last);
   if (!status && last) {
-    end_block(slot);
+    ptrs_life_end(slot, block);
   }
   return status;
 }
@@ -288,8 +211,8 @@ ptrs_block_info(PtrsBlock block, PtrsBlockInfo *info)
   if (!status) {
     info->mem       = slot->mem;
     info->size      = slot->size;
-    info->capacity  = slot->capacity;
-    info->align     = slot_align(slot);
+    info->capacity  = ptrs_slot_capacity(slot);
+    info->align     = ptrs_slot_align(slot);
     info->allocator = slot->allocator;
     info->flags     = slot->flags;
     info->pins      = (unsigned)(ptrs_atomic_load(&slot->state) & PTRS_STATE_PINS);
@@ -298,17 +221,35 @@ ptrs_block_info(PtrsBlock block, PtrsBlockInfo *info)
   return status;
 }
 
+static void
+describe_entry(PtrsSlot *slot, PtrsAccess access, PtrsEntry *entry)
+{
+  entry->mem      = slot->mem;
+  entry->size     = slot->size;
+  entry->capacity = ptrs_slot_capacity(slot);
+  entry->slot     = slot;
+  entry->access   = access;
+}
+
 PtrsStatus
 ptrs_block_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry)
 {
   PtrsSlot *slot          = NULL;
   const PtrsStatus status = enter(block, access, &slot);
   if (!status) {
-    entry->mem      = slot->mem;
-    entry->size     = slot->size;
-    entry->capacity = slot->capacity;
-    entry->slot     = slot;
-    entry->access   = access;
+    describe_entry(slot, access, entry);
+  }
+  return status;
+}
+
+PtrsStatus
+ptrs_block_try_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry, bool *busy)
+{
+  PtrsSlot *slot          = NULL;
+  const bool shared       = access == PTRS_ACCESS_SHARED;
+  const PtrsStatus status = ptrs_slot_try_enter(block, shared, &slot, busy);
+  if (!status && !*busy) {
+    describe_entry(slot, access, entry);
   }
   return status;
 }

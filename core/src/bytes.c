@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "checked.h"
+#include "os.h"
 #include "ptrs/block.h"
+#include "table.h"
 
 // Enter a block for the bytes [offset, offset + size) only
 static PtrsStatus
@@ -33,28 +35,50 @@ typedef struct {
   PtrsEntry entry;
 } Side;
 
+// Check the range of a block that has been entered
 static PtrsStatus
-enter_side(Side *side, size_t size)
+check_side(const Side *side, size_t size)
 {
-  return enter_range(side->block, side->access, side->offset, size, &side->entry);
+  return ptrs_checked_range(side->offset, size, side->entry.size) ? PTRS_STATUS_SUCCESS
+                                                                  : PTRS_STATUS_OUT_OF_BOUNDS;
 }
 
-// Enter two different blocks for `size` bytes each.  The lower handle goes
-// first, whatever its part: two threads that copy in opposite directions would
-// otherwise wait for each other for ever.
+// Enter two different blocks for `size` bytes each.  While one is entered,
+// nobody waits for the other: who has that one may be waiting for the first.
+// So the one that was not to be had is waited for next time, before the other.
 static PtrsStatus
 enter_both(Side *a, Side *b, size_t size)
 {
-  Side *const first  = a->block < b->block ? a : b;
-  Side *const second = a->block < b->block ? b : a;
-  PtrsStatus status  = enter_side(first, size);
-  if (!status) {
-    status = enter_side(second, size);
+  Side *first  = a;
+  Side *second = b;
+  for (unsigned round = 0;; ++round) {
+    PtrsStatus status = ptrs_block_enter(first->block, first->access, &first->entry);
+    if (status) {
+      return status;
+    }
+    bool busy = false;
+    status    = ptrs_block_try_enter(second->block, second->access, &second->entry, &busy);
+    if (status || busy) {
+      ptrs_block_leave(&first->entry);
+      if (status) {
+        return status;
+      }
+      ptrs_os_relax(round);
+      Side *const other = first;
+      first             = second;
+      second            = other;
+      continue;
+    }
+    status = check_side(a, size);
+    if (!status) {
+      status = check_side(b, size);
+    }
     if (status) {
       ptrs_block_leave(&first->entry);
+      ptrs_block_leave(&second->entry);
     }
+    return status;
   }
-  return status;
 }
 
 static void

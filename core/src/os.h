@@ -13,17 +13,19 @@ typedef struct {
   pthread_mutex_t lock;
 } PtrsMutex;
 
-// Mutexes live in static memory and are never destroyed.
+typedef pthread_once_t PtrsOnce;
+#define PTRS_ONCE_INIT PTHREAD_ONCE_INIT
+
 void ptrs_os_mutex_init(PtrsMutex *mutex);
+void ptrs_os_mutex_destroy(PtrsMutex *mutex);
 void ptrs_os_mutex_lock(PtrsMutex *mutex);
 void ptrs_os_mutex_unlock(PtrsMutex *mutex);
 
 // Run `init` once in the process; other threads wait until it has run.
-// There is one such function in the core, so there is one flag.
-void ptrs_os_once(void (*init)(void));
+void ptrs_os_once(PtrsOnce *once, void (*init)(void));
 
 // Call these around fork(2), in the parent before, in the parent after, in the
-// child after.  Once per process.  Does nothing where there is no fork.
+// child after.  Does nothing where there is no fork.
 void ptrs_os_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
 // Wait a little for another thread; `round` counts the calls of one wait from

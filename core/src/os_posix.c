@@ -38,6 +38,12 @@ ptrs_os_mutex_init(PtrsMutex *mutex)
 }
 
 void
+ptrs_os_mutex_destroy(PtrsMutex *mutex)
+{
+  (void)pthread_mutex_destroy(&mutex->lock);
+}
+
+void
 ptrs_os_mutex_lock(PtrsMutex *mutex)
 {
   (void)pthread_mutex_lock(&mutex->lock);
@@ -50,10 +56,9 @@ ptrs_os_mutex_unlock(PtrsMutex *mutex)
 }
 
 void
-ptrs_os_once(void (*init)(void))
+ptrs_os_once(PtrsOnce *once, void (*init)(void))
 {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  (void)pthread_once(&once, init);
+  (void)pthread_once(once, init);
 }
 
 void

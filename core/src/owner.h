@@ -25,7 +25,7 @@
 typedef struct {
   // Take all memory back to how it was after `..._new`, and count it as freed;
   // PINNED, and nothing done, while ptrs_owner_is_lending().  After it, with
-  // `closing`, allocate no more.  Takes the allocator's own lock.
+  // `closing`, allocate no more: NULL.  Takes the allocator's own lock.
   PtrsStatus (*clear)(PtrsAllocator *allocator, bool closing);
 
   // Give the object itself back, which has been cleared.  Takes no lock.
@@ -37,16 +37,16 @@ typedef struct {
 } PtrsOwnerOps;
 
 struct PtrsOwnerImpl {
-  PtrsMutex mutex; // of all that follows
   const PtrsOwnerOps *ops;
   PtrsAllocator *allocator; // the one that this is part of
   PtrsAllocator *parent;    // NULL if it has none
+  PtrsAtomic n_needs;       // users, checked blocks, and allocators below this one
+  PtrsAtomic n_lent;        // pieces of memory that allocators below this one hold
+  PtrsMutex mutex;          // of the rest
   uint32_t blocks;          // chain of the checked blocks, or PTRS_NO_SLOT
   uint32_t ending;          // chain of those that a thread is about to end
   bool is_ending;           // there is such a thread
   bool is_closed;
-  uint64_t n_needed_by; // the user, checked blocks, and allocators below this one
-  PtrsAtomic n_lent;    // pieces of memory that allocators below this one hold
   PtrsForkEntry fork_mutex;
   PtrsForkEntry fork_lock;
 };
@@ -67,15 +67,15 @@ void ptrs_owner_lock(PtrsOwner *owner);
 
 void ptrs_owner_unlock(PtrsOwner *owner);
 
-// A slot that has just been published, or is about to be retired.  Locked.
+// Put a live slot into the chain, or take it out.  Locked.
 void ptrs_owner_link(PtrsOwner *owner, PtrsSlot *slot, uint32_t index);
 void ptrs_owner_unlink(PtrsOwner *owner, PtrsSlot *slot);
 
-// Unlock and take back one need; the last one destroys the allocator.
-void ptrs_owner_unlock_and_release(PtrsOwner *owner);
-
-// Add a need: the caller has another one, or is inside of a block.
+// Add a need: of a caller who has one already, or is inside of a block.
 void ptrs_owner_retain(PtrsOwner *owner);
+
+// Take a need back; the last one destroys the allocator.  Not locked.
+void ptrs_owner_release(PtrsOwner *owner);
 
 // Which blocks are to be ended: those for which `selects` is true
 typedef struct {
@@ -83,12 +83,14 @@ typedef struct {
   // Gives the memory back, under the owner's lock; if it fails, nothing is ended
   PtrsStatus (*clear)(PtrsAllocator *allocator, void *ctx);
   void *ctx;
-  bool closing;
 } PtrsEnding;
 
 // End checked blocks, all or none: close them to all threads, wait until these
 // have left, give the memory back, retire the slots.  PINNED if one is pinned.
 PtrsStatus ptrs_owner_end_blocks(PtrsOwner *owner, const PtrsEnding *ending);
+
+// End all checked blocks and close the allocator; again, it does nothing.
+PtrsStatus ptrs_owner_close(PtrsOwner *owner);
 
 // Memory from a parent, which must not go before it is given back.
 void *ptrs_owner_borrow(PtrsAllocator *parent, size_t size, size_t align, bool zeroed);

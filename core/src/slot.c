@@ -117,8 +117,8 @@ drop(uint64_t state)
   return step;
 }
 
-static void
-drain_readers(PtrsSlot *slot)
+void
+ptrs_slot_drain(PtrsSlot *slot)
 {
   for (unsigned round = 0; ptrs_atomic_load(&slot->state) & PTRS_STATE_READERS; ++round) {
     ptrs_os_relax(round);
@@ -158,7 +158,7 @@ ptrs_slot_enter_exclusive(PtrsBlock block, bool unpinned, PtrsSlot **slot)
                                      : change(found, block, set_exclusive, &before);
   if (!status) {
     if (before & PTRS_STATE_READERS) {
-      drain_readers(found);
+      ptrs_slot_drain(found);
     }
     *slot = found;
   }
@@ -169,6 +169,45 @@ void
 ptrs_slot_leave_exclusive(PtrsSlot *slot)
 {
   ptrs_atomic_clear_bits(&slot->state, PTRS_STATE_EXCLUSIVE);
+}
+
+PtrsStatus
+ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bool *busy)
+{
+  PtrsSlot *const found = ptrs_table_find(block);
+  if (!found) {
+    return PTRS_STATUS_BAD_HANDLE;
+  }
+  for (uint64_t state = ptrs_atomic_load(&found->state);;) {
+    if (!names(state, block)) {
+      return why_not(state, block);
+    }
+    const Step step = shared ? add_reader(state) : set_exclusive(state);
+    // Alone, there must be no reader to wait for either
+    if (step.wait || (!shared && (state & PTRS_STATE_READERS))) {
+      *busy = true;
+      return PTRS_STATUS_SUCCESS;
+    }
+    if (ptrs_atomic_swap_if(&found->state, &state, step.next)) {
+      *slot = found;
+      return PTRS_STATUS_SUCCESS;
+    }
+  }
+}
+
+PtrsStatus
+ptrs_slot_try_close(PtrsSlot *slot, bool *busy)
+{
+  for (uint64_t state = ptrs_atomic_load(&slot->state);;) {
+    const Step step = set_exclusive_unpinned(state);
+    if (step.wait) {
+      *busy = true;
+      return PTRS_STATUS_SUCCESS;
+    }
+    if (step.status || ptrs_atomic_swap_if(&slot->state, &state, step.next)) {
+      return step.status;
+    }
+  }
 }
 
 PtrsStatus
@@ -185,7 +224,7 @@ ptrs_slot_unpin(PtrsSlot *slot, PtrsBlock block, bool *last)
   const PtrsStatus status = change(slot, block, remove_pin, &before);
   *last                   = !status && ends_with_pin(before);
   if (*last) {
-    drain_readers(slot);
+    ptrs_slot_drain(slot);
   }
   return status;
 }
@@ -197,7 +236,7 @@ ptrs_slot_drop(PtrsSlot *slot, PtrsBlock block, bool *last)
   const PtrsStatus status = change(slot, block, drop, &before);
   *last                   = !status && !PINS_OF(before);
   if (*last) {
-    drain_readers(slot);
+    ptrs_slot_drain(slot);
   }
   return status;
 }

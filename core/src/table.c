@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "fork.h"
 #include "os.h"
 
 // Segment 0 has this many slots, and each later one as many as all before
@@ -16,11 +17,9 @@
 #define N_LANES 16
 #define LANE_BATCH 64
 
-#define NO_SLOT UINT32_MAX
-
 typedef struct {
   _Alignas(64) PtrsMutex mutex;
-  uint32_t free_list;   // index of the first free slot, or NO_SLOT
+  uint32_t free_list;   // index of the first free slot, or PTRS_NO_SLOT
   uint32_t fresh;       // next slot of the lane's batch that was never used
   uint32_t fresh_limit; // end of the batch
 } Lane;
@@ -80,16 +79,18 @@ make_slot_at(uint32_t index)
 }
 
 static void
-lock_lanes(void)
+lock_lanes(void *ctx)
 {
+  (void)ctx;
   for (unsigned i = 0; i < N_LANES; ++i) {
     ptrs_os_mutex_lock(&lanes[i].mutex);
   }
 }
 
 static void
-unlock_lanes(void)
+unlock_lanes(void *ctx)
 {
+  (void)ctx;
   for (unsigned i = N_LANES; i-- > 0;) {
     ptrs_os_mutex_unlock(&lanes[i].mutex);
   }
@@ -97,7 +98,7 @@ unlock_lanes(void)
 
 // In the child of a fork: the threads that were inside blocks do not exist
 static void
-evict_lost_threads(void)
+evict_lost_threads(void *ctx)
 {
   const uint64_t n_slots = ptrs_atomic_peek(&n_batches) * LANE_BATCH;
   for (uint64_t index = 0; index < n_slots && index <= PTRS_INDEX_MASK; ++index) {
@@ -110,7 +111,7 @@ evict_lost_threads(void)
       ptrs_atomic_clear_bits(&slot->state, inside);
     }
   }
-  unlock_lanes();
+  unlock_lanes(ctx);
 }
 
 static void
@@ -118,9 +119,13 @@ init_table(void)
 {
   for (unsigned i = 0; i < N_LANES; ++i) {
     ptrs_os_mutex_init(&lanes[i].mutex);
-    lanes[i].free_list = NO_SLOT;
+    lanes[i].free_list = PTRS_NO_SLOT;
   }
-  ptrs_os_atfork(lock_lanes, unlock_lanes, evict_lost_threads);
+  static PtrsForkEntry entry = {.level   = PTRS_FORK_TABLE,
+                                .prepare = lock_lanes,
+                                .parent  = unlock_lanes,
+                                .child   = evict_lost_threads};
+  ptrs_fork_add(&entry);
 }
 
 // The calling thread's lane; the first call of all makes the table
@@ -128,7 +133,8 @@ static Lane *
 own_lane(void)
 {
   if (!thread_lane) {
-    ptrs_os_once(init_table);
+    static PtrsOnce once = PTRS_ONCE_INIT;
+    ptrs_os_once(&once, init_table);
     thread_lane = &lanes[ptrs_atomic_count(&n_threads, 1) % N_LANES];
   }
   return thread_lane;
@@ -164,7 +170,7 @@ ptrs_table_claim(void)
   PtrsSlot *slot   = NULL;
 
   ptrs_os_mutex_lock(&lane->mutex);
-  if (lane->free_list != NO_SLOT) {
+  if (lane->free_list != PTRS_NO_SLOT) {
     const uint32_t index = lane->free_list;
     slot                 = slot_at(index);
     lane->free_list      = slot->next;
@@ -177,19 +183,18 @@ ptrs_table_claim(void)
 }
 
 static void
-push_free(PtrsSlot *slot)
+push_free(PtrsSlot *slot, uint32_t index)
 {
-  Lane *const lane     = &lanes[slot->lane];
-  const uint32_t index = slot->next;
-  slot->next           = lane->free_list;
-  lane->free_list      = index;
+  Lane *const lane = &lanes[slot->lane];
+  slot->next       = lane->free_list;
+  lane->free_list  = index;
 }
 
 void
 ptrs_table_unclaim(PtrsSlot *slot)
 {
   ptrs_table_lock(slot);
-  push_free(slot);
+  push_free(slot, slot->next);
   ptrs_table_unlock(slot);
 }
 
@@ -216,7 +221,7 @@ ptrs_table_unlock(const PtrsSlot *slot)
 }
 
 void
-ptrs_table_retire(PtrsSlot *slot)
+ptrs_table_retire(PtrsSlot *slot, uint32_t index)
 {
   const uint32_t number = ptrs_state_generation(ptrs_atomic_load(&slot->state));
   if (number == PTRS_GENERATION_MAX) {
@@ -225,11 +230,17 @@ ptrs_table_retire(PtrsSlot *slot)
   }
   const uint64_t next = (uint64_t)number + 1;
   ptrs_atomic_store(&slot->state, next << PTRS_GENERATION_SHIFT);
-  push_free(slot);
+  push_free(slot, index);
 }
 
 PtrsSlot *
 ptrs_table_find(PtrsBlock block)
 {
-  return block > 0 ? slot_at((uint32_t)((uint64_t)block & PTRS_INDEX_MASK)) : NULL;
+  return block > 0 ? slot_at(ptrs_block_index(block)) : NULL;
+}
+
+PtrsSlot *
+ptrs_table_slot(uint32_t index)
+{
+  return slot_at(index);
 }

@@ -40,17 +40,39 @@
 #define PTRS_INDEX_BITS 31
 #define PTRS_INDEX_MASK (((uint64_t)1 << PTRS_INDEX_BITS) - 1)
 
+// Ends a list of slots
+#define PTRS_NO_SLOT UINT32_MAX
+
 typedef struct {
   PtrsAtomic state;
   uint8_t *mem;
   size_t size;
-  size_t capacity;
   PtrsAllocator *allocator; // NULL if the memory was adopted
-  uint32_t next;            // index of the next free slot; while live, its own
+  uint32_t slack;           // bytes that the memory has beyond `size`, as far as they are used
+  uint32_t next;            // free: the next free slot; claimed: its own index; live: in the
+  uint32_t previous;        // chain of its allocator's owner, if that has one
   uint8_t align_log2;
   uint8_t flags; // PtrsBlockFlags
   uint8_t lane;  // whose free list the slot returns to
 } PtrsSlot;
+
+static inline uint32_t
+ptrs_block_index(PtrsBlock block)
+{
+  return (uint32_t)((uint64_t)block & PTRS_INDEX_MASK);
+}
+
+static inline size_t
+ptrs_slot_align(const PtrsSlot *slot)
+{
+  return (size_t)1 << slot->align_log2;
+}
+
+static inline size_t
+ptrs_slot_capacity(const PtrsSlot *slot)
+{
+  return slot->size + slot->slack;
+}
 
 static inline uint32_t
 ptrs_state_generation(uint64_t state)
@@ -74,11 +96,14 @@ void ptrs_table_lock(const PtrsSlot *slot);
 void ptrs_table_unlock(const PtrsSlot *slot);
 
 // End the life of a slot that the caller holds exclusively and locked: all
-// handles to it are stale, and it may be claimed again.
-void ptrs_table_retire(PtrsSlot *slot);
+// handles to it are stale, and it may be claimed again.  `index` is its own.
+void ptrs_table_retire(PtrsSlot *slot, uint32_t index);
 
 // The slot of a block, whatever its state; NULL if there never was one.
 PtrsSlot *ptrs_table_find(PtrsBlock block);
+
+// The slot with an index that is in use.
+PtrsSlot *ptrs_table_slot(uint32_t index);
 
 // Enter as one of several readers, waiting while another thread is exclusive.
 PtrsStatus ptrs_slot_enter_shared(PtrsBlock block, PtrsSlot **slot);
@@ -88,6 +113,20 @@ void ptrs_slot_leave_shared(PtrsSlot *slot);
 // With `unpinned`, a pinned block is refused at once with PINNED.
 PtrsStatus ptrs_slot_enter_exclusive(PtrsBlock block, bool unpinned, PtrsSlot **slot);
 void ptrs_slot_leave_exclusive(PtrsSlot *slot);
+
+// As ptrs_slot_enter_shared() and ptrs_slot_enter_exclusive(), but where these
+// would wait for another thread to leave, *busy is set and nothing else happens.
+PtrsStatus ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bool *busy);
+
+// Close a live slot, unless it is pinned (PINNED), to all who want to enter;
+// *busy as above.  Readers may be inside still.
+PtrsStatus ptrs_slot_try_close(PtrsSlot *slot, bool *busy);
+
+// As ptrs_block_enter(), but as ptrs_slot_try_enter() does.  In block.c.
+PtrsStatus ptrs_block_try_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry, bool *busy);
+
+// Wait until no reader is inside of a slot that is held exclusively.
+void ptrs_slot_drain(PtrsSlot *slot);
 
 // Add a pin, waiting while another thread is exclusive.  The caller must not
 // have entered the slot.

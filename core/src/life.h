@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// How checked blocks come to their memory, and what becomes of it.
+#ifndef PTRS_LIFE_H
+#define PTRS_LIFE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ptrs/allocator.h"
+#include "ptrs/block.h"
+#include "ptrs/status.h"
+#include "table.h"
+
+// Get memory and a slot for it.  Size and alignment have been checked, but for
+// what the allocator itself does not serve: TOO_LARGE.  NO_MEM, CLOSED.
+PtrsStatus ptrs_life_begin(
+    PtrsAllocator *allocator, size_t size, size_t align, bool zeroed, PtrsBlock *block);
+
+// Resize a block that is held exclusively, and was not adopted.  TOO_LARGE,
+// NO_MEM; then nothing has changed.
+PtrsStatus ptrs_life_resize(PtrsSlot *slot, size_t size);
+
+// End a block that is held exclusively, and give its memory back.
+void ptrs_life_end(PtrsSlot *slot, PtrsBlock block);
+
+#endif
