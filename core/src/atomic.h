@@ -36,6 +36,13 @@ ptrs_atomic_swap_if(PtrsAtomic *atomic, uint64_t *expected, uint64_t value)
                                                memory_order_acq_rel, memory_order_acquire);
 }
 
+// Store a value and return the one before, as one step
+static inline uint64_t
+ptrs_atomic_exchange(PtrsAtomic *atomic, uint64_t value)
+{
+  return atomic_exchange_explicit(&atomic->value, value, memory_order_acquire);
+}
+
 static inline void
 ptrs_atomic_sub(PtrsAtomic *atomic, uint64_t value)
 {

@@ -43,6 +43,25 @@ ptrs_min(size_t a, size_t b)
 }
 
 static inline size_t
+ptrs_max(size_t a, size_t b)
+{
+  return a < b ? b : a;
+}
+
+// The least multiple of `align`, a power of two, that is at least `size`;
+// false, with *rounded untouched, if it cannot be represented
+static inline bool
+ptrs_checked_round_up(size_t size, size_t align, size_t *rounded)
+{
+  size_t sum = 0;
+  if (!ptrs_checked_add(size, align - 1, &sum)) {
+    return false;
+  }
+  *rounded = sum & ~(align - 1);
+  return true;
+}
+
+static inline size_t
 ptrs_clamp(size_t value, size_t low, size_t high)
 {
   return value < low ? low : value > high ? high : value;

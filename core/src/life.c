@@ -6,15 +6,6 @@
 #include "checked.h"
 #include "owner.h"
 
-// Whether an allocator serves blocks of that size and alignment
-static PtrsStatus
-check_limits(const PtrsAllocator *allocator, size_t size, size_t align)
-{
-  const bool too_large = (allocator->max_size && size > allocator->max_size) ||
-                         (allocator->max_align && align > allocator->max_align);
-  return too_large ? PTRS_STATUS_TOO_LARGE : PTRS_STATUS_SUCCESS;
-}
-
 static PtrsOwner *
 slot_owner(const PtrsSlot *slot)
 {
@@ -79,7 +70,7 @@ fill_owned_slot(PtrsSlot *slot,
 PtrsStatus
 ptrs_life_begin(PtrsAllocator *allocator, size_t size, size_t align, bool zeroed, PtrsBlock *block)
 {
-  PtrsStatus status = check_limits(allocator, size, align);
+  PtrsStatus status = ptrs_allocator_check(allocator, size, align);
   if (status) {
     return status;
   }
@@ -142,7 +133,7 @@ resize_locked(PtrsSlot *slot, size_t size)
 PtrsStatus
 ptrs_life_resize(PtrsSlot *slot, size_t size)
 {
-  PtrsStatus status = check_limits(slot->allocator, size, ptrs_slot_align(slot));
+  PtrsStatus status = ptrs_allocator_check(slot->allocator, size, ptrs_slot_align(slot));
   if (status) {
     return status;
   }

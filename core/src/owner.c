@@ -126,7 +126,7 @@ destroy(PtrsOwner *owner)
     ptrs_fork_remove(&owner->fork_lock);
   }
   // Nobody needs it, so nobody has borrowed from it
-  (void)owner->ops->clear(owner->allocator, true);
+  (void)owner->ops->clear(owner->allocator);
   ptrs_os_mutex_destroy(&owner->mutex);
   owner->ops->destroy(owner->allocator);
   if (parent && parent->owner) {
@@ -282,7 +282,7 @@ clear_and_close(PtrsAllocator *allocator, void *ctx)
 {
   (void)ctx;
   PtrsOwner *const owner  = allocator->owner;
-  const PtrsStatus status = owner->ops->clear(allocator, true);
+  const PtrsStatus status = owner->ops->clear(allocator);
   owner->is_closed        = !status;
   return status;
 }

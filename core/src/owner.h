@@ -23,10 +23,10 @@
 
 // What the back end does for its owner
 typedef struct {
-  // Take all memory back to how it was after `..._new`, and count it as freed;
-  // PINNED, and nothing done, while ptrs_owner_is_lending().  After it, with
-  // `closing`, allocate no more: NULL.  Takes the allocator's own lock.
-  PtrsStatus (*clear)(PtrsAllocator *allocator, bool closing);
+  // Give all memory back, count it as freed, and from then on allocate no more:
+  // NULL.  PINNED, and nothing done, while ptrs_owner_is_lending().  Takes the
+  // allocator's own lock.
+  PtrsStatus (*clear)(PtrsAllocator *allocator);
 
   // Give the object itself back, which has been cleared.  Takes no lock.
   void (*destroy)(PtrsAllocator *allocator);
@@ -91,6 +91,15 @@ PtrsStatus ptrs_owner_end_blocks(PtrsOwner *owner, const PtrsEnding *ending);
 
 // End all checked blocks and close the allocator; again, it does nothing.
 PtrsStatus ptrs_owner_close(PtrsOwner *owner);
+
+// Whether an allocator serves blocks of that size and alignment: TOO_LARGE.
+static inline PtrsStatus
+ptrs_allocator_check(const PtrsAllocator *allocator, size_t size, size_t align)
+{
+  const bool too_large = (allocator->max_size && size > allocator->max_size) ||
+                         (allocator->max_align && align > allocator->max_align);
+  return too_large ? PTRS_STATUS_TOO_LARGE : PTRS_STATUS_SUCCESS;
+}
 
 // Memory from a parent, which must not go before it is given back.
 void *ptrs_owner_borrow(PtrsAllocator *parent, size_t size, size_t align, bool zeroed);

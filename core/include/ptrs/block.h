@@ -46,10 +46,11 @@
 /* cdef: begin */
 typedef int64_t PtrsBlock;
 
-/* What an adopted block refuses. */
+/* What an adopted block refuses, and what is particular to others. */
 typedef enum {
   PTRS_BLOCK_NOT_FREEABLE = 1, /* free, realloc, drop: NOT_FREEABLE */
-  PTRS_BLOCK_NOT_PINNABLE = 2  /* pin: NOT_SUPPORTED */
+  PTRS_BLOCK_NOT_PINNABLE = 2, /* pin: NOT_SUPPORTED */
+  PTRS_BLOCK_IN_REGION    = 4  /* goes with all others of its arena; need not be freed */
 } PtrsBlockFlags;
 
 typedef struct {
@@ -159,11 +160,12 @@ PTRS_API PtrsStatus ptrs_block_realloc_if(PtrsBlock block,
  * @fn ptrs_block_alloc
  * Allocate a block of undefined contents: the checked malloc(3).
  *
- * @param allocator Where the memory comes from; must outlive the block.
+ * @param allocator Where the memory comes from.  It stays as long as the block.
  * @param size Bytes; 0 is allowed; at most PTRS_SIZE_MAX (else OVERFLOW).
  * @param align Bytes; a power of two up to PTRS_ALIGN_MAX (else BAD_ARG).
  * @param[out] block The handle.  The caller owns the block.
- * @return NO_MEM when the allocator or the table has no room.
+ * @return NO_MEM when the allocator or the table has no room; TOO_LARGE for a
+ *         size or alignment that this allocator does not serve; CLOSED.
  *
  * @fn ptrs_block_zalloc
  * As ptrs_block_alloc(), with every byte of the capacity zero: the checked
@@ -188,7 +190,7 @@ PTRS_API PtrsStatus ptrs_block_realloc_if(PtrsBlock block,
  * up to the smaller size are kept, added bytes are zero.  The address may
  * change.
  *
- * @return PINNED, NOT_FREEABLE, OVERFLOW or NO_MEM; then nothing has changed.
+ * @return PINNED, NOT_FREEABLE, OVERFLOW, TOO_LARGE or NO_MEM; then nothing has changed.
  *
  * @fn ptrs_block_free
  * Free a block: the checked free(3).

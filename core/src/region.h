@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// What an arena is filled with: chunks, the blocks in them, and marks.  Has no
+// lock of its own.
+#ifndef PTRS_REGION_H
+#define PTRS_REGION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ptrs/allocator.h"
+
+// At the start of each chunk; blocks follow
+typedef struct PtrsChunk {
+  struct PtrsChunk *next; // filled after this one
+  size_t size;            // bytes, with this
+  size_t used;            // bytes up to the end of the last block
+  size_t dirty;           // bytes beyond which nobody has ever written: they are zero
+} PtrsChunk;
+
+// In the region itself: how far it was filled, and what has come since
+typedef struct PtrsMark {
+  struct PtrsMark *older;
+  uint64_t number;
+  PtrsChunk *chunk;
+  size_t used;     // bytes of the chunk, with this
+  uint64_t bytes;  // of live blocks between this mark and the next newer one
+  uint64_t blocks; // their number
+} PtrsMark;
+
+typedef struct {
+  PtrsAllocator *parent; // of the chunks
+  size_t chunk_size;
+  PtrsChunk *first;
+  PtrsChunk *current; // where the next block goes
+  PtrsMark *newest;
+  uint64_t n_marks; // ever made
+  PtrsStats stats;
+} PtrsRegion;
+
+// A new block; *clean is how many bytes at its end are surely zero.  NULL if
+// there is no memory.
+void *ptrs_region_alloc(PtrsRegion *region, size_t size, size_t align, size_t *clean);
+
+// Where a block of another size is, which the caller copies if it is elsewhere.
+void *ptrs_region_realloc(
+    PtrsRegion *region, void *mem, size_t old_size, size_t new_size, size_t align);
+
+void ptrs_region_free(PtrsRegion *region, void *mem, size_t size);
+
+// A new mark; NULL if there is no memory.
+PtrsMark *ptrs_region_mark(PtrsRegion *region);
+
+// The mark with a number; NULL if it is not valid.
+PtrsMark *ptrs_region_find_mark(const PtrsRegion *region, uint64_t number);
+
+// Whether memory lies behind a mark.
+bool ptrs_region_is_behind(const PtrsMark *mark, const void *mem);
+
+// Go back to a mark, or, where it is NULL, to the start of the first chunk.
+void ptrs_region_rewind(PtrsRegion *region, PtrsMark *mark);
+
+// Take all chunks out of an empty region, and give them back to its parent.
+PtrsChunk *ptrs_region_take_chunks(PtrsRegion *region);
+void ptrs_region_give_back(const PtrsRegion *region, PtrsChunk *chunks);
+
+#endif
