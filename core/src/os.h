@@ -43,6 +43,13 @@ void *ptrs_os_realloc(void *mem, size_t old_size, size_t new_size, size_t align)
 void ptrs_os_free(void *mem, size_t align);
 size_t ptrs_os_capacity(const void *mem, size_t size);
 
+// A shared library, as dlopen(3) finds it, that is never unloaded; NULL, with
+// the reason in `message`, if there is none.
+void *ptrs_os_library_open(const char *path, char *message, size_t message_size);
+
+// A function that lies in that very library, and not in one that it uses; or NULL.
+void (*ptrs_os_library_function(void *library, const char *name))(void);
+
 // Lowest and highest address of the calling thread's stack as far as it may
 // grow; false if it is not known.
 bool ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high);

@@ -243,11 +243,15 @@ reopen_slots(PtrsOwner *owner)
 }
 
 static void
-retire_slots(PtrsOwner *owner)
+retire_slots(PtrsOwner *owner, bool free_memory)
 {
   uint32_t index = 0;
   for (PtrsSlot *slot = pop(&owner->ending, &index); slot; slot = pop(&owner->ending, &index)) {
     ptrs_table_lock(slot);
+    if (free_memory) {
+      PtrsAllocator *const allocator = owner->allocator;
+      allocator->free(allocator, slot->mem, slot->size, ptrs_slot_align(slot));
+    }
     ptrs_table_retire(slot, index);
     ptrs_table_unlock(slot);
     ptrs_owner_release(owner); // never the last: the caller is a user
@@ -270,7 +274,7 @@ ptrs_owner_end_blocks(PtrsOwner *owner, const PtrsEnding *ending)
   if (status) {
     reopen_slots(owner);
   } else {
-    retire_slots(owner);
+    retire_slots(owner, owner->ops->frees_singly);
   }
   owner->is_ending = false;
   ptrs_owner_unlock(owner);

@@ -28,6 +28,10 @@ typedef struct {
   // allocator's own lock.
   PtrsStatus (*clear)(PtrsAllocator *allocator);
 
+  // Checked blocks are freed one by one as they end, since clear() does not
+  // know them
+  bool frees_singly;
+
   // Give the object itself back, which has been cleared.  Takes no lock.
   void (*destroy)(PtrsAllocator *allocator);
 
