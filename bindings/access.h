@@ -88,6 +88,10 @@ int64_t ptrs_address_of(PtrsBlock block);
 int64_t ptrs_align_of(PtrsBlock block);
 int64_t ptrs_pins_of(PtrsBlock block);
 int64_t ptrs_allocator_of(PtrsBlock block); /* its address; 0 if adopted */
+
+/* Drop a block that its owner has forgotten.  Its size if that is worth telling:
+   it was freed by this, and should have been before; else negative. */
+int64_t ptrs_drop_forgotten(PtrsBlock block);
 int ptrs_order_of(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size);
 /* cdef: end */
 

@@ -2,6 +2,8 @@
 // The core's calls and the blocks' properties, reshaped for an interpreter.
 #include "access.h"
 
+#include <stdbool.h>
+
 static PtrsStatus
 keep_first_image(const uint8_t *mem, size_t capacity, size_t new_size, void *ctx)
 {
@@ -42,6 +44,19 @@ ptrs_lease_end(PtrsLease *lease)
     (void)ptrs_block_unpin(lease->block);
     lease->block = 0;
   }
+}
+
+int64_t
+ptrs_drop_forgotten(PtrsBlock block)
+{
+  PtrsBlockInfo info;
+  PtrsStatus status = ptrs_block_info(block, &info);
+  if (!status) {
+    status = ptrs_block_drop(block);
+  }
+  // With a pin, the memory has an owner still; an arena frees all its blocks
+  const bool told = !status && !info.pins && !(info.flags & PTRS_BLOCK_IN_REGION);
+  return told ? (int64_t)info.size : -1;
 }
 
 // A property of a block as a number

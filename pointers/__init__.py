@@ -5,7 +5,16 @@ See the README for the promise and its limits.
 """
 
 from pointers._allocated import AllocatedPointer
-from pointers._allocators import Allocator, Stats, System, calloc, free, malloc, realloc
+from pointers._allocators import (
+    Allocator,
+    Stats,
+    System,
+    allocator,
+    calloc,
+    free,
+    malloc,
+    realloc,
+)
 from pointers._array import AllocatedArrayPointer, ArraySlotPointer
 from pointers._errors import (
     AllocationError,
@@ -13,11 +22,13 @@ from pointers._errors import (
     DereferenceError,
     FreedMemoryError,
     InvalidSizeError,
+    LibraryError,
     PointersError,
     StackExhaustedError,
     StackMemoryError,
 )
 from pointers._getsizeof import install as _install_getsizeof
+from pointers._heaps import Arena, Foreign, Pool, load_allocator
 from pointers._image_size import sizeof
 from pointers._memory import memcmp, memcpy, memmove, memset
 from pointers._pointer import Pointer
@@ -29,13 +40,17 @@ __all__ = [
     "AllocatedPointer",
     "AllocationError",
     "Allocator",
+    "Arena",
     "ArraySlotPointer",
     "CorruptObjectError",
     "DereferenceError",
+    "Foreign",
     "FreedMemoryError",
     "InvalidSizeError",
+    "LibraryError",
     "Pointer",
     "PointersError",
+    "Pool",
     "StackAllocatedPointer",
     "StackExhaustedError",
     "StackMemoryError",
@@ -43,8 +58,10 @@ __all__ = [
     "System",
     "__version__",
     "acquire_stack_alloc",
+    "allocator",
     "calloc",
     "free",
+    "load_allocator",
     "malloc",
     "memcmp",
     "memcpy",

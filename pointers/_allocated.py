@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Callable, TypeVar, overload
 
 from pointers._errors import FreedMemoryError, status_error
 from pointers._ffi import lib
 from pointers._pointer import Pointer
 from pointers._raw import as_int, as_size
-from pointers._sources import sources
+from pointers._sources import source_of
 from pointers._view import retry_pinned
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class HeapPointer(Pointer[T]):
     @property
     def allocator(self) -> Any:
         """The allocator that the memory came from."""
-        return sources[self._checked(lib.ptrs_allocator_of(self._block))]
+        return source_of(self._block)
 
     def _not_at_start(self, action: str) -> ValueError:
         """Return the error of freeing or resizing through an alias past the start."""
@@ -144,19 +144,33 @@ class HeapPointer(Pointer[T]):
     def _resize(self, size: int) -> None:
         home = self if self._home is None else self._home
         references = home._references
-        cut = None if references is None else references.cuts(size)
-        status = -lib.PTRS_STATUS_OUT_OF_BOUNDS if cut else lib.ptrs_resize(self._block, size)
-        status = status and retry_pinned(status, lib.ptrs_resize, self._block, size)
+        if references is not None and references.cuts(size):
+            raise self._resize_error(-lib.PTRS_STATUS_OUT_OF_BOUNDS, size)
+        self._resize_by(lib.ptrs_resize, size)
+
+    def _resize_by(self, resize: Callable[[int, int], int], size: int) -> None:
+        """Resize by a C function, and release what was stored in a part that is gone."""
+        status = resize(self._block, size)
         if status:
-            raise status_error(
-                status,
-                out_of_bounds=f"the object that is stored here does not fit into {size} bytes: "
-                "store a smaller one first",
-                no_mem=f"no memory for {size} bytes; the block is as it was",
-            )
-        if references is not None:
-            # Those in the part that is gone
-            references.overwritten(self._block, size, NO_LIMIT)
+            status = retry_pinned(status, resize, self._block, size)
+            if status:
+                raise self._resize_error(status, size)
+        home = self if self._home is None else self._home
+        if home._references is not None:
+            home._references.overwritten(self._block, size, NO_LIMIT)
+
+    def _resize_error(self, status: int, size: int) -> Exception:
+        limit = ""
+        if abs(status) == lib.PTRS_STATUS_TOO_LARGE:
+            limit = f"{lib.ptrs_allocator_max_size(self.allocator._cdata)} bytes"
+        return status_error(
+            status,
+            out_of_bounds=f"the object that is stored here does not fit into {size} bytes: "
+            "store a smaller one first",
+            no_mem=f"no memory for {size} bytes; the block is as it was",
+            too_large=f"{size} bytes are more than the {limit} that its allocator serves; "
+            "the block is as it was",
+        )
 
     def __enter__(self) -> Self:
         if self.freed:
@@ -170,9 +184,7 @@ class HeapPointer(Pointer[T]):
     def __del__(
         self,
         # Bound here, since a module's globals may be gone when the program ends
-        _drop: Any = lib.ptrs_block_drop,
-        _size_of: Any = lib.ptrs_size_of,
-        _pins_of: Any = lib.ptrs_pins_of,
+        _drop: Any = lib.ptrs_drop_forgotten,
         _warn: Any = warnings.warn,
     ) -> None:
         try:
@@ -180,10 +192,8 @@ class HeapPointer(Pointer[T]):
         except AttributeError:
             return  # never came to be
         if owned:
-            size = _size_of(self._block)
-            # With a view, the memory has an owner still
-            viewed = _pins_of(self._block)
-            if _drop(self._block) == 0 and not viewed:
+            size = _drop(self._block)
+            if size >= 0:
                 _warn(
                     f"{type(self).__name__} to {size} bytes was dropped without free()",
                     ResourceWarning,

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeVar
+import contextlib
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pointers._allocated import NO_LIMIT, AllocatedPointer, HeapPointer
 from pointers._array import AllocatedArrayPointer, checked_array_size, new_array
@@ -11,13 +13,25 @@ from pointers._errors import StackMemoryError, status_error
 from pointers._ffi import ffi, lib
 from pointers._pointer import Pointer
 from pointers._raw import SIZE_MAX, as_align, as_size
-from pointers._sources import source_key, sources
+from pointers._references import release_gone
+from pointers._sources import owned, revivers, source_key, sources
+from pointers._view import retry_pinned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typing_extensions import Self
 
 P = TypeVar("P", bound=Pointer[Any])
+A = TypeVar("A", bound="Allocator")
 
 _new = object.__new__
 _new_block = lib.ptrs_new_block
 _ALIGN_DEFAULT = lib.PTRS_ALIGN_DEFAULT
+_IN_USE = (
+    "cannot {action} the allocator: views use its memory, or another allocator has it as its "
+    "parent: release those first"
+)
 
 
 class Stats(NamedTuple):
@@ -32,11 +46,31 @@ class Stats(NamedTuple):
 
 
 class Allocator:
-    """A source of memory, with the functions of C."""
+    """A source of memory, with the functions of C.
+
+    As a context manager, it is closed at the end.  An allocator that is
+    dropped without that keeps its memory until the last of its blocks is gone.
+    """
 
     __slots__ = ("__weakref__", "_cdata")
 
     _cdata: Any
+
+    @classmethod
+    def _of(cls, cdata: Any) -> Self:
+        """Return a new object for a C object, which it owns."""
+        self = _new(cls)
+        self._cdata = cdata
+        return self
+
+    @classmethod
+    def _made(cls, status: int, cell: Any, **messages: str) -> Self:
+        """Return the object for what a C function has put into a cell, if it has."""
+        if status:
+            raise status_error(status, no_mem="no memory for an allocator", **messages)
+        self = cls._of(owned(cell[0]))
+        sources[source_key(self._cdata)] = self
+        return self
 
     def malloc(self, size: int, *, align: int | None = None) -> AllocatedPointer[Any]:
         """As `pointers.malloc`, from this allocator."""
@@ -51,15 +85,48 @@ class Allocator:
     def stats(self) -> Stats:
         """Return what this allocator has given out up to now, in the whole process.
 
-        Totals and peaks count the scratch blocks in which bulk stores make
-        their images, too.
+        Totals and peaks of the system's count the scratch blocks in which bulk
+        stores make their images, too.
         """
         stats = ffi.new("PtrsStats *")
         lib.ptrs_allocator_stats(self._cdata, stats)
         return Stats(*(getattr(stats, name) for name in Stats._fields))
 
+    @property
+    def closed(self) -> bool:
+        """Whether it has been closed."""
+        return bool(lib.ptrs_allocator_is_closed(self._cdata))
+
+    def close(self) -> None:
+        """End all blocks and give the memory back; again, it does nothing.
+
+        :raises BufferError: a view uses a block, or an allocator that has this
+            one as its parent holds memory of it; nothing has changed.
+        """
+        self._end_blocks("close", lib.ptrs_allocator_close, self._cdata)
+
+    def _end_blocks(self, action: str, function: Any, *arguments: Any, **messages: str) -> None:
+        status = retry_pinned(function(*arguments), function, *arguments)
+        if status:
+            pinned = _IN_USE.format(action=action)
+            raise status_error(status, pinned=pinned, **messages)
+        release_gone(source_key(self._cdata))
+
+    def __enter__(self) -> Self:
+        if self.closed:
+            raise status_error(lib.PTRS_STATUS_CLOSED)
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        self.close()
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        state = ", closed" if self.closed else f", {self.stats().current_blocks} blocks"
+        return f"<{type(self).__name__} allocator{state}>"
+
+    def __reduce__(self) -> Any:
+        name = type(self).__name__
+        raise TypeError(f"cannot copy or pickle {name}: its memory is this process's")
 
 
 class System(Allocator):
@@ -73,22 +140,63 @@ class System(Allocator):
     def __new__(cls) -> System:  # noqa: PYI034 - there is but one object
         return _SYSTEM
 
+    def close(self) -> None:
+        """Refuse: it serves the whole process.
 
-_SYSTEM = object.__new__(System)
-_SYSTEM._cdata = _SYSTEM_CDATA = lib.ptrs_system_allocator()
+        :raises ValueError: always.
+        """
+        raise ValueError("the system allocator serves the whole process: it cannot be closed")
+
+    def __enter__(self) -> Self:
+        self.close()  # at the end would be too late to refuse
+        return self
+
+
+_SYSTEM_CDATA = lib.ptrs_system_allocator()
+_SYSTEM = System._of(_SYSTEM_CDATA)
 sources[source_key(_SYSTEM_CDATA)] = _SYSTEM
+revivers["system"] = System._of
+
+_default: ContextVar[Allocator] = ContextVar("pointers.allocator", default=_SYSTEM)
+# Whether allocator() was ever used: looking a context up costs as much as a block
+_overridden = False
 
 
-def _source(allocator: Allocator | None) -> Any:
-    if allocator is None:
-        return _SYSTEM_CDATA
-    if not isinstance(allocator, Allocator):
-        raise TypeError(f"allocator must be an Allocator or None, not {type(allocator).__name__}")
-    return allocator._cdata
+@contextlib.contextmanager
+def allocator(source: A) -> Iterator[A]:
+    """Make an allocator the default of `malloc` and `calloc` while the block runs.
+
+    It is the default of this context alone (as in `contextvars`): other threads
+    and other tasks keep theirs.  The allocator is not closed at the end.
+    """
+    global _overridden
+    _checked(source)
+    _overridden = True
+    token = _default.set(source)
+    try:
+        yield source
+    finally:
+        _default.reset(token)
 
 
-def _allocation_error(status: int, size: int) -> Exception:
-    return status_error(status, no_mem=f"no memory for a block of {size} bytes")
+def _checked(source: Any) -> Allocator:
+    if not isinstance(source, Allocator):
+        raise TypeError(f"allocator must be an Allocator or None, not {type(source).__name__}")
+    return source
+
+
+def _source(source: Allocator | None) -> Any:
+    return (_default.get() if source is None else _checked(source))._cdata
+
+
+def _allocation_error(status: int, size: int, source: Any) -> Exception:
+    most, align = lib.ptrs_allocator_max_size(source), lib.ptrs_allocator_max_align(source)
+    return status_error(
+        status,
+        no_mem=f"no memory for a block of {size} bytes",
+        too_large=f"no block of {size} bytes: this allocator serves up to {most} bytes, "
+        f"aligned to {align} at most",
+    )
 
 
 def malloc(
@@ -97,22 +205,29 @@ def malloc(
     """Allocate a block of memory, as malloc(3); nothing is stored in it.
 
     The bytes are zero: they never show what an earlier block held.  A block
-    that is dropped without `free` is freed, with a `ResourceWarning`.
+    that is dropped without `free` is freed, with a `ResourceWarning` unless it
+    is an arena's.
 
     :param size: Bytes; 0 is allowed.
     :param align: Bytes; a power of two up to 2 MiB.  By default, what suits
         every C type.
+    :param allocator: Where it comes from; by default the one that is set by
+        `with allocator(...)`, or else the C library.
     :raises AllocationError: there is not so much memory.
-    :raises ValueError: `size` is negative, or `align` is no power of two.
+    :raises InvalidSizeError: this allocator serves no blocks of that size.
+    :raises ValueError: `size` is negative, `align` is no power of two, or the
+        allocator is closed.
     """
     if type(size) is not int or not 0 <= size <= SIZE_MAX:
         size = as_size(size)
-    if align is None and allocator is None:
-        block = _new_block(_SYSTEM_CDATA, size, _ALIGN_DEFAULT)
+    if align is None and allocator is None and not _overridden:
+        source = _SYSTEM_CDATA
+        block = _new_block(source, size, _ALIGN_DEFAULT)
     else:
-        block = _new_block(_source(allocator), size, as_align(align))
+        source = _source(allocator)
+        block = _new_block(source, size, as_align(align))
     if block < 0:
-        raise _allocation_error(block, size)
+        raise _allocation_error(block, size, source)
     pointer = _new(AllocatedPointer)
     pointer._block = block
     pointer._offset = 0
@@ -129,13 +244,17 @@ def calloc(
     """Allocate an array of `count` slots of `size` bytes, as calloc(3).
 
     :param align: Bytes, of the array; slots follow each other without gaps.
+    :param allocator: As for `malloc`.
     :raises AllocationError: there is not so much memory.
-    :raises ValueError: a number is negative, or `align` is no power of two.
+    :raises InvalidSizeError: this allocator serves no blocks of that size.
+    :raises ValueError: a number is negative, `align` is no power of two, or
+        the allocator is closed.
     """
     n_slots, slot_size = checked_array_size(count, size)
-    block = _new_block(_source(allocator), n_slots * slot_size, as_align(align))
+    source = _source(allocator)
+    block = _new_block(source, n_slots * slot_size, as_align(align))
     if block < 0:
-        raise _allocation_error(block, n_slots * slot_size)
+        raise _allocation_error(block, n_slots * slot_size, source)
     return new_array(block, slot_size, n_slots)
 
 
@@ -165,7 +284,8 @@ def realloc(ptr: P, size: int) -> P:
     the smaller size are kept, added ones are zero; an array takes a multiple
     of its slot size.
 
-    :raises InvalidSizeError: the object that is stored would be cut.
+    :raises InvalidSizeError: the object that is stored would be cut, or the
+        block's allocator serves no blocks of that size.
     :raises AllocationError: there is no memory.  As after any error, the
         block is as it was.
     """

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from pointers._allocated import NO_LIMIT, HeapPointer, as_steps, distance
+from pointers._allocated import HeapPointer, as_steps, distance
 from pointers._bulk import load_slots, store_slots
-from pointers._errors import status_error
 from pointers._ffi import lib
 from pointers._pointer import Pointer
 from pointers._raw import as_size
-from pointers._view import retry_pinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,13 +122,7 @@ class _Slots(HeapPointer[T]):
         slot_size = self._room
         if size % slot_size if slot_size else size:
             raise ValueError(f"{size} bytes are no whole number of slots of {slot_size} bytes")
-        status = lib.ptrs_block_realloc(self._block, size)
-        status = status and retry_pinned(status, lib.ptrs_block_realloc, self._block, size)
-        if status:
-            raise status_error(status, no_mem=f"no memory for {size} bytes; nothing has changed")
-        home = self if self._home is None else self._home
-        if home._references is not None:
-            home._references.overwritten(self._block, size, NO_LIMIT)
+        self._resize_by(lib.ptrs_block_realloc, size)
 
 
 class AllocatedArrayPointer(_Slots[T]):

@@ -38,8 +38,15 @@ class StackExhaustedError(PointersError, MemoryError):
     """This thread's stack has no room for a block of that size."""
 
 
+class LibraryError(PointersError, OSError):
+    """A shared library is missing, or has no malloc(3) family of its own."""
+
+
 _FREED = "the memory was freed; this pointer and all its aliases are dead: allocate it anew"
 _FOREIGN = "this pointer names no block: its private state has been changed"
+
+_CLOSED = "the allocator is closed: make another one"
+_TOO_LARGE = "that is more than the allocator of this block serves"
 
 # For each status: the exception, and what it says where the caller knows no better.
 _EXCEPTIONS: dict[int, tuple[type[Exception], str | None]] = {
@@ -53,6 +60,9 @@ _EXCEPTIONS: dict[int, tuple[type[Exception], str | None]] = {
     lib.PTRS_STATUS_NOT_FREEABLE: (StackMemoryError, None),
     lib.PTRS_STATUS_STACK_EXHAUSTED: (StackExhaustedError, None),
     lib.PTRS_STATUS_CORRUPT: (CorruptObjectError, None),
+    lib.PTRS_STATUS_FOREIGN: (LibraryError, None),
+    lib.PTRS_STATUS_TOO_LARGE: (InvalidSizeError, _TOO_LARGE),
+    lib.PTRS_STATUS_CLOSED: (ValueError, _CLOSED),
 }
 
 

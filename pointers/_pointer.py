@@ -161,7 +161,7 @@ class Pointer(Generic[T]):
             # No lock: a finaliser or signal handler that comes in between might
             # want it, too.  All who come here at a time get the same object;
             # who comes later finds that it has been set.
-            references = _new_references.setdefault(id(home), References())
+            references = _new_references.setdefault(id(home), References(home._block))
             if home._references is None:
                 home._references = references
             _new_references.pop(id(home), None)

@@ -14,6 +14,8 @@ from pointers._image_size import REFERENCE_SIZE
 
 _store_reference = lib.ptrs_store_reference
 _has_reference = lib.ptrs_has_reference
+_allocator_of = lib.ptrs_allocator_of
+_size_of = lib.ptrs_size_of
 
 MISSING = object()
 
@@ -22,8 +24,9 @@ MISSING = object()
 _keys = itertools.count(1)
 
 
-# For the child of a fork, where the threads that held their locks do not exist
-_all_references: weakref.WeakSet[References] = weakref.WeakSet()
+# By the address of their block's allocator: for when that ends all its blocks, and for
+# the child of a fork, where the threads that held their locks do not exist
+_references: dict[int, weakref.WeakSet[References]] = {}
 
 
 class References:
@@ -38,12 +41,13 @@ class References:
     same block.  Objects are released outside of it for the same reason.
     """
 
-    __slots__ = ("__weakref__", "_entries", "_lock")
+    __slots__ = ("__weakref__", "_block", "_entries", "_lock")
 
-    def __init__(self) -> None:
+    def __init__(self, block: int) -> None:
+        self._block = block
         self._entries: dict[int, tuple[int, object]] = {}
         self._lock = threading.RLock()
-        _all_references.add(self)
+        _references.setdefault(_allocator_of(block), weakref.WeakSet()).add(self)
 
     def store(
         self,
@@ -140,9 +144,20 @@ class References:
         return released
 
 
+def release_gone(source: int) -> None:
+    """Release what the blocks of an allocator held that are gone.
+
+    :param source: The allocator's address.
+    """
+    for references in list(_references.get(source, ())):
+        if _size_of(references._block) < 0:
+            references.release()
+
+
 def _renew_locks() -> None:
-    for references in list(_all_references):
-        references._lock = threading.RLock()
+    for some in list(_references.values()):
+        for references in list(some):
+            references._lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -4,14 +4,42 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, Callable
 
-from pointers._ffi import ffi
+from pointers._errors import status_error
+from pointers._ffi import ffi, lib
 
 #: An allocator is in here for as long as it lives.
 sources: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+#: What makes a Python object for a C object whose first one has gone, by name.
+revivers: dict[str, Callable[[Any], Any]] = {}
 
 
 def source_key(cdata: Any) -> int:
     """Return the key of an allocator's C object, as ``ptrs_allocator_of`` gives it."""
     return int(ffi.cast("intptr_t", cdata))
+
+
+def owned(cdata: Any) -> Any:
+    """Return an allocator's C object as one that is released with the last reference."""
+    return ffi.gc(cdata, lib.ptrs_allocator_release)
+
+
+def source_of(block: int) -> Any:
+    """Return the allocator that a block's memory came from.
+
+    :raises FreedMemoryError: the block is gone.
+    """
+    found = ffi.new("PtrsAllocator **")
+    status = lib.ptrs_block_allocator(block, found)
+    if status:
+        raise status_error(status)
+    # It cannot go while this lives, nor can another one have its address
+    cdata = owned(found[0])
+    source = sources.get(source_key(cdata))
+    if source is None:
+        # Its object was dropped, while it has blocks
+        name = ffi.string(lib.ptrs_allocator_name(cdata)).decode("ascii")
+        source = sources.setdefault(source_key(cdata), revivers[name](cdata))
+    return source

@@ -202,6 +202,7 @@ ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena)
               .realloc     = arena_realloc,
               .free        = arena_free,
               .capacity    = arena_capacity,
+              .name        = "arena",
               .stats       = arena_stats,
               .block_flags = PTRS_BLOCK_IN_REGION,
           },

@@ -3,6 +3,7 @@
 
 #include "checked.h"
 #include "life.h"
+#include "owner.h"
 #include "table.h"
 
 static PtrsStatus
@@ -216,6 +217,22 @@ ptrs_block_info(PtrsBlock block, PtrsBlockInfo *info)
     info->allocator = slot->allocator;
     info->flags     = slot->flags;
     info->pins      = (unsigned)(ptrs_atomic_load(&slot->state) & PTRS_STATE_PINS);
+    ptrs_slot_leave_shared(slot);
+  }
+  return status;
+}
+
+PtrsStatus
+ptrs_block_allocator(PtrsBlock block, PtrsAllocator **allocator)
+{
+  PtrsSlot *slot          = NULL;
+  const PtrsStatus status = ptrs_slot_enter_shared(block, &slot);
+  if (!status) {
+    // While this is inside, the block is one of the allocator's needs
+    if (slot->allocator && slot->allocator->owner) {
+      ptrs_owner_retain(slot->allocator->owner);
+    }
+    *allocator = slot->allocator;
     ptrs_slot_leave_shared(slot);
   }
   return status;

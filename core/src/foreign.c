@@ -209,6 +209,7 @@ ptrs_foreign_new(const char *path,
               .realloc  = foreign_realloc,
               .free     = foreign_free,
               .capacity = foreign_capacity,
+              .name     = "foreign",
               .stats    = foreign_stats,
           },
   };

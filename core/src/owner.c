@@ -291,6 +291,15 @@ clear_and_close(PtrsAllocator *allocator, void *ctx)
   return status;
 }
 
+bool
+ptrs_owner_is_closed(PtrsOwner *owner)
+{
+  ptrs_owner_lock(owner);
+  const bool closed = owner->is_closed;
+  ptrs_owner_unlock(owner);
+  return closed;
+}
+
 PtrsStatus
 ptrs_owner_close(PtrsOwner *owner)
 {

@@ -93,6 +93,8 @@ typedef struct {
 // have left, give the memory back, retire the slots.  PINNED if one is pinned.
 PtrsStatus ptrs_owner_end_blocks(PtrsOwner *owner, const PtrsEnding *ending);
 
+bool ptrs_owner_is_closed(PtrsOwner *owner);
+
 // End all checked blocks and close the allocator; again, it does nothing.
 PtrsStatus ptrs_owner_close(PtrsOwner *owner);
 

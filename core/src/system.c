@@ -70,6 +70,7 @@ ptrs_system_allocator(void)
               .realloc  = system_realloc,
               .free     = system_free,
               .capacity = system_capacity,
+              .name     = "system",
               .stats    = system_stats,
           },
   };

@@ -52,6 +52,14 @@ typedef struct PtrsAllocatorImpl PtrsAllocator;
 
 PTRS_API void ptrs_allocator_stats(PtrsAllocator *allocator, PtrsStats *stats);
 
+PTRS_API const char *ptrs_allocator_name(const PtrsAllocator *allocator);
+
+PTRS_API size_t ptrs_allocator_max_size(const PtrsAllocator *allocator);
+
+PTRS_API size_t ptrs_allocator_max_align(const PtrsAllocator *allocator);
+
+PTRS_API bool ptrs_allocator_is_closed(PtrsAllocator *allocator);
+
 PTRS_API PtrsStatus ptrs_allocator_close(PtrsAllocator *allocator);
 
 PTRS_API void ptrs_allocator_release(PtrsAllocator *allocator);
@@ -87,6 +95,9 @@ struct PtrsAllocatorImpl {
   /** Write the statistics, as far as they are known at this instant. */
   void (*stats)(PtrsAllocator *allocator, PtrsStats *stats);
 
+  /** What it is, in one word. */
+  const char *name;
+
   /** Greatest size and alignment of a block, in bytes; 0: no limit of its own. */
   size_t max_size;
   size_t max_align;
@@ -115,6 +126,19 @@ ptrs_align_is_valid(size_t align)
  *
  * @param allocator An allocator.
  * @param[out] stats Bytes and block counts.  Never fails.
+ *
+ * @fn ptrs_allocator_name
+ * What an allocator is: "system", "arena", "pool", "guard", "foreign".
+ *
+ * @fn ptrs_allocator_max_size
+ * Greatest size of a block that it serves, in bytes; PTRS_SIZE_MAX if it has no
+ * limit of its own.
+ *
+ * @fn ptrs_allocator_max_align
+ * Greatest alignment that it serves, in bytes; at most PTRS_ALIGN_MAX.
+ *
+ * @fn ptrs_allocator_is_closed
+ * Whether it has been closed.
  *
  * @fn ptrs_allocator_close
  * End all checked blocks of an allocator and give its memory back.

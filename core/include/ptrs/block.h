@@ -58,7 +58,7 @@ typedef struct {
   size_t size;              /* bytes that were asked for */
   size_t capacity;          /* bytes that the memory really has */
   size_t align;             /* alignment that was asked for, in bytes */
-  PtrsAllocator *allocator; /* where it came from; NULL if it was adopted */
+  PtrsAllocator *allocator; /* where it came from; NULL if adopted; may go with the block */
   unsigned flags;           /* PtrsBlockFlags */
   unsigned pins;            /* pins at this instant */
 } PtrsBlockInfo;
@@ -89,6 +89,8 @@ PTRS_API PtrsStatus ptrs_block_pin(PtrsBlock block, void **mem);
 PTRS_API PtrsStatus ptrs_block_unpin(PtrsBlock block);
 
 PTRS_API PtrsStatus ptrs_block_info(PtrsBlock block, PtrsBlockInfo *info);
+
+PTRS_API PtrsStatus ptrs_block_allocator(PtrsBlock block, PtrsAllocator **allocator);
 
 PTRS_API PtrsStatus ptrs_block_read(PtrsBlock block, size_t offset, size_t size, void *data);
 
@@ -213,6 +215,12 @@ PTRS_API PtrsStatus ptrs_block_realloc_if(PtrsBlock block,
  *
  * @fn ptrs_block_info
  * Describe a block as it is at this instant.
+ *
+ * @fn ptrs_block_allocator
+ * Where a block's memory comes from.
+ *
+ * @param[out] allocator To be given up with ptrs_allocator_release(), also where
+ *        the block goes before; NULL if the block was adopted.
  *
  * @fn ptrs_block_read
  * Copy `size` bytes at `offset` out of a block.
