@@ -16,6 +16,8 @@
 #ifndef POINTERS_ACCESS_H
 #define POINTERS_ACCESS_H
 
+#include <stdbool.h>
+
 #include "image.h"
 #include "ptrs/block.h"
 
@@ -94,6 +96,13 @@ int64_t ptrs_allocator_of(PtrsBlock block); /* its address; 0 if adopted */
 int64_t ptrs_drop_forgotten(PtrsBlock block);
 int ptrs_order_of(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size);
 /* cdef: end */
+
+/** Whether `count` strides lie inside a block from `offset` on. */
+static inline bool
+ptrs_strides_fit(const PtrsEntry *entry, size_t offset, size_t stride, size_t count)
+{
+  return offset <= entry->size && (!count || stride <= (entry->size - offset) / count);
+}
 
 /**
  * @fn ptrs_load

@@ -2,8 +2,6 @@
 // The core's calls and the blocks' properties, reshaped for an interpreter.
 #include "access.h"
 
-#include <stdbool.h>
-
 static PtrsStatus
 keep_first_image(const uint8_t *mem, size_t capacity, size_t new_size, void *ctx)
 {

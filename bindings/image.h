@@ -88,7 +88,7 @@ typedef struct {
  *
  * @param value A value; `data` must hold `count` items.
  * @return BAD_ARG for a value that has no image (code points beyond
- *         0x10FFFF, an unknown kind or width), OVERFLOW for one whose image
+ *         0x10FFFF, a bool beyond 1, an unknown kind or width), OVERFLOW for one whose image
  *         would be larger than the address space.
  */
 PtrsStatus ptrs_image_measure(const PtrsValue *value, PtrsShape *shape);

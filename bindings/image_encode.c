@@ -115,6 +115,10 @@ ptrs_image_measure(const PtrsValue *value, PtrsShape *shape)
   case PTRS_IMAGE_REFERENCE:
     break;
   case PTRS_IMAGE_BOOL:
+    if (value->data || (value->integer != 0 && value->integer != 1)) {
+      return PTRS_STATUS_BAD_ARG;
+    }
+    return measure_int(value, shape);
   case PTRS_IMAGE_INT:
     return measure_int(value, shape);
   case PTRS_IMAGE_FLOAT:

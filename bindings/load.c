@@ -135,7 +135,7 @@ ptrs_load_ints(PtrsBlock block, size_t offset, size_t stride, int64_t *integers,
   if (status) {
     return -(int)status;
   }
-  bool good = offset <= entry.size && (!count || stride <= (entry.size - offset) / count);
+  bool good = ptrs_strides_fit(&entry, offset, stride, count);
   for (size_t i = 0; good && i < count; ++i) {
     const size_t at = offset + i * stride;
     good            = load_int(entry.mem + at, entry.size - at, integers + i);

@@ -108,13 +108,6 @@ ptrs_store_image(PtrsBlock block, size_t offset, size_t room, const void *image,
   return status ? -(int64_t)status : (int64_t)size;
 }
 
-// Whether `count` strides lie inside a block from `offset` on
-static bool
-strides_fit(const PtrsEntry *entry, size_t offset, size_t stride, size_t count)
-{
-  return offset <= entry->size && (!count || stride <= (entry->size - offset) / count);
-}
-
 int
 ptrs_store_ints(
     PtrsBlock block, size_t offset, size_t stride, const int64_t *integers, size_t count)
@@ -132,7 +125,7 @@ ptrs_store_ints(
   if (status) {
     return -(int)status;
   }
-  const bool fit = strides_fit(&entry, offset, stride, count);
+  const bool fit = ptrs_strides_fit(&entry, offset, stride, count);
   for (size_t i = 0; fit && i < count; ++i) {
     value.integer = integers[i];
     (void)ptrs_image_measure(&value, &shape);
@@ -168,7 +161,7 @@ ptrs_store_images(PtrsBlock block, size_t offset, size_t stride, PtrsBlock stage
   status = ptrs_block_enter(block, PTRS_ACCESS_EXCLUSIVE, &to);
   if (!status) {
     const size_t count = from.size / stride;
-    if (strides_fit(&to, offset, stride, count)) {
+    if (ptrs_strides_fit(&to, offset, stride, count)) {
       for (size_t i = 0; i < count; ++i) {
         copy_image(to.mem + offset + i * stride, from.mem + i * stride, stride);
       }
