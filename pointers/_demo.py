@@ -78,6 +78,19 @@ _STEPS: tuple[tuple[str, str], ...] = (
         """,
     ),
     (
+        "Memory that goes all together.",
+        """
+        from pointers import Arena, allocator
+
+        with Arena() as arena, allocator(arena):
+            first = malloc(28)
+            first <<= 1
+            print(arena)
+
+        print(first)
+        """,
+    ),
+    (
         "And the mistakes, which are exceptions here.",
         """
         ptr = malloc(24)
