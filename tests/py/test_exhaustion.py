@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What happens when there is no memory left."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -22,7 +23,12 @@ LIMITED = """
 """
 
 
-@pytest.mark.parametrize("size", [1 << 20, 100_000])
+# PyPy ends the process where its collector finds no room for an arena of its own: blocks
+# that leave less than that over are no fair test there
+SIZES = [1 << 20] if sys.implementation.name == "pypy" else [1 << 20, 100_000]
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_allocation_until_there_is_no_more(run_python: Any, size: int) -> None:
     done = run_python(
         LIMITED.format(log_limit=29)
