@@ -44,6 +44,44 @@ def sanitize(session: nox.Session, compiler: str, sanitizer: str) -> None:
 
 
 @nox.session
+def valgrind(session: nox.Session) -> None:
+    """Run the C tests under valgrind; a child of a fork cannot free what lost threads had."""
+    memcheck = "--wrap=valgrind -q --error-exitcode=9 --leak-check=full"
+    meson(session, "gcc", "-Dbuildtype=debugoptimized")
+    build = session.create_tmp() + "/build"
+    listed = session.run("meson", "test", "-C", build, "--list", silent=True) or ""
+    names = [line.rpartition(" / ")[2] for line in listed.splitlines() if " / " in line]
+    for forks, kinds in ((False, "definite"), (True, "none")):
+        chosen = [name for name in names if ("fork" in name) is forks]
+        wrapped = f"{memcheck} --errors-for-leak-kinds={kinds}"
+        slow = "--timeout-multiplier=20"
+        session.run("meson", "test", "-C", build, "--print-errorlogs", slow, wrapped, *chosen)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Tell which branches of the package, the bindings and the core the tests reach."""
+    session.install("ninja", "gcovr", "numpy", "pytest", "hypothesis", "coverage")
+    session.install(*nox.project.load_toml("pyproject.toml")["build-system"]["requires"])
+    options = ["-Db_coverage=true", "-Dbuildtype=debug"]
+    meson(session, "gcc", *options)
+    build = session.create_tmp()
+    arguments = [f"--config-settings=setup-args={option}" for option in options]
+    arguments.append(f"--config-settings=build-dir={build}/package")
+    session.install("--no-build-isolation", *arguments, ".")
+    slow = ["dev", "clib", "packaging"]
+    session.run(
+        "coverage", "run", f"{session.bin}/pytest", "-q",
+        *(f"--ignore=tests/py/test_{name}.py" for name in slow), *session.posargs,
+    )  # fmt: skip
+    session.run("coverage", "report", "--show-missing")
+    session.run(
+        "gcovr", "--root", ".", "--filter", "core/", "--filter", "bindings/",
+        "--exclude-throw-branches", "--txt-metric", "branch", build,
+    )  # fmt: skip
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check the style of Python and of C."""
     session.install("ruff")
