@@ -50,7 +50,8 @@ def valgrind(session: nox.Session) -> None:
     meson(session, "gcc", "-Dbuildtype=debugoptimized")
     build = session.create_tmp() + "/build"
     listed = session.run("meson", "test", "-C", build, "--list", silent=True) or ""
-    names = [line.rpartition(" / ")[2] for line in listed.splitlines() if " / " in line]
+    project = "pointers-cffi:"
+    names = [line.rpartition(project)[2] for line in listed.splitlines() if project in line]
     for forks, kinds in ((False, "definite"), (True, "none")):
         chosen = [name for name in names if ("fork" in name) is forks]
         wrapped = f"{memcheck} --errors-for-leak-kinds={kinds}"
