@@ -5,6 +5,7 @@
 
 #include "fork.h"
 #include "os.h"
+#include "spin.h"
 
 // Segment 0 has this many slots, and each later one as many as all before
 // it.  Segments are made when needed, and never moved or given back.
@@ -18,7 +19,7 @@
 #define LANE_BATCH 64
 
 typedef struct {
-  _Alignas(64) PtrsMutex mutex;
+  _Alignas(64) PtrsSpin lock;
   uint32_t free_list;   // index of the first free slot, or PTRS_NO_SLOT
   uint32_t fresh;       // next slot of the lane's batch that was never used
   uint32_t fresh_limit; // end of the batch
@@ -83,7 +84,7 @@ lock_lanes(void *ctx)
 {
   (void)ctx;
   for (unsigned i = 0; i < N_LANES; ++i) {
-    ptrs_os_mutex_lock(&lanes[i].mutex);
+    ptrs_spin_lock(&lanes[i].lock);
   }
 }
 
@@ -92,7 +93,7 @@ unlock_lanes(void *ctx)
 {
   (void)ctx;
   for (unsigned i = N_LANES; i-- > 0;) {
-    ptrs_os_mutex_unlock(&lanes[i].mutex);
+    ptrs_spin_unlock(&lanes[i].lock);
   }
 }
 
@@ -118,7 +119,6 @@ static void
 init_table(void)
 {
   for (unsigned i = 0; i < N_LANES; ++i) {
-    ptrs_os_mutex_init(&lanes[i].mutex);
     lanes[i].free_list = PTRS_NO_SLOT;
   }
   static PtrsForkEntry entry = {.level   = PTRS_FORK_TABLE,
@@ -169,7 +169,7 @@ ptrs_table_claim(void)
   Lane *const lane = own_lane();
   PtrsSlot *slot   = NULL;
 
-  ptrs_os_mutex_lock(&lane->mutex);
+  ptrs_spin_lock(&lane->lock);
   if (lane->free_list != PTRS_NO_SLOT) {
     const uint32_t index = lane->free_list;
     slot                 = slot_at(index);
@@ -178,7 +178,7 @@ ptrs_table_claim(void)
   } else {
     slot = take_fresh(lane);
   }
-  ptrs_os_mutex_unlock(&lane->mutex);
+  ptrs_spin_unlock(&lane->lock);
   return slot;
 }
 
@@ -211,13 +211,13 @@ ptrs_table_publish(PtrsSlot *slot)
 void
 ptrs_table_lock(const PtrsSlot *slot)
 {
-  ptrs_os_mutex_lock(&lanes[slot->lane].mutex);
+  ptrs_spin_lock(&lanes[slot->lane].lock);
 }
 
 void
 ptrs_table_unlock(const PtrsSlot *slot)
 {
-  ptrs_os_mutex_unlock(&lanes[slot->lane].mutex);
+  ptrs_spin_unlock(&lanes[slot->lane].lock);
 }
 
 void
