@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The command line: ``python -m pointers demo``."""
+"""The command line: ``python -m pointers demo``, ``python -m pointers bench``."""
 
 from __future__ import annotations
 
 import argparse
 
 from pointers import __version__, _demo
+from pointers._bench import command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,8 +17,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("demo", help="a short tour: each step with its result")
-    parser.parse_args(arguments)
-    return _demo.main()
+    bench = commands.add_parser(
+        "bench",
+        help="compare allocators on this machine",
+        description="Compare allocators: each measurement is a process of its own, all in "
+        "interleaved rounds, as ratios to the C library's malloc.",
+    )
+    command.add_arguments(bench)
+    options = parser.parse_args(arguments)
+    return command.main(options) if options.command == "bench" else _demo.main()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+"""``python -m pointers bench``: allocators compared on the workloads of the C core.
+
+Each module may use only those before it: `libraries` and `allocators` say what
+is compared, `program` runs one measurement in a child process, `plan` chooses
+the cases, `runner` runs them in rounds, `summary` has the statistics, `machine`
+and `document` make the JSON, `table` and `progress` serve the terminal, `style`,
+`scales`, `panels`, `curves` and `report` the HTML, `command` the command line.
+"""
