@@ -167,7 +167,7 @@ def memory_panel(
         kind = "bar hollow" if drawn_as.hollow else "bar"
         bar = svg.element(
             "rect",
-            svg.element("title", f"{name}: {shown}"),
+            svg.tip(f"{name}: {shown}"),
             x=start,
             y=y + 3.5,
             width=max(length * summary["median"] / most, 0.5),

@@ -32,6 +32,11 @@ def text(x: float, y: float, content: str, **attributes: object) -> str:
     return element("text", escape(content), x=x, y=y, **attributes)
 
 
+def tip(content: str) -> str:
+    """Return the text that appears when the mouse is over the element around it."""
+    return element("title", escape(content))
+
+
 def line(x1: float, y1: float, x2: float, y2: float, **attributes: object) -> str:
     """Draw a line."""
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, **attributes)
@@ -59,14 +64,14 @@ class Mark(NamedTuple):
     shape: str
     hollow: bool
 
-    def draw(self, x: float, y: float, tip: str, size: float = 4.5) -> str:
+    def draw(self, x: float, y: float, words: str, size: float = 4.5) -> str:
         """Draw it, with a text that appears under the mouse."""
         points = _SHAPES[self.shape]
         path = "M" + "L".join(f"{x + size * px:.1f},{y + size * py:.1f}" for px, py in points)
         kind = "mark hollow" if self.hollow else "mark"
         return element(
             "path",
-            element("title", escape(tip)),
+            tip(words),
             d=path + "Z",
             class_=f"{kind} c-{self.colour}",
         )

@@ -17,6 +17,7 @@ _GAP = "  "
 _WIDTH = 100
 #: What stands where there is no figure.
 SHORT = {
+    "ok": "-",
     "unsupported": "n/a",
     "failed": "FAILED",
     "killed": "KILLED",

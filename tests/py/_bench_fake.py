@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""A workload program for the tests: known figures, and every way to go wrong.
+
+Written as a script by `write`; what it does is decided by the workload's name.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+WORKLOADS = {
+    "even": "costs 10 ns on system, half of that on arena, and three times that on guard",
+    "refusing": "arena cannot serve it",
+    "failing": "ends with exit code 3 on arena",
+    "silent": "prints nothing on arena",
+    "nonsense": "prints figures that are none on arena",
+    "hanging": "does not end on arena",
+    "dying": "is killed by a signal on arena",
+    "larson": "runs on threads",
+    "live-blocks": "keeps blocks",
+}
+
+_SCRIPT = """#!{python}
+import json, os, signal, sys, time
+
+WORKLOADS = {workloads!r}
+if sys.argv[1:] == ["--list"]:
+    for name, text in WORKLOADS.items():
+        print(name, text)
+    sys.exit()
+name = sys.argv[1]
+options = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+allocator = options["--allocator"]
+log = os.environ.get("FAKE_LOG")
+if log:
+    with open(log, "a") as file:
+        call = [sys.argv[1:], os.getpid(), os.environ.get("GLIBC_TUNABLES")]
+        print(json.dumps(call), file=file)
+factor = {{"arena": 0.5, "guard": 3.0}}.get(allocator, 1.0)
+if "--checked" in sys.argv:
+    factor *= 2
+if allocator == "arena":
+    if name == "refusing":
+        print(json.dumps({{"unsupported": "it has no free"}}))
+        sys.exit(int(os.environ.get("FAKE_UNSUPPORTED_CODE", "0")))
+    if name == "failing":
+        print("out of luck", file=sys.stderr)
+        sys.exit(3)
+    if name == "silent":
+        sys.exit()
+    if name == "hanging":
+        time.sleep(600)
+    if name == "dying":
+        os.kill(os.getpid(), signal.SIGSEGV)
+if log and os.environ.get("FAKE_SLEEP"):
+    time.sleep(float(os.environ["FAKE_SLEEP"]))
+threads = int(options.get("--threads", 1))
+cost = 10.0 * factor / threads
+print(json.dumps({{
+    "workload": name, "allocator": allocator, "checked": "--checked" in sys.argv,
+    "threads": threads, "operations": 1000,
+    "seconds": cost * 1e-6, "ns_per_op": "much" if name == "nonsense" and factor < 1 else cost,
+    "ops_per_s": 1e9 / cost, "peak_rss_bytes": int(20_000_000 * factor),
+    "peak_live_bytes": 8_000_000, "fragmentation": None, "parameters": {{"scale": 1}},
+}}))
+"""
+
+
+def write(folder: Path) -> Path:
+    """Write the program; return its path."""
+    program = folder / "ptrs-workload"
+    script = _SCRIPT.format(python=sys.executable, workloads=WORKLOADS)
+    program.write_text(script, encoding="utf-8")
+    program.chmod(0o755)
+    return program

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: MIT
+"""The arithmetic of the comparison, its tables, and the shape of its JSON."""
+
+from __future__ import annotations
+
+import copy
+import io
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pointers._bench import figures, plan, progress, schema, svg, table
+from pointers._bench.document import head
+from pointers._bench.glance import glances
+from pointers._bench.summary import Summary, ratios, summarize
+from pointers._bench.table import Table
+
+SUMMARY = {"median": 2.0, "minimum": 1.0, "maximum": 4.0, "deviation": 1.0, "rounds": 3}
+
+
+def make_case(**changes: Any) -> dict[str, Any]:
+    return {
+        "experiment": "workloads",
+        "workload": "even",
+        "allocator": "system",
+        "threads": None,
+        "blocks": None,
+        "status": "ok",
+        "reason": "",
+        "parameters": {},
+        "measurements": [],
+        "ns_per_op": dict(SUMMARY),
+        "peak_rss_bytes": dict(SUMMARY),
+        "fragmentation": None,
+        "ratio": dict(SUMMARY),
+        **changes,
+    }
+
+
+def make_document(*cases: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    names = list(dict.fromkeys(case["allocator"] for case in cases))
+    return {
+        **head(),
+        "complete": True,
+        "date": "2030-01-02T03:04:05+00:00",
+        "seconds": 1.5,
+        "machine": {
+            "cpu": "Abacus",
+            "architecture": "beads",
+            "cores": 2,
+            "memory_bytes": None,
+            "system": "Linux",
+            "kernel": "6",
+            "libc": "glibc 2",
+            "python": "3.12.1",
+            "implementation": "CPython",
+        },
+        "parameters": {
+            "quick": True,
+            "rounds": 3,
+            "seed": 1,
+            "scale": None,
+            "run_limit_seconds": 10,
+            "case_limit_seconds": None,
+            "total_limit_seconds": None,
+        },
+        "allocators": [
+            {"name": name, "spec": name, "checked": False, "path": None} for name in names
+        ],
+        "workloads": [{"name": "even", "description": "of <all> & sundry"}],
+        "notes": [],
+        "cases": list(cases),
+        **changes,
+    }
+
+
+def test_summary() -> None:
+    assert summarize([]) is None
+    assert summarize([3]) == Summary(3, 3, 3, 0, 1)
+    # Deviations from 3 are 2, 1, 0, 1, 97
+    assert summarize([1, 2, 3, 4, 100]) == Summary(3, 1, 100, 1, 5)
+    assert summarize([1.0, 2.0]) == Summary(1.5, 1, 2, 0.5, 2)
+
+
+@given(st.lists(st.floats(1e-3, 1e9), min_size=1))
+def test_a_summary_is_inside_its_values(values: list[float]) -> None:
+    summary = summarize(values)
+    assert summary is not None
+    assert summary.minimum == min(values) <= summary.median <= max(values) == summary.maximum
+    assert 0 <= summary.deviation <= summary.maximum - summary.minimum
+
+
+def test_ratios_are_of_the_same_round() -> None:
+    # The machine became ten times slower, and the ratio did not change
+    assert ratios({0: 5.0, 1: 50.0}, {0: 10.0, 1: 100.0}) == [0.5, 0.5]
+    assert ratios({0: 5.0, 2: 4.0}, {1: 10.0, 2: 1.0}) == [4.0]
+    assert ratios({0: 5.0}, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.012345, "0.0123"),
+        (1, "1.00"),
+        (9.996, "10.0"),
+        (99.96, "100"),
+        (1234, "1230"),
+        (1e9, "1000000000"),
+    ],
+)
+def test_three_digits(value: float, text: str) -> None:
+    assert figures.digits(value) == text
+
+
+@given(st.floats(1e-6, 1e12))
+def test_digits_are_the_number(value: float) -> None:
+    text = figures.digits(value)
+    assert "e" not in text.lower()
+    assert math.isclose(float(text), value, rel_tol=0.0051)
+
+
+def test_units() -> None:
+    assert figures.bytes_(0) == "0 B"
+    assert figures.bytes_(1536) == "1.50 KiB"
+    assert figures.bytes_(3 << 30) == "3.00 GiB"
+    assert figures.nanoseconds(12.5) == "12.5 ns"
+    assert figures.nanoseconds(2_500_000) == "2.50 ms"
+    assert [figures.count(10**power) for power in (2, 4, 7)] == ["100", "10k", "10M"]
+
+
+def test_plain_tables_are_as_wide_as_they_may_be() -> None:
+    wide = Table("Title", ["name", *"abcdef"], [["first", *("123456789" for _ in range(6))]])
+    text = table.plain(wide, 40)
+    assert text.count("Title") == 1
+    assert text.count("first") == 2
+    assert text.count("123456789") == 6
+    assert max(map(len, text.splitlines())) <= 40
+    # Too narrow for anything: a column at a time
+    assert table.plain(wide, 5).count("first") == 6
+
+
+def test_a_table_says_why_there_is_no_figure() -> None:
+    cases = [make_case(workload=name, ratio=None) for name in schema.STATUSES]
+    for case, status in zip(cases, schema.STATUSES):
+        case.update(allocator="arena", status=status, ns_per_op=None, peak_rss_bytes=None)
+    stream = io.StringIO()
+    found = table.tables(make_document(*cases), details=True)
+    table.show_tables(found, stream)
+    lines = {
+        line.split()[0]: line.split()[1:] for line in stream.getvalue().splitlines()[2:9] if line
+    }
+    assert lines["timeout"] == ["-", "too", "slow"]
+    assert lines["killed"] == ["-", "KILLED"]
+    assert lines["unsupported"] == ["-", "n/a"]
+
+
+def test_details_have_every_case() -> None:
+    document = make_document(
+        make_case(),
+        make_case(experiment="threads", threads=1),
+        make_case(experiment="live-blocks", blocks=10**7),
+    )
+    found = table.tables(document, details=True)[-1]
+    assert [row[0] for row in found.rows] == ["even", "even, 1 thread", "even, 10M blocks"]
+
+
+def test_glance_is_a_geometric_mean() -> None:
+    cases = [
+        make_case(allocator="pool", ratio={**SUMMARY, "median": 0.5}),
+        make_case(allocator="pool", ratio={**SUMMARY, "median": 2.0}),
+        make_case(allocator="pool", ratio=None),
+        make_case(allocator="arena", ratio=None),
+    ]
+    pool, arena = glances(cases)
+    assert pool.mean == pytest.approx(1.0)
+    assert (pool.best, pool.worst, pool.n_served) == (0.5, 2.0, 2)
+    assert arena.mean is None
+
+
+def test_thread_counts() -> None:
+    assert plan.thread_counts(1) == [1, 2]
+    assert plan.thread_counts(2) == [1, 2, 4]
+    assert plan.thread_counts(6) == [1, 2, 4, 6, 12]
+
+
+def test_more_blocks_than_memory_are_left_out() -> None:
+    from pointers._bench.allocators import Allocator
+    from pointers._bench.program import Workload
+
+    settings = plan.settings(quick=True, rounds=None, seed=1, scale=None, time_limit=None)
+    cases, notes = plan.cases(
+        [Workload(plan.LIVE_BLOCKS, "")],
+        [Allocator("system", "system")],
+        settings,
+        None,
+        ["live-blocks"],
+        cores=2,
+        available=1 << 30,
+    )
+    assert [case.blocks for case in cases] == [10**power for power in range(2, 7)]
+    assert len(notes) == 1
+    assert notes[0].startswith("10M live blocks are left out")
+
+
+@given(st.lists(st.floats(0, 300), min_size=1, max_size=12))
+def test_labels_do_not_overlap(wanted: list[float]) -> None:
+    places = svg.apart(wanted, 13.0, 0.0, 300.0)
+    ordered = sorted(places)
+    assert all(b - a >= 13.0 - 1e-6 for a, b in zip(ordered, ordered[1:]))
+    assert ordered[0] >= -1e-6
+    assert ordered[-1] <= 300 + 1e-6
+    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    assert [places[index] for index in order] == ordered
+
+
+def test_a_document_has_the_shape() -> None:
+    schema.check(make_document(make_case(), make_case(ratio=None)))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("complete",), 1, "complete is 1, not bool"),
+        (("seconds",), True, "seconds is True"),
+        (("schema",), "other", "not pointers-bench"),
+        (("machine", "cores"), "2", "machine.cores is '2', not int"),
+        (("machine", "cpu"), None, "machine.cpu is None, not str"),
+        (("cases", 0, "ratio", "median"), None, "cases[0].ratio.median is None"),
+        (("cases", 0, "ratio"), [], "cases[0].ratio is [], not an object"),
+        (("cases", 0, "status"), "good", "cases[0].status is 'good'"),
+        (("notes",), {}, "notes is {}, not an array"),
+        (("notes",), [1], "notes[0] is 1, not str"),
+        (("cases", 0, "measurements"), [{}], "cases[0].measurements[0] has no 'round'"),
+    ],
+)
+def test_a_wrong_document_is_told_where(path: tuple[Any, ...], value: object, words: str) -> None:
+    document = copy.deepcopy(make_document(make_case()))
+    inner: Any = document
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    with pytest.raises(schema.SchemaError) as caught:
+        schema.check(document)
+    assert words in str(caught.value)
+
+
+def test_the_summaries_of_the_shape_are_those_that_are_made() -> None:
+    assert set(schema.SUMMARY) == set(Summary._fields)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_plain_bar_says_how_far_it_is_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pointers._bench._rich", None)  # as without the extra
+    stream = Terminal()
+    bar = progress.progress(stream)
+    bar.step(1, 4, "even on arena")
+    assert "[#####" in stream.getvalue()
+    assert "1/4 even on arena" in stream.getvalue()
+    bar.close()
+    assert stream.getvalue().split("\r")[-2].strip() == ""
+
+
+def test_without_a_terminal_there_are_lines() -> None:
+    stream = io.StringIO()
+    bar = progress.progress(stream)
+    bar.step(0, 2, "first")
+    bar.step(1, 2, "second")  # too soon for a line
+    bar.step(2, 2, "done")
+    assert stream.getvalue() == "0/2 first\n2/2 done\n"
+
+
+def test_tables_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pointers._bench._rich", None)
+    stream = Terminal()
+    table.show_tables([Table("Title", ["name", "a"], [["first", "1"]])], stream)
+    assert stream.getvalue().splitlines()[:3] == ["Title", "", "name   a"]
+
+
+def test_tables_and_the_bar_with_rich() -> None:
+    pytest.importorskip("rich")
+    stream = Terminal()
+    rows = [["first", "0.50 ±0.01", "n/a"], ["second", "3.00 ±0.01", "-"]]
+    table.show_tables([Table("Title", ["name", "a", "b"], rows)], stream)
+    bar = progress.progress(stream)
+    bar.step(1, 4, "even on arena")
+    bar.close()
+    for word in ("Title", "first", "0.50", "n/a", "1/4", "even on arena"):
+        assert word in stream.getvalue()

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+"""The report: well-formed, self-contained, readable by those who do not see the drawings."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from test_bench_figures import SUMMARY, make_case, make_document
+
+from pointers._bench.history import Earlier
+from pointers._bench.report import page
+from pointers._bench.style import CSS, mark
+
+_VOID = {"meta"}
+_SVG = "{http://www.w3.org/2000/svg}"
+
+
+class Checker(HTMLParser):
+    """Follows the tags, each of which must be closed in its turn."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("src", "href", "xlink:href", "data", "action"):
+                self.links.append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text.append(data)
+
+
+def checked(html: str) -> Checker:
+    checker = Checker()
+    checker.feed(html)
+    checker.close()
+    assert checker.open == []
+    assert len(checker.ids) == len(set(checker.ids))
+    return checker
+
+
+def drawings(html: str) -> list[ElementTree.Element]:
+    return [ElementTree.fromstring(text) for text in re.findall(r"<svg.*?</svg>", html, re.DOTALL)]
+
+
+def ratio(median: float) -> dict[str, float]:
+    return {**SUMMARY, "median": median, "minimum": median * 0.9, "maximum": median * 1.1}
+
+
+def full() -> dict[str, Any]:
+    cases = [
+        make_case(workload=workload, allocator=allocator, ratio=ratio(value))
+        for workload in ("even", "odd")
+        for allocator, value in (
+            ("system", 1.0),
+            ("arena", 0.3),
+            ("guard", 60.0),
+            ("pool", 0.001),
+            ("system+checked", 1.5),
+            ("foreign:/opt/a<b>&c/libx.so:x_", 1.0),
+        )
+    ]
+    cases.append(
+        make_case(
+            workload="odd",
+            allocator="mimalloc",
+            status="killed",
+            reason="was killed by <SIGSEGV>",
+            ratio=None,
+            ns_per_op=None,
+            peak_rss_bytes=None,
+        )
+    )
+    for count in (1, 2, 4):
+        for allocator in ("system", "arena"):
+            cases.append(make_case(experiment="threads", allocator=allocator, threads=count))
+    for blocks in (100, 10**7):
+        cases.append(make_case(experiment="live-blocks", workload="live-blocks", blocks=blocks))
+    return make_document(*cases)
+
+
+def test_it_is_well_formed_and_loads_nothing() -> None:
+    html = page(full())
+    checker = checked(html)
+    assert checker.links == []
+    assert "@import" not in html
+    assert "url(" not in html
+    assert "<script" not in html
+    assert re.findall(r"https?://[^\"]*", html) == ["http://www.w3.org/2000/svg"] * len(
+        drawings(html)
+    )
+
+
+def test_every_drawing_has_a_name_and_a_description() -> None:
+    found = drawings(page(full()))
+    # All workloads at once; time and memory of two; live blocks; threads
+    assert len(found) == 1 + 2 + 2 + 1 + 1
+    for drawing in found:
+        title, description = drawing[0], drawing[1]
+        assert drawing.get("role") == "img"
+        assert drawing.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
+        assert (title.tag, description.tag) == (f"{_SVG}title", f"{_SVG}desc")
+        assert title.text
+        assert len(description.text or "") > 20
+
+
+def test_nothing_is_drawn_outside() -> None:
+    for drawing in drawings(page(full())):
+        _, _, width, height = map(float, (drawing.get("viewBox") or "").split())
+        for element in drawing.iter():
+            for name, most in (("x", width), ("x1", width), ("x2", width), ("y", height)):
+                if element.get(name) is not None:
+                    assert -1 <= float(element.get(name, "")) <= most + 1, element.attrib
+
+
+def test_texts_of_a_curve_s_end_do_not_overlap() -> None:
+    names = [f"a{index}" for index in range(9)]
+    cases = [
+        make_case(experiment="threads", allocator=name, threads=count)
+        for name in names
+        for count in (1, 2)
+    ]
+    (drawing,) = drawings(page(make_document(*cases)))
+    places = sorted(
+        float(text.get("y", "")) for text in drawing.iter(f"{_SVG}text") if text.text in names
+    )
+    assert len(places) == len(names)
+    assert all(b - a >= 11 for a, b in zip(places, places[1:]))
+
+
+def test_figures_and_words_are_there() -> None:
+    text = " ".join(checked(page(full())).text)
+    for words in (
+        "lower, which is further left, is better",
+        "higher is better",
+        "0.30 ±",
+        "killed: was killed by <SIGSEGV>",
+        "foreign:/opt/a<b>&c/libx.so:x_",
+        "of <all> & sundry",
+        "Abacus (beads), 2 cores",
+        "10M blocks",
+    ):
+        assert words in text
+
+
+def test_what_is_beyond_the_axis_is_an_arrow() -> None:
+    html = page(full())
+    assert "guard: 60.0" in html
+    assert html.count("beyond the axis") >= 4  # guard and pool, in both workloads
+
+
+def test_an_interrupted_run_and_notes_are_said() -> None:
+    html = page(make_document(make_case(), complete=False, notes=["x <is> left out"]))
+    text = " ".join(checked(html).text)
+    assert "was interrupted" in text
+    assert "x <is> left out" in text
+
+
+@pytest.mark.parametrize("cases", [[], [make_case(ratio=None, ns_per_op=None)]])
+def test_a_run_with_no_figures_has_a_report(cases: list[dict[str, Any]]) -> None:
+    checked(page(make_document(*cases)))
+
+
+def test_earlier_runs_are_in_the_panels_and_a_table() -> None:
+    earlier = full()
+    for case in earlier["cases"]:
+        if case["ratio"]:
+            case["ratio"]["median"] *= 2
+    html = page(full(), [Earlier("before", earlier)])
+    assert html.count('class="earlier"') >= 8
+    text = " ".join(checked(html).text)
+    assert "before (2030-01-02)" in text
+    assert "-50 %" in text
+
+
+def test_colours_are_fixed_and_all_known() -> None:
+    assert mark("pool").colour == "pool"
+    assert mark("pool+checked")._replace(hollow=False) == mark("pool")
+    assert mark("pool+checked").hollow
+    assert mark("foreign:/a/libx.so") == mark("foreign:/a/libx.so")
+    for name in ("direct", "system", "arena", "pool", "guard", "mimalloc", "jemalloc", "other"):
+        assert CSS.count(f"--{mark(name).colour}:") == 2  # light and dark
