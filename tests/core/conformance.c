@@ -19,6 +19,12 @@ typedef struct {
   size_t align;
 } Piece;
 
+static size_t
+min(size_t a, size_t b)
+{
+  return a < b ? a : b;
+}
+
 static void *
 get(size_t size, size_t align, bool zeroed)
 {
@@ -37,10 +43,17 @@ capacity_of(const Piece *piece)
   return subject->capacity(subject, piece->mem, piece->size);
 }
 
+// Greatest alignment that the allocator serves
+static size_t
+max_align(void)
+{
+  return ptrs_allocator_max_align(subject);
+}
+
 static void
 addresses_are_aligned(void)
 {
-  for (size_t align = 1; align <= PTRS_ALIGN_MAX; align *= 2) {
+  for (size_t align = 1; align <= max_align(); align *= 2) {
     for (size_t i = 0; i < N_SIZES; ++i) {
       for (int zeroed = 0; zeroed < 2; ++zeroed) {
         const Piece piece = {(uint8_t *)get(sizes[i], align, zeroed), sizes[i], align};
@@ -60,7 +73,7 @@ addresses_are_aligned(void)
 static void
 reallocated_addresses_are_aligned(void)
 {
-  for (size_t align = 1; align <= PTRS_ALIGN_MAX; align *= 2) {
+  for (size_t align = 1; align <= max_align(); align *= 2) {
     Piece neighbours[N_SIZES];
     Piece piece = {(uint8_t *)get(1, align, false), 1, align};
     for (size_t i = 0; i < N_SIZES; ++i) {
@@ -89,7 +102,7 @@ blocks_are_disjoint(void)
   const size_t n_pieces = sizeof(pieces) / sizeof(pieces[0]);
   for (size_t i = 0; i < n_pieces; ++i) {
     const size_t size  = sizes[i % N_SIZES];
-    const size_t align = (size_t)1 << (i % 8);
+    const size_t align = min((size_t)1 << (i % 8), max_align());
     pieces[i]          = (Piece){(uint8_t *)get(size, align, i % 2), size, align};
     if (!CHECK(pieces[i].mem)) {
       return;
@@ -115,7 +128,8 @@ zalloc_gives_zeros(void)
   for (size_t i = 0; i < N_SIZES; ++i) {
     for (size_t j = 0; j < sizeof(aligns) / sizeof(aligns[0]); ++j) {
       for (int zeroed = 0; zeroed < 2; ++zeroed) {
-        const Piece piece = {(uint8_t *)get(sizes[i], aligns[j], zeroed), sizes[i], aligns[j]};
+        const size_t align = min(aligns[j], max_align());
+        const Piece piece  = {(uint8_t *)get(sizes[i], align, zeroed), sizes[i], align};
         if (!CHECK(piece.mem)) {
           return;
         }
@@ -136,16 +150,17 @@ realloc_keeps_contents(void)
   for (size_t a = 0; a < sizeof(aligns) / sizeof(aligns[0]); ++a) {
     for (size_t i = 0; i < N_SIZES; ++i) {
       for (size_t j = 0; j < N_SIZES; ++j) {
-        Piece piece = {(uint8_t *)get(sizes[i], aligns[a], false), sizes[i], aligns[a]};
+        const size_t align = min(aligns[a], max_align());
+        Piece piece        = {(uint8_t *)get(sizes[i], align, false), sizes[i], align};
         if (!CHECK(piece.mem)) {
           return;
         }
         // Not the size only: what the capacity holds is kept too
         const size_t filled = capacity_of(&piece);
         memset(piece.mem, 0x77, filled);
-        void *const mem = subject->realloc(subject, piece.mem, sizes[i], sizes[j], aligns[a]);
+        void *const mem = subject->realloc(subject, piece.mem, sizes[i], sizes[j], align);
         if (CHECK(mem)) {
-          piece = (Piece){(uint8_t *)mem, sizes[j], aligns[a]};
+          piece = (Piece){(uint8_t *)mem, sizes[j], align};
           CHECK_FILLED(mem, filled < sizes[j] ? filled : sizes[j], 0x77);
         }
         give_back(&piece);
@@ -162,7 +177,7 @@ statistics_are_exact(void)
   ptrs_allocator_stats(subject, &before);
 
   Piece a = {(uint8_t *)get(100, 16, false), 100, 16};
-  Piece b = {(uint8_t *)get(50, 64, true), 50, 64};
+  Piece b = {(uint8_t *)get(50, 8, true), 50, 8};
   Piece c = {(uint8_t *)get(0, 1, false), 0, 1};
   ptrs_allocator_stats(subject, &now);
   CHECK_EQ(now.current_blocks - before.current_blocks, 3);
@@ -175,7 +190,7 @@ statistics_are_exact(void)
   // Growing counts for what was added, shrinking for nothing
   a.mem  = (uint8_t *)subject->realloc(subject, a.mem, 100, 1000, 16);
   a.size = 1000;
-  b.mem  = (uint8_t *)subject->realloc(subject, b.mem, 50, 20, 64);
+  b.mem  = (uint8_t *)subject->realloc(subject, b.mem, 50, 20, 8);
   b.size = 20;
   ptrs_allocator_stats(subject, &now);
   CHECK_EQ(now.current_blocks - before.current_blocks, 3);
@@ -208,12 +223,21 @@ peaks_are_kept(void)
   PtrsStats after;
   ptrs_allocator_stats(subject, &before);
 
-  const Piece big = {(uint8_t *)get((size_t)before.peak_bytes + 10, 16, false),
-                     (size_t)before.peak_bytes + 10, 16};
+  Piece big[64];
+  size_t n_big = 0;
+  size_t left  = (size_t)before.peak_bytes + 10;
+  for (; left && n_big < sizeof(big) / sizeof(big[0]); ++n_big) {
+    const size_t size = min(left, ptrs_allocator_max_size(subject));
+    big[n_big]        = (Piece){(uint8_t *)get(size, 16, false), size, 16};
+    left -= size;
+  }
+  CHECK_EQ(left, 0);
   ptrs_allocator_stats(subject, &high);
   CHECK_EQ(high.peak_bytes, high.current_bytes);
-  CHECK_EQ(high.peak_bytes, before.current_bytes + big.size);
-  give_back(&big);
+  CHECK_EQ(high.peak_bytes, before.current_bytes + before.peak_bytes + 10);
+  while (n_big) {
+    give_back(&big[--n_big]);
+  }
 
   ptrs_allocator_stats(subject, &after);
   CHECK_EQ(after.peak_bytes, high.peak_bytes);
@@ -241,17 +265,43 @@ exhaustion_gives_null(void)
   static const size_t aligns[] = {1, 16, 32, 4096, PTRS_ALIGN_MAX};
   for (size_t i = 0; i < sizeof(huge) / sizeof(huge[0]); ++i) {
     for (size_t j = 0; j < sizeof(aligns) / sizeof(aligns[0]); ++j) {
-      CHECK_PTR(get(huge[i], aligns[j], false), NULL);
-      CHECK_PTR(get(huge[i], aligns[j], true), NULL);
+      const size_t align = min(aligns[j], max_align());
+      CHECK_PTR(get(huge[i], align, false), NULL);
+      CHECK_PTR(get(huge[i], align, true), NULL);
 
       // The old block is as it was
-      const Piece piece = {(uint8_t *)get(40, aligns[j], false), 40, aligns[j]};
+      const Piece piece = {(uint8_t *)get(40, align, false), 40, align};
       memset(piece.mem, 0x33, 40);
-      CHECK_PTR(subject->realloc(subject, piece.mem, 40, huge[i], aligns[j]), NULL);
+      CHECK_PTR(subject->realloc(subject, piece.mem, 40, huge[i], align), NULL);
       CHECK_FILLED(piece.mem, 40, 0x33);
       give_back(&piece);
     }
   }
+}
+
+// One more than there may be is refused, and changes nothing
+static void
+limits_are_kept(void)
+{
+  PtrsStats before;
+  PtrsStats after;
+  const size_t size = ptrs_allocator_max_size(subject);
+  ptrs_allocator_stats(subject, &before);
+  if (size < PTRS_SIZE_MAX) {
+    const Piece piece = {(uint8_t *)get(size, 16, false), size, 16};
+    CHECK(piece.mem);
+    CHECK_PTR(get(size + 1, 16, false), NULL);
+    CHECK_PTR(get(size + 1, 16, true), NULL);
+    CHECK_PTR(subject->realloc(subject, piece.mem, size, size + 1, 16), NULL);
+    give_back(&piece);
+  }
+  if (max_align() < PTRS_ALIGN_MAX) {
+    CHECK_PTR(get(1, max_align() * 2, false), NULL);
+    CHECK_PTR(get(1, max_align() * 2, true), NULL);
+  }
+  ptrs_allocator_stats(subject, &after);
+  CHECK_EQ(after.current_blocks, before.current_blocks);
+  CHECK_EQ(after.current_bytes, before.current_bytes);
 }
 
 void
@@ -266,4 +316,5 @@ conformance_run(PtrsAllocator *allocator)
   TAP_RUN(statistics_are_exact);
   TAP_RUN(peaks_are_kept);
   TAP_RUN(exhaustion_gives_null);
+  TAP_RUN(limits_are_kept);
 }

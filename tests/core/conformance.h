@@ -5,7 +5,8 @@
 
 #include "ptrs/allocator.h"
 
-// Run every case on `allocator`.  No other thread may use it meanwhile, and
+// Run every case on `allocator`, which serves blocks of up to 300 KiB at least
+// and alignments of 16 at least.  No other thread may use it meanwhile, and
 // the cases leave nothing allocated.
 void conformance_run(PtrsAllocator *allocator);
 
