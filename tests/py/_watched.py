@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Objects that can be watched, and what stores them by reference."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+from typing import Any, Callable
+
+import pytest
+
+from pointers import realloc
+
+CPYTHON = sys.implementation.name == "cpython"
+cpython_only = pytest.mark.skipif(not CPYTHON, reason="counts references")
+
+
+class Thing:
+    """An object that can be watched."""
+
+
+class Destructor:
+    """An object that does something when it goes."""
+
+    def __init__(self, action: Callable[[], Any]) -> None:
+        self.action = action
+
+    def __del__(self) -> None:
+        self.action()
+
+
+def collect() -> None:
+    """Let unreachable objects go; CPython's are gone at once, without this."""
+    if not CPYTHON:
+        for _ in range(2):
+            gc.collect()
+
+
+def gone(ref: Any) -> bool:
+    for _ in range(0 if CPYTHON else 3):
+        if ref() is None:
+            break
+        gc.collect()
+    return ref() is None
+
+
+def drop(pointers: list[Any]) -> None:
+    """Let go of pointers, and of cycles that these are in."""
+    with pytest.warns(ResourceWarning, match="dropped without free") as warned:
+        _clear(pointers, warned)
+
+
+def _clear(pointers: list[Any], warned: Any) -> None:
+    n_pointers = len(pointers)
+    pointers.clear()
+    collect()
+    for _ in range(10):
+        if len(warned) < n_pointers:
+            gc.collect()
+    assert len(warned) == n_pointers
+
+
+def put(p: Any) -> Any:
+    """Store a new object; return a weak reference, the memory has the only other one."""
+    thing = Thing()
+    p.move(thing)
+    return weakref.ref(thing)
+
+
+def resize(p: Any, size: int) -> None:
+    assert realloc(p, size).size == size
+
+
+def unsafe(p: Any, obj: Any) -> None:
+    p ^= obj

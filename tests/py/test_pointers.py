@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""Pointers as objects: arithmetic, identity, text, and what they refuse to be."""
+
+import copy
+import pickle
+import re
+from typing import Any
+
+import pytest
+
+import pointers
+from pointers import (
+    AllocatedPointer,
+    DereferenceError,
+    FreedMemoryError,
+    InvalidSizeError,
+    Pointer,
+    PointersError,
+    StackMemoryError,
+    malloc,
+    realloc,
+)
+
+
+def test_arithmetic_goes_by_bytes_and_stays_inside() -> None:
+    with malloc(64) as ptr:
+        assert (ptr + 8).offset == (8 + ptr).offset == ptr[8].offset == 8
+        assert (ptr + 8).address == ptr.address + 8
+        assert (ptr + 8 - 8) == ptr
+        assert (ptr + 40) - (ptr + 8) == 32
+        assert (ptr + 8) - (ptr + 40) == -32
+        assert (ptr + 64).offset == 64
+        for outside in (-1, 65, 2**62, 2**64, -(2**64)):
+            with pytest.raises(IndexError):
+                ptr + outside
+            with pytest.raises(IndexError):
+                ptr[outside]
+        with pytest.raises(IndexError):
+            ptr - 1
+        for wrong in (1.5, "1", None, ptr):
+            with pytest.raises(TypeError):
+                ptr + wrong  # type: ignore[operator]
+        with malloc(8) as other, pytest.raises(ValueError, match="different blocks"):
+            ptr - other
+
+
+def test_item_assignment_stores() -> None:
+    with malloc(100) as ptr:
+        ptr[40] = "abc"
+        ptr[0] <<= 5
+        ptr[40] <<= "abd"
+        assert (~ptr, ~ptr[40]) == (5, "abd")
+        ptr[40] = ptr
+        assert ~ptr[40] == 5
+
+
+def test_pointers_are_equal_by_place_and_stay_so() -> None:
+    with malloc(64) as ptr, malloc(64) as other:
+        alias = ptr + 8 - 8
+        seen = {ptr: 1}
+        assert ptr == alias
+        assert hash(ptr) == hash(alias)
+        assert ptr != other
+        assert ptr != ptr + 8
+        assert ptr != 5
+        realloc(ptr, 100_000)
+        assert seen[alias] == 1
+    assert seen[ptr] == 1
+    assert ptr == alias
+
+
+def test_text() -> None:
+    with malloc(64) as ptr:
+        empty = rf"<AllocatedPointer at 0x{ptr.address:x}, 64 bytes, empty>"
+        assert (repr(ptr), str(ptr)) == (empty, empty)
+        ptr <<= "abc"
+        assert str(ptr) == f"{ptr}" == "abc"
+        assert repr(ptr) == f"<AllocatedPointer at 0x{ptr.address:x}, 64 bytes, assigned>"
+        ptr.write(b"\xff" * 64)
+        assert re.fullmatch("<AllocatedPointer at .*, empty>", str(ptr))
+    assert repr(ptr) == str(ptr) == "<AllocatedPointer, freed>"
+
+
+def test_text_never_raises() -> None:
+    class Unprintable:
+        def __str__(self) -> str:
+            raise KeyError("no")
+
+        __repr__ = __str__
+
+    with malloc(64) as ptr:
+        ptr <<= Unprintable()
+        assert str(ptr).startswith("<AllocatedPointer")
+        ptr <<= [ptr]
+        assert "AllocatedPointer" in str(ptr)
+
+
+@pytest.mark.parametrize("action", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_pointers_cannot_be_copied(action: Any) -> None:
+    with malloc(8) as ptr, pytest.raises(TypeError, match="cannot copy or pickle"):
+        action(ptr)
+
+
+@pytest.mark.parametrize(
+    "name", ["address", "size", "capacity", "alignment", "freed", "assigned", "offset", "allocator"]
+)
+def test_properties_are_read_only(name: str) -> None:
+    with malloc(8) as ptr:
+        before = getattr(ptr, name)
+        with pytest.raises(AttributeError):
+            setattr(ptr, name, 1)
+        with pytest.raises(AttributeError):
+            delattr(ptr, name)
+        assert getattr(ptr, name) == before
+
+
+def test_pointers_are_no_numbers_but_have_an_address() -> None:
+    with malloc(8) as ptr:
+        assert int(ptr) == ptr.address
+        assert bytes(ptr) == bytes(8)
+        with pytest.raises(TypeError):
+            range(ptr)  # type: ignore[call-overload]
+        with pytest.raises(AttributeError):
+            ptr.other = 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", [AllocatedPointer, Pointer, pointers.StackAllocatedPointer])
+def test_pointers_cannot_be_made_by_hand(kind: Any) -> None:
+    with pytest.raises(TypeError, match="malloc"):
+        kind(1, 2)
+
+
+def test_forged_private_state_reaches_no_memory() -> None:
+    with malloc(28) as ptr:
+        ptr <<= 1
+        for block in (0, -1, 1, 2**62, ptr._block + (1 << 31), ptr._block + (1 << 40)):
+            forged = ptr + 0
+            forged._block = block
+            with pytest.raises(FreedMemoryError):
+                ~forged
+            with pytest.raises(FreedMemoryError):
+                forged.read(1)
+            with pytest.raises(FreedMemoryError):
+                forged.free()
+        forged = ptr + 0
+        forged._offset = 20
+        with pytest.raises(InvalidSizeError):
+            forged <<= 1
+        assert ~ptr == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "base"),
+    [
+        (pointers.AllocationError, MemoryError),
+        (pointers.InvalidSizeError, ValueError),
+        (pointers.FreedMemoryError, ValueError),
+        (pointers.DereferenceError, ValueError),
+        (pointers.CorruptObjectError, DereferenceError),
+        (StackMemoryError, ValueError),
+        (pointers.StackExhaustedError, MemoryError),
+    ],
+)
+def test_errors_have_two_bases(error: "type[Exception]", base: "type[Exception]") -> None:
+    assert issubclass(error, PointersError)
+    assert issubclass(error, base)
+    assert error.__module__ == "pointers"
+
+
+def test_generics_at_run_time() -> None:
+    assert AllocatedPointer[int].__origin__ is AllocatedPointer
