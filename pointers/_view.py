@@ -48,18 +48,29 @@ def lend(lease: Any, offset: int, size: int, kind: str, writable: bool) -> memor
     :raises ValueError: the bytes are no whole number of items.
     """
     if not isinstance(kind, str):
+        lib.ptrs_lease_end(lease)
         raise TypeError(f"format must be a str, not {type(kind).__name__}")
     start = ffi.cast("uint8_t *", lease.mem) + offset
     # Ends with the buffer.  It would end with its last reference, too, but where
     # there is a collector, that would take it another round.
     owner = ffi.gc(start, lambda _start, _end=lib.ptrs_lease_end, _lease=lease: _end(_lease))
     view = memoryview(ffi.buffer(owner, size))
-    if kind != view.format:
-        try:
-            view = view.cast("B").cast(kind)  # type: ignore[call-overload]
-        except TypeError:
-            raise ValueError(f"{size} bytes are no whole number of items {kind!r}") from None
-    return view if writable else view.toreadonly()
+    try:
+        if kind != view.format:
+            view = _cast(view, kind)
+        return view if writable else view.toreadonly()
+    except BaseException:
+        # Or whoever keeps the error would keep the pin, by its traceback
+        view.release()
+        lib.ptrs_lease_end(lease)
+        raise
+
+
+def _cast(view: memoryview, kind: str) -> memoryview:
+    try:
+        return view.cast("B").cast(kind)  # type: ignore[call-overload]
+    except TypeError:
+        raise ValueError(f"{view.nbytes} bytes are no whole number of items {kind!r}") from None
 
 
 def retry_pinned(status: int, function: Callable[..., int], *arguments: Any) -> int:

@@ -47,6 +47,8 @@ class Block:
         self.empty_slots = 0  # their count, where they have no bytes
         self.references: dict[int, tuple[int, Token]] = {}  # key and object by offset
         self.freed = False
+        self.n_views = 0
+        self.n_keeping = 0  # those that keep the pointer as well
 
     @property
     def count(self) -> int:
@@ -74,14 +76,19 @@ class Block:
     def wrote(self, offset: int, data: bytes) -> None:
         """Take note of bytes that were written."""
         self.data[offset : offset + len(data)] = data
-        self._forget_overwritten()
+        self._forget_overwritten(offset, offset + len(data))
 
-    def _forget_overwritten(self) -> None:
+    def _forget_overwritten(self, start: int, end: int) -> None:
+        """Forget what has lost its image, in reach of a write of the bytes [start, end)."""
         self.references = {
             offset: (key, token)
             for offset, (key, token) in self.references.items()
-            if offset < self.size  # beyond it, nothing can be loaded
-            and self.data[offset : offset + REFERENCE_SIZE] == images.header(images.REFERENCE, key)
+            if not start - REFERENCE_SIZE < offset < end
+            or (
+                offset < self.size  # beyond it, nothing can be loaded
+                and self.data[offset : offset + REFERENCE_SIZE]
+                == images.header(images.REFERENCE, key)
+            )
         }
 
     def range_errors(self, place: Place, n: int) -> Errors:
@@ -106,7 +113,7 @@ class Block:
             self.references.pop(place.offset, None)
             self.wrote(place.offset, images.header(images.REFERENCE, key))
             self.references[place.offset] = (key, value)
-            self._forget_overwritten()
+            self._forget_overwritten(place.offset, place.offset + REFERENCE_SIZE)
         else:
             self.wrote(place.offset, images.image(value))
 
@@ -164,4 +171,4 @@ class Block:
         self.data = bytearray(capacity)
         self.data[: len(kept)] = kept
         self.size = size
-        self._forget_overwritten()
+        self._forget_overwritten(size, sys.maxsize)

@@ -32,7 +32,9 @@ def outcome(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         function(*arguments)
     except Exception as error:
-        return error.with_traceback(None)  # its frames hold what the call was given
+        # Their frames hold what the call was given
+        error.__context__ = None
+        return error.with_traceback(None)
     return None
 
 

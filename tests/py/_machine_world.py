@@ -14,6 +14,7 @@ from _machine_model import Block, Place, Token
 from _machine_refused import Pointer, check_stale, expect, outcome
 
 from pointers import (
+    InvalidSizeError,
     StackMemoryError,
     System,
     calloc,
@@ -49,6 +50,7 @@ class World:
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
+        self.lent: list[Block] = []  # whose pointers have gone, but not their views
         self.pointers: list[Pointer] = []
         self.stale: list[Pointer] = []
         self.objects: dict[Token, Any] = {}  # weak references
@@ -82,7 +84,7 @@ class World:
 
     def check_objects(self) -> None:
         """Check that objects live exactly as long as memory refers to them."""
-        held = {token for b in self.blocks for _key, token in b.references.values()}
+        held = {token for b in self.blocks + self.lent for _, token in b.references.values()}
         for token in held:
             assert self.objects[token]() is not None
         if not CPYTHON:
@@ -132,6 +134,8 @@ class World:
             if block.kind == "stack"
             else ValueError
             if place.offset or place.index
+            else BufferError
+            if block.n_views
             else None
         )
         if expect(errors, ptr.free) if method else expect(errors, free, ptr):
@@ -155,6 +159,9 @@ class World:
     def realloc(self, pointer: Pointer, size: int) -> None:
         ptr, block, place = pointer
         certain, errors = block.resize_errors(place, size)
+        if block.n_views and errors is not ValueError:
+            # Whether a stored object would be cut is seen before or after the views
+            certain, errors = True, (BufferError, InvalidSizeError)
         if certain:
             done = expect(errors, realloc, ptr, size)
         else:

@@ -10,9 +10,9 @@ import os
 from typing import Any
 
 import _image_model as images
-from _machine_contents import Contents
 from _machine_model import Place
 from _machine_refused import Pointer
+from _machine_views import Views
 from _machine_world import CPYTHON
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -30,6 +30,7 @@ datas = st.binary(max_size=40)
 NEW = object()
 OLD = object()
 references = st.sampled_from((NEW, NEW, OLD))
+kinds = st.sampled_from("BBbcHiqd")
 # Values at the limits of each type's forms: to draw from a table takes less time
 _INTS = (0, 1, -1, 255, 2**30 - 1, -(2**30), 2**60, 2**62, -(2**63), 2**63, 2**64, -(10**30))
 _OTHERS = (None, True, False, 1.5, -0.0, float("nan"), complex(1, -2), b"", b"b", b"x" * 40)
@@ -45,7 +46,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = Contents()
+        self.world = Views()
         self.n_steps = 0
 
     # Choices: by number, so that they shrink and mean something in any state
@@ -216,6 +217,31 @@ class Machine(RuleBasedStateMachine):
         if pointer.place.index is None:
             self.world.load_slots(pointer)
 
+    # Views
+
+    def any_views(self) -> bool:
+        return bool(self.world.views)
+
+    @precondition(any_pointers)
+    @rule(pick=picks, kind=kinds, writable=st.sampled_from((True, True, False)), as_buffer=flags)
+    def view(self, pick: int, kind: str, writable: bool, as_buffer: bool) -> None:
+        self.world.view(self.pointer(pick), kind, writable, as_buffer)
+
+    @precondition(any_views)
+    @rule(pick=picks, first=counts, n=counts, kind=kinds, read_only=flags)
+    def view_again(self, pick: int, first: int, n: int, kind: str, read_only: bool) -> None:
+        self.world.view_again(pick, first, n, kind, read_only)
+
+    @precondition(any_views)
+    @rule(pick=picks, first=st.integers(0, 4), data=raw)
+    def write_view(self, pick: int, first: int, data: bytes) -> None:
+        self.world.write_view(pick, first, data)
+
+    @precondition(any_views)
+    @rule(pick=picks)
+    def release(self, pick: int) -> None:
+        self.world.release(pick)
+
     # The stack: `inside` are operations, each a method's name and its arguments
 
     inner = st.deferred(lambda: st.one_of(_SIMPLE_OPERATIONS, _STACK_CALLS))
@@ -264,6 +290,9 @@ _SIMPLE_OPERATIONS = st.one_of(
     _operation("free", pick=picks, method=flags, seldom=st.integers(0, 2)),
     _operation("drop", pick=picks, seldom=st.integers(0, 9)),
     _operation("malloc", "few_blocks", size=sizes, align=aligns),
+    _operation("view", pick=picks, kind=kinds, writable=flags, as_buffer=flags),
+    _operation("write_view", "any_views", pick=picks, first=st.integers(0, 4), data=raw),
+    _operation("release", "any_views", pick=picks),
 )
 _STACK_CALLS = _operation(
     "stack", "always", size=sizes, align=aligns, leave=flags,

@@ -60,6 +60,15 @@ def test_bad_formats() -> None:
         realloc(ptr, 10)  # no pin was left behind
 
 
+@pytest.mark.parametrize(("kind", "error"), [("i", ValueError), ("no", ValueError), (5, TypeError)])
+def test_an_error_that_is_kept_keeps_no_pin(kind: Any, error: "type[Exception]") -> None:
+    ptr = malloc(63)
+    with pytest.raises(error) as kept:
+        ptr.view(kind)
+    free(ptr)
+    assert kept.value.__traceback__ is not None
+
+
 def test_read_only_views() -> None:
     with malloc(64) as ptr, ptr.view(writable=False) as view:
         assert view.readonly

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""Views of the blocks: what they show, what they hold, and what outlives its pointers."""
+
+from __future__ import annotations
+
+import gc
+import struct
+import sys
+import warnings
+from typing import NamedTuple
+
+from _machine_contents import Contents
+from _machine_model import Block, Errors
+from _machine_refused import Pointer, expect
+from _machine_world import CPYTHON
+
+MAX_VIEWS = 8
+# A view of a view takes the collector several rounds, where it is the collector's
+ROUNDS = 10
+# Where Python code can offer buffers, pointers are some
+BUFFERS = CPYTHON and sys.version_info >= (3, 12)
+
+
+class View(NamedTuple):
+    """A real view, and what the model knows of it."""
+
+    view: memoryview
+    block: Block
+    start: int  # of its bytes, in the block
+    writable: bool
+    keeps: bool  # the pointer: it is the buffer of that
+
+
+class Views(Contents):
+    """A world in which memory is lent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.views: list[View] = []
+
+    def view(self, pointer: Pointer, kind: str, writable: bool, as_buffer: bool) -> None:
+        """Take a view, by the method or as whatever takes buffers does."""
+        ptr, block, place = pointer
+        size = block.left(place)
+        as_buffer = as_buffer and BUFFERS
+        if as_buffer:
+            kind, writable, take = "B", True, lambda: memoryview(ptr)
+        else:
+            take = lambda: ptr.view(kind, writable)  # noqa: E731
+        errors: Errors = None
+        if block.kind == "stack":
+            errors = BufferError
+        elif size % struct.calcsize(kind):
+            errors = ValueError
+        if errors is not None:
+            expect(errors, take)
+        elif len(self.views) < MAX_VIEWS:
+            view = take()
+            assert (view.nbytes, view.format, view.readonly) == (size, kind, not writable)
+            self._viewed(View(view, block, place.offset, writable, as_buffer))
+
+    def _viewed(self, view: View) -> None:
+        self.views.append(view)
+        view.block.n_views += 1
+        view.block.n_keeping += view.keeps
+
+    def view_again(self, pick: int, first: int, n: int, kind: str, read_only: bool) -> None:
+        """Make a view of a part of a view, in another format."""
+        view, block, start, writable, keeps = self.views[pick % len(self.views)]
+        size = struct.calcsize(kind)
+        first = min(first, view.nbytes)
+        part = view.cast("B")[first : first + n // size * size]
+        part = part[: part.nbytes // size * size].cast(kind)
+        if read_only:
+            part = part.toreadonly()
+        assert part.readonly == (read_only or not writable)
+        if len(self.views) < MAX_VIEWS:
+            self._viewed(View(part, block, start + first, not part.readonly, keeps))
+
+    def write_view(self, pick: int, first: int, data: bytes) -> None:
+        """Write through a view.  What it overwrites is held until the next checked write there."""
+        view, block, start, writable, _ = self.views[pick % len(self.views)]
+        first = min(first, len(view))
+        count = min(len(view) - first, len(data) // view.itemsize)
+        items = memoryview(data[: count * view.itemsize]).cast(view.format)  # type: ignore[call-overload]
+        errors = None if writable else TypeError
+        if expect(errors, view.__setitem__, slice(first, first + count), items):
+            at = start + first * view.itemsize
+            block.data[at : at + items.nbytes] = items.tobytes()
+            self.touched.append(block)
+
+    def release(self, pick: int) -> None:
+        """Let go of one view, which gives the block back if it is the last of it."""
+        view, block, _, _, keeps = self.views.pop(pick % len(self.views))
+        lent = any(lent is block for lent in self.lent)
+        block.n_views -= 1
+        block.n_keeping -= keeps
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            view.release()
+            del view
+            for _ in range(ROUNDS if lent and not CPYTHON else 0):
+                gc.collect()
+            # The pointer goes with the view, and it was never freed
+            unfreed = lent and keeps and not block.n_views
+            assert [w.category for w in warned] == [ResourceWarning] * unfreed
+            warned.clear()
+        if lent and not block.n_keeping:
+            block.references = {}
+        if lent and not block.n_views:
+            self.lent = [other for other in self.lent if other is not block]
+            self.count(blocks=-1, now=-block.size)
+
+    def drop(self, block: Block) -> None:
+        """As ever, unless a view keeps the memory; then nobody is warned."""
+        if not block.n_views:
+            super().drop(block)
+            return
+        self.blocks.remove(block)
+        self.lent.append(block)
+        if not block.n_keeping:
+            block.references = {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.pointers = [p for p in self.pointers if p.block is not block]
+            for _ in range(0 if CPYTHON else 3):
+                gc.collect()
+        self.touched = []
+        self.count()
+
+    def check(self) -> None:
+        for view, block, start, _, _ in self.views:
+            assert view.tobytes() == block.data[start : start + view.nbytes]
+        super().check()
+
+    def end(self) -> None:
+        while self.views:
+            self.release(0)
+        assert not self.lent
+        super().end()
