@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+#include "access_world.h"
+
+void
+world_allocate(Input *input, World *world)
+{
+  Model *const model      = &world->blocks;
+  ModelBlock *const block = model_place(model, (size_t)take(input, 1));
+  const size_t size       = take_size(input);
+  const size_t align      = take_align(input);
+  model->junk.fails       = take(input, 1) >= 240;
+  if (!block) {
+    return;
+  }
+  Answers wrong = answer_if(!ptrs_align_is_valid(align), PTRS_STATUS_BAD_ARG) |
+                  answer_if(size > PTRS_SIZE_MAX, PTRS_STATUS_OVERFLOW);
+  if (!wrong) {
+    wrong = answer_if(model->junk.fails || size > JUNK_MAX_SIZE, PTRS_STATUS_NO_MEM);
+  }
+  const int64_t result = ptrs_new_block(&model->junk.base, size, align);
+  if (model_expect(status_of(result), wrong)) {
+    model_issued(result);
+    *block = (ModelBlock){.handle = result, .size = size, .align = align};
+    model_born(block, junk_capacity(size), true);
+  }
+}
+
+// Memory of somebody else, as a stack block's
+void
+world_adopt(Input *input, World *world)
+{
+  ModelBlock *const block = model_place(&world->blocks, (size_t)take(input, 1));
+  const size_t size       = (size_t)take(input, 1);
+  const unsigned flags    = take(input, 1) & 1 ? 3 : 1;
+  if (!block) {
+    return;
+  }
+  PtrsBlock handle = 0;
+  void *const lent = calloc(size + 1, 1);
+  REQUIRE(lent && !ptrs_block_adopt(lent, size, 8, flags, &handle));
+  model_issued(handle);
+  *block = (ModelBlock){.handle = handle, .size = size, .align = 8, .flags = flags, .lent = lent};
+  model_born(block, size, true);
+}
+
+void
+world_resize(Input *input, World *world)
+{
+  Model *const model      = &world->blocks;
+  const PtrsBlock handle  = take_handle(input, model);
+  const size_t size       = take_size(input);
+  model->junk.fails       = take(input, 1) >= 240;
+  ModelBlock *const block = model_find(model, handle);
+  Answers wrong =
+      model_refusals(model, handle) | answer_if(size > PTRS_SIZE_MAX, PTRS_STATUS_OVERFLOW);
+  if (block) {
+    wrong |= answer_if(block->pins, PTRS_STATUS_PINNED) |
+             answer_if(block->flags, PTRS_STATUS_NOT_FREEABLE);
+  }
+  PtrsShape shape;
+  if (!wrong && !ptrs_image_shape(block->shadow, block->capacity, &shape)) {
+    wrong = answer_if(shape.size > size, PTRS_STATUS_OUT_OF_BOUNDS);
+  }
+  if (!wrong) {
+    wrong = answer_if(model->junk.fails || size > JUNK_MAX_SIZE, PTRS_STATUS_NO_MEM);
+  }
+  if (model_expect(status_of(ptrs_resize(handle, size)), wrong)) {
+    model_resized(block, size);
+  }
+}
+
+void
+world_end(Input *input, World *world, bool forgotten)
+{
+  Model *const model      = &world->blocks;
+  const PtrsBlock handle  = take_handle(input, model);
+  ModelBlock *const block = model_find(model, handle);
+  if (forgotten) {
+    const bool goes = block && !block->flags;
+    const bool told = goes && !block->pins;
+    REQUIRE(ptrs_drop_forgotten(handle) == (told ? (int64_t)block->size : -1));
+    if (told) {
+      model_died(block);
+    } else if (goes) {
+      block->dropped = true;
+    }
+    return;
+  }
+  Answers wrong = model_refusals(model, handle);
+  if (block) {
+    wrong |= answer_if(block->pins, PTRS_STATUS_PINNED) |
+             answer_if(block->flags, PTRS_STATUS_NOT_FREEABLE);
+  }
+  if (model_expect(ptrs_block_free(handle), wrong)) {
+    model_died(block);
+  }
+}
+
+static void
+end_lease(World *world, PtrsLease *lease)
+{
+  ModelBlock *const block = model_find(&world->blocks, lease->block);
+  ptrs_lease_end(lease);
+  REQUIRE(!lease->block);
+  if (block && !--block->pins && block->dropped) {
+    model_died(block);
+  }
+}
+
+void
+world_begin_lease(Input *input, World *world)
+{
+  PtrsLease *const lease  = &world->leases[take(input, 1) % N_LEASES];
+  const PtrsBlock handle  = take_handle(input, &world->blocks);
+  ModelBlock *const block = model_find(&world->blocks, handle);
+  if (lease->block) {
+    end_lease(world, lease);
+    return;
+  }
+  const bool refused = block && block->flags & PTRS_BLOCK_NOT_PINNABLE;
+  const Answers wrong =
+      model_refusals(&world->blocks, handle) | answer_if(refused, PTRS_STATUS_NOT_SUPPORTED);
+  if (model_expect((PtrsStatus)ptrs_lease_begin(lease, handle), wrong)) {
+    ++block->pins;
+    REQUIRE(lease->block == handle && !memcmp(lease->mem, block->shadow, block->capacity));
+  } else {
+    REQUIRE(!lease->block);
+  }
+}
+
+void
+world_properties(Input *input, World *world)
+{
+  const PtrsBlock handle        = take_handle(input, &world->blocks);
+  const ModelBlock *const block = model_find(&world->blocks, handle);
+  PtrsBlockInfo info            = {0};
+  const PtrsStatus status       = ptrs_block_info(handle, &info);
+  (void)model_expect(status, model_refusals(&world->blocks, handle));
+  const int64_t refused = -(int64_t)status;
+  REQUIRE(ptrs_size_of(handle) == (block ? (int64_t)block->size : refused));
+  REQUIRE(ptrs_capacity_of(handle) == (block ? (int64_t)block->capacity : refused));
+  REQUIRE(ptrs_align_of(handle) == (block ? (int64_t)block->align : refused));
+  REQUIRE(ptrs_pins_of(handle) == (block ? (int64_t)block->pins : refused));
+  REQUIRE(ptrs_address_of(handle) == (block ? (intptr_t)info.mem : refused));
+  const intptr_t source = block && !block->flags ? (intptr_t)&world->blocks.junk.base : 0;
+  REQUIRE(ptrs_allocator_of(handle) == (block ? source : refused));
+}
+
+void
+world_order(Input *input, World *world)
+{
+  const PtrsBlock handles[2] = {take_handle(input, &world->blocks),
+                                take_handle(input, &world->blocks)};
+  const size_t offsets[2]    = {take_offset(input), take_offset(input)};
+  const size_t size          = take_offset(input);
+  ModelBlock *blocks[2];
+  Answers wrong = 0;
+  for (size_t i = 0; i < 2; ++i) {
+    blocks[i] = model_find(&world->blocks, handles[i]);
+    const bool out =
+        blocks[i] && (offsets[i] > blocks[i]->size || size > blocks[i]->size - offsets[i]);
+    wrong |= model_refusals(&world->blocks, handles[i]) | answer_if(out, PTRS_STATUS_OUT_OF_BOUNDS);
+  }
+  const int result = ptrs_order_of(handles[0], offsets[0], handles[1], offsets[1], size);
+  if (model_expect(status_of(result), wrong)) {
+    const int wanted = memcmp(blocks[0]->shadow + offsets[0], blocks[1]->shadow + offsets[1], size);
+    REQUIRE(result == 1 + (wanted > 0) - (wanted < 0));
+  }
+}
+
+void
+world_finish(World *world)
+{
+  for (size_t i = 0; i < N_LEASES; ++i) {
+    if (world->leases[i].block) {
+      end_lease(world, &world->leases[i]);
+    }
+  }
+  for (size_t i = 0; i < N_LOADS; ++i) {
+    ptrs_load_clear(&world->loads[i]);
+  }
+  model_end(&world->blocks);
+}
