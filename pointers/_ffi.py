@@ -3,6 +3,39 @@
 
 from __future__ import annotations
 
+import _thread
+import importlib
+import sys
+
+
+def _is_isolated() -> bool:
+    """Whether this is a subinterpreter with a lock and memory of its own (3.12 and later)."""
+    allowed = getattr(_thread, "daemon_threads_allowed", None)
+    return allowed is not None and not allowed()
+
+
+def _calls_back() -> bool:
+    """Whether C that is called from this interpreter can call it back.
+
+    Up to 3.11, what C calls back is the main interpreter, whoever called C.
+    """
+    if sys.implementation.name != "cpython" or sys.version_info >= (3, 12):
+        return True
+    try:
+        interpreters = importlib.import_module("_xxsubinterpreters")
+    except ImportError:
+        return True  # without subinterpreters
+    return bool(interpreters.get_current() == interpreters.get_main())
+
+
+if _is_isolated():
+    # Said before cffi's own module is loaded: 3.12 would refuse that only after it has
+    # run, and the main interpreter would crash when it imports it later
+    raise ImportError(
+        "pointers cannot be imported in an isolated subinterpreter: its C module is made for "
+        "the lock and the memory of the main interpreter; make a legacy subinterpreter"
+    )
+
 try:
     from pointers._core import ffi, lib
 except ModuleNotFoundError as error:
@@ -13,4 +46,6 @@ except ModuleNotFoundError as error:
         "installed package; run from another folder, or install with 'pip install -e .'"
     ) from error
 
-__all__ = ["ffi", "lib"]
+CALLS_BACK = _calls_back()
+
+__all__ = ["CALLS_BACK", "ffi", "lib"]

@@ -11,7 +11,7 @@ from typing import Any, Callable, Generic, TypeVar
 
 from pointers._allocated import NO_LIMIT, BytePointer
 from pointers._errors import status_error
-from pointers._ffi import ffi, lib
+from pointers._ffi import CALLS_BACK, ffi, lib
 from pointers._raw import as_align, as_size
 
 T = TypeVar("T")
@@ -190,6 +190,11 @@ def _name(func: Any) -> str:
 
 
 def _check_function(func: Any) -> None:
+    if not CALLS_BACK:
+        raise RuntimeError(
+            "a subinterpreter has no stack functions up to Python 3.11, where C would call back "
+            "the main interpreter: use malloc()"
+        )
     if isinstance(func, (staticmethod, classmethod)):
         raise TypeError(
             f"stack_alloc cannot tell where self is in a {type(func).__name__}: "

@@ -239,38 +239,3 @@ def test_daemon_threads_at_the_end(work: str, mode: str, tmp_path: Path) -> None
     print("unharmed" if not harm() else harm(), flush=True)
     """
     check_program(code, mode, tmp_path, last="", errors=None)
-
-
-@in_modes
-def test_subinterpreters(mode: str, tmp_path: Path) -> None:
-    code = '''
-    import warnings
-    warnings.simplefilter("ignore")
-    try:
-        import _interpreters as interpreters
-    except ImportError:
-        try:
-            import _xxsubinterpreters as interpreters
-        except ImportError:
-            interpreters = None
-    inside = """if True:
-        try:
-            from pointers import malloc, free, stack_alloc
-        except ImportError as error:
-            assert str(error), "without a message"
-        else:
-            p = malloc(64)
-            p <<= "inside"
-            assert ~p == "inside"
-            free(p)
-            assert stack_alloc(64)(lambda p: ~p.move([1]))() == [1]
-    """
-    for _ in range(3 if interpreters else 0):
-        one = interpreters.create()
-        failure = interpreters.run_string(one, inside)
-        assert failure is None, failure
-        interpreters.destroy(one)
-        assert not harm(), harm()
-        assert stack_alloc(64)(lambda p: ~p.move([1]))() == [1]
-    '''
-    check_program(code, mode, tmp_path)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""Subinterpreters: they work, or refuse clearly, and harm neither each other nor the main one."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _misuse import PYPY, check_program, in_modes
+
+pytestmark = pytest.mark.skipif(PYPY, reason="PyPy has no subinterpreters")
+
+# Up to 3.11 C calls back the main interpreter, whoever called C
+CALLS_BACK = sys.version_info >= (3, 12)
+
+INSIDE = f"""if True:
+    import warnings
+    warnings.simplefilter("ignore")
+    from pointers import *
+    p = malloc(64)
+    for value in ("inside", 2**70, [1], None):
+        p <<= value
+        assert ~p == value
+    a = calloc(4, 28)
+    a[:] = range(4)
+    assert a.tolist() == [0, 1, 2, 3]
+    view = p.view()
+    view[0] = 1
+    try:
+        free(p)
+    except BufferError:
+        view.release()
+    free(p)
+    try:
+        ~p
+    except FreedMemoryError:
+        pass
+    free(a)
+    try:
+        assert stack_alloc(64)(lambda p: ~p.move([1]))() == [1]
+    except RuntimeError as error:
+        assert "a subinterpreter has no stack functions" in str(error), error
+        assert not {CALLS_BACK}
+    else:
+        assert {CALLS_BACK}
+    kept = malloc(100).move([malloc(8), calloc(2, 16)])  # never freed
+"""
+
+REFUSED = """if True:
+    try:
+        import pointers
+    except ImportError as error:
+        assert "cannot be imported in an isolated subinterpreter" in str(error), error
+    else:
+        raise AssertionError("was imported")
+"""
+
+START = """
+import sys, warnings
+warnings.simplefilter("ignore")
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+def run(code, isolated=False):
+    if sys.version_info >= (3, 13):
+        one = interpreters.create("isolated" if isolated else "legacy")
+    else:
+        one = interpreters.create(isolated=isolated)
+    failure = interpreters.run_string(one, code)
+    assert failure is None, failure
+    interpreters.destroy(one)
+"""
+
+USE = """
+from pointers import *
+q = malloc(64).move([1])
+assert ~q == [1]
+free(q)
+assert stack_alloc(64)(lambda p: ~p.move([1]))() == [1]
+"""
+
+
+@in_modes
+def test_beside_the_main_interpreter(mode: str, tmp_path: Path) -> None:
+    code = f"{START}for _ in range(3):\n    run({INSIDE!r})\n    assert not harm(), harm()\n{USE}"
+    check_program(code, mode, tmp_path)
+
+
+@in_modes
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="interpreters share everything")
+def test_isolated_beside_the_main_interpreter(mode: str, tmp_path: Path) -> None:
+    code = f"{START}for _ in range(3):\n    run({REFUSED!r}, isolated=True)\n{USE}"
+    check_program(code, mode, tmp_path)
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_before_the_main_interpreter(run_python: Any, isolated: bool) -> None:
+    code = REFUSED if isolated and sys.version_info >= (3, 12) else INSIDE
+    program = (
+        f"{START}for _ in range(3):\n    run({code!r}, isolated={isolated})\n{USE}print('end')"
+    )
+    done = run_python(program, "-W", "ignore")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
+
+
+@pytest.mark.parametrize("first", ["", "import pointers"])
+def test_in_the_interpreters_own_tests(run_python: Any, first: str) -> None:
+    """Another way to make one, which has no way to tell of errors but by its result."""
+    pytest.importorskip("_testcapi")
+    program = f"{first}\nimport _testcapi\nfor _ in range(3):\n"
+    program += f"    assert _testcapi.run_in_subinterp({INSIDE!r}) == 0\n{USE}print('end')"
+    done = run_python(program, "-W", "ignore")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
