@@ -2,12 +2,19 @@
 """A workload program for the tests: known figures, and every way to go wrong.
 
 Written as a script by `write`; what it does is decided by the workload's name.
+`Bench` runs the comparison over it.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+from pointers._bench import schema
 
 WORKLOADS = {
     "even": "costs 10 ns on system, half of that on arena, and three times that on guard",
@@ -74,3 +81,58 @@ def write(folder: Path) -> Path:
     program.write_text(script, encoding="utf-8")
     program.chmod(0o755)
     return program
+
+
+class Bench:
+    """Runs the command in a folder of its own, which also hides the source tree."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.program = write(folder)
+        self.log = folder / "log"
+        self.json = folder / "out.json"
+
+    def command(self, *arguments: str) -> list[str]:
+        own = ["--program", str(self.program)]
+        return [sys.executable, "-m", "pointers", "bench", *own, *arguments]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return {**os.environ, "FAKE_LOG": str(self.log), **more}
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            env=self.environment(**environment),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def measured(self, *arguments: str, code: int = 0, **environment: str) -> dict[str, Any]:
+        """Run it; return the document that it has written."""
+        done = self.run("--json", str(self.json), *arguments, **environment)
+        assert done.returncode == code, done.stderr
+        return self.document()
+
+    def document(self) -> dict[str, Any]:
+        document = json.loads(self.json.read_text(encoding="utf-8"))
+        schema.check(document)
+        assert isinstance(document, dict)
+        return document
+
+    def calls(self) -> list[list[str]]:
+        """Return the arguments of every measurement."""
+        return [json.loads(line)[0] for line in self.log.read_text().splitlines()]
+
+
+def case(document: dict[str, Any], allocator: str, **wanted: object) -> dict[str, Any]:
+    """Return the only case of an allocator that has these values."""
+    (found,) = [
+        case
+        for case in document["cases"]
+        if case["allocator"] == allocator and all(case[k] == v for k, v in wanted.items())
+    ]
+    assert isinstance(found, dict)
+    return found

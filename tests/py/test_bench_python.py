@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,49 +12,60 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "benchmarks" / "py"))
+FOLDER = str(ROOT / "benchmarks" / "py")
+sys.path.append(FOLDER)
 
-import memory  # noqa: E402 - on the path as of now
-import values  # noqa: E402
+from case import Case  # noqa: E402 - on the path as of now
 
-# They leave what they have made to the end of the process
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+# In a process of their own, to whose end they leave what they have made
+RUN = f"""
+import json, sys
+sys.path.append({FOLDER!r})
+import memory, values
 
-GROUPS: dict[str, list[Any]] = {
+GROUPS = {{
     "malloc": memory.allocation(28),
     "stack": memory.stack_calls(),
     "views": memory.views(),
     "copies": memory.copies(),
     "live": memory.live_blocks(100),
-    **{f"store {kind}": values.storing(kind, load=False) for kind in values.STORED},
-    **{f"load {kind}": values.storing(kind, load=True) for kind in values.STORED},
-    **{f"array {what}": values.arrays(what) for what in range(4)},
-}
-
-
-@pytest.mark.parametrize("group", GROUPS)
-def test_every_case_runs(group: str) -> None:
-    cases = GROUPS[group]
-    assert cases[0].name == "pointers"
-    assert len({case.name for case in cases}) == len(cases)
+    **{{f"store {{kind}}": values.storing(kind, load=False) for kind in values.STORED}},
+    **{{f"load {{kind}}": values.storing(kind, load=True) for kind in values.STORED}},
+    **{{f"array {{what}}": values.arrays(what) for what in range(4)}},
+}}
+times = {{}}
+for group, cases in GROUPS.items():
     for case in cases:
         if case.possible:
             timed = case.timer()
             # The second call finds what the first has set up
-            assert timed(1) > 0 < timed(2)
+            times.setdefault(group, []).append([case.name, timed(1), timed(2)])
+print(json.dumps(times))
+"""
+
+
+def test_every_case_runs(run_python: Any) -> None:
+    done = run_python(RUN, "-W", "ignore::ResourceWarning")
+    assert done.returncode == 0, done.stderr
+    groups = json.loads(done.stdout)
+    assert len(groups) >= 30
+    for cases in groups.values():
+        names = [name for name, _, _ in cases]
+        assert names[0] == "pointers"
+        assert len(set(names)) == len(names)
+        assert all(first >= 0 and second >= 0 for _, first, second in cases)
+    assert {"bytearray", "ctypes, libc malloc and free", "cffi, ffi.new"} <= {
+        name for name, _, _ in groups["malloc"]
+    }
 
 
 def test_a_case_that_needs_what_is_not_there_is_no_case() -> None:
-    from case import Case
-
     assert Case("a", "pass").possible
     assert Case("a", "pass", needs="json").possible
     assert not Case("a", "pass", needs="no_such_module_as_this").possible
 
 
 def test_what_is_timed_happens_and_is_set_up_once(tmp_path: Path) -> None:
-    from case import Case
-
     log = tmp_path / "log"
     setup = f"from pathlib import Path\nlog = Path({str(log)!r})\nlog.write_text('set up ')"
     statement = "log.write_text(log.read_text() + 'timed ')"
@@ -61,3 +74,22 @@ def test_what_is_timed_happens_and_is_set_up_once(tmp_path: Path) -> None:
     timed(3)
     timed(4)
     assert log.read_text() == "set up " + "timed " * 7
+
+
+def test_the_command_prints_medians_and_ratios(tmp_path: Path) -> None:
+    pytest.importorskip("pyperf")
+    quick = ["-q", "-p", "1", "-n", "1", "-w", "1", "-l", "10"]
+    done = subprocess.run(
+        [sys.executable, f"{FOLDER}/run.py", *quick, "--groups", "stack call"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    table = lines[lines.index("stack call") + 1 :]
+    rows = {line[2:38].strip(): line.split()[-1] for line in table if line.startswith("  ")}
+    assert rows["pointers"] == "1.00"
+    assert {"pointers, malloc and free", "bytearray", "no memory at all"} <= set(rows)

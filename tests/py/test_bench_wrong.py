@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""`python -m pointers bench` where something goes wrong: it says what, and keeps the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from _bench_fake import Bench, case
+
+from pointers._bench import libraries, program
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the program of the tests is a script")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("workload", "status", "words", "code"),
+    [
+        ("refusing", "unsupported", "it has no free", 0),
+        ("failing", "failed", "exit code 3: out of luck", 1),
+        ("silent", "failed", "no JSON object", 1),
+        ("nonsense", "failed", "its ns_per_op is 'much'", 1),
+        ("hanging", "timeout", "ended after 0.5 s", 0),
+        ("dying", "killed", "SIGSEGV", 1),
+    ],
+)
+def test_what_goes_wrong_is_told_and_the_rest_goes_on(
+    bench: Bench, workload: str, status: str, words: str, code: int
+) -> None:
+    document = bench.measured(
+        *("--workloads", f"{workload},even", "--allocators", "system,arena", "--rounds", "2"),
+        *(("--time-limit", "0.5") if workload == "hanging" else ()),
+        code=code,
+    )
+    wrong = case(document, "arena", workload=workload)
+    assert wrong["status"] == status
+    assert words in wrong["reason"]
+    assert wrong["ratio"] is wrong["ns_per_op"] is None
+    assert case(document, "arena", workload="even")["ratio"]["median"] == 0.5
+    # Once is enough
+    assert [call[2] for call in bench.calls() if call[0] == workload].count("arena") == 1
+
+
+def test_unsupported_with_an_exit_code_is_unsupported(bench: Bench) -> None:
+    document = bench.measured(
+        "--workloads", "refusing", "--allocators", "arena", FAKE_UNSUPPORTED_CODE="4"
+    )
+    assert case(document, "arena")["status"] == "unsupported"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_ends_the_child_and_keeps_what_was_measured(
+    bench: Bench, number: int
+) -> None:
+    html = bench.folder / "out.html"
+    arguments = ("--json", str(bench.json), "--html", str(html), "--rounds", "1000")
+    process = subprocess.Popen(
+        bench.command(*arguments, "--workloads", "even", "--allocators", "system,arena"),
+        env=bench.environment(FAKE_SLEEP="0.2"),
+        cwd=bench.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not bench.log.exists() or len(bench.log.read_text().splitlines()) < 4:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    document = bench.document()
+    assert document["complete"] is False
+    assert any(one["measurements"] for one in document["cases"])
+    assert "was interrupted" in html.read_text(encoding="utf-8")
+    for line in bench.log.read_text().splitlines():
+        with pytest.raises(ProcessLookupError):
+            os.kill(json.loads(line)[1], 0)
+
+
+def test_a_missing_library_is_left_out_and_said(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pointers.__main__ import main
+
+    monkeypatch.setattr(libraries, "folders", lambda: [bench.folder])
+    arguments = ["--allocators", "system,tcmalloc", "--workloads", "even", "--rounds", "1"]
+    own = ["--program", str(bench.program), "--json", str(bench.json)]
+    assert main(["bench", *own, *arguments]) == 0
+    text = "tcmalloc is left out: no libtcmalloc_minimal.so.4"
+    assert text in capsys.readouterr().err
+    document = bench.document()
+    assert [one["name"] for one in document["allocators"]] == ["system"]
+    assert any(text in note and "libtcmalloc-minimal4" in note for note in document["notes"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--allocators", "sytem"], "unknown allocator 'sytem': choose from direct, system"),
+        (["--allocators", ","], "--allocators names none"),
+        (["--allocators", "direct+checked"], "take system+checked"),
+        (["--allocators", "foreign:"], "names no library"),
+        (["--allocators", "foreign:/no/lib.so:x_"], "there is no file /no/lib.so"),
+        (["--workloads", "odd"], "--workloads: unknown odd: choose from even"),
+        (["--workloads", ""], "--workloads names none"),
+        (["--experiments", "life"], "--experiments: unknown life"),
+        (["--experiments", "threads", "--workloads", "even"], "nothing to measure"),
+        (["--rounds", "0"], "invalid positive whole number value: '0'"),
+        (["--scale", "-1"], "invalid positive number value: '-1'"),
+        (["--scale", "nan"], "invalid positive number value: 'nan'"),
+        (["--time-limit", "soon"], "invalid positive number value: 'soon'"),
+        (["--json", "no/such/file.json"], "there is no folder no/such"),
+        (["--html", "."], "is a folder"),
+        (["--compare", "none.json"], "cannot read none.json: No such file"),
+        (["--load", "ptrs-workload"], "ptrs-workload is no result of `pointers bench`"),
+        (["--frobnicate"], "unrecognized arguments"),
+    ],
+)
+def test_arguments_that_make_no_sense(bench: Bench, arguments: list[str], words: str) -> None:
+    done = bench.run(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not bench.log.exists()
+
+
+@pytest.mark.parametrize("script", ["", "#!/bin/sh\nexit 1\n", "#!/bin/sh\n"])
+def test_a_program_that_lists_nothing(bench: Bench, script: str) -> None:
+    bench.program.write_text(script)
+    done = bench.run()
+    assert done.returncode == 2
+    assert "--list" in done.stderr
+
+
+def test_an_installation_without_the_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pointers.__main__ import main
+
+    monkeypatch.setattr(program, "NAME", "ptrs-none")
+    assert main(["bench"]) == 2
+    assert "installed without ptrs-none" in capsys.readouterr().err
+
+
+def test_a_result_of_another_version_of_the_format(bench: Bench) -> None:
+    bench.json.write_text(json.dumps({"schema": "pointers-bench", "version": 99}))
+    done = bench.run("--load", str(bench.json))
+    assert done.returncode == 2
+    assert "has version 99 of the format, this package reads 1" in done.stderr
+
+
+def test_slow_cases_have_fewer_rounds_and_the_first_is_for_all(bench: Bench) -> None:
+    from pointers._bench import plan, runner
+    from pointers._bench.allocators import Allocator
+
+    class Silent:
+        def step(self, done: int, total: int, text: str) -> None:
+            assert 0 <= done <= total
+            assert text
+
+    cases = [plan.Case("workloads", "even", Allocator(name, name)) for name in ("system", "arena")]
+    for limits in (
+        runner.Limits(run=60, case=0.0, total=None),
+        runner.Limits(run=60, case=None, total=0.0),
+    ):
+        results: dict[plan.Case, runner.Result] = {}
+        runner.run(
+            bench.program, cases, results, rounds=3, seed=1, limits=limits, progress=Silent()
+        )
+        assert [list(result.figures) for result in results.values()] == [[0], [0]]
