@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+#include "guard_report.h"
+
+#include <string.h>
+
+#include "checked.h"
+#include "os_fault.h"
+#include "ptrs/guard.h"
+
+// How far from the pages of a span a fault still has to do with it
+#define NEAR ((uintptr_t)4096)
+
+// Small: it may stand on a stack for signals
+typedef struct {
+  char text[160 + PTRS_LABEL_SIZE];
+  size_t size;
+} Line;
+
+typedef struct {
+  uintptr_t address;
+  const PtrsSpan *nearest;
+  uintptr_t distance; // of its block
+  bool is_near;       // some span is near
+} Search;
+
+static PtrsAtomic descriptor; // where to write, plus 1; 0: nowhere
+
+static void
+add_bytes(Line *line, const char *text, size_t size)
+{
+  const size_t n_added = ptrs_min(size, sizeof(line->text) - line->size);
+  memcpy(line->text + line->size, text, n_added);
+  line->size += n_added;
+}
+
+static void
+add(Line *line, const char *text)
+{
+  add_bytes(line, text, strlen(text));
+}
+
+static void
+add_number(Line *line, uint64_t number, unsigned base)
+{
+  char digits[20];
+  size_t i = sizeof(digits);
+  do {
+    digits[--i] = "0123456789abcdef"[number % base];
+    number /= base;
+  } while (number);
+  add_bytes(line, digits + i, sizeof(digits) - i);
+}
+
+static void
+add_address(Line *line, uintptr_t address)
+{
+  add(line, "0x");
+  add_number(line, address, 16);
+}
+
+static void
+add_bytes_of(Line *line, uint64_t count)
+{
+  add_number(line, count, 10);
+  add(line, count == 1 ? " byte" : " bytes");
+}
+
+// Where an address lies, seen from a block
+static void
+add_place(Line *line, uintptr_t address, const PtrsSpanView *view)
+{
+  if (address < view->mem) {
+    add_bytes_of(line, view->mem - address);
+    add(line, " before the start");
+  } else if (address - view->mem >= view->size) {
+    add_bytes_of(line, address - view->mem - view->size + 1);
+    add(line, " past the end");
+  } else {
+    add(line, "at offset ");
+    add_number(line, address - view->mem, 10);
+  }
+}
+
+static void
+add_block(Line *line, const char *kind, const PtrsSpanView *view)
+{
+  add(line, kind);
+  add_bytes_of(line, view->size);
+  add(line, " at ");
+  add_address(line, view->mem);
+  if (view->label[0]) {
+    add(line, " (");
+    // One line, and no orders to a terminal
+    for (const char *c = view->label; *c; ++c) {
+      add_bytes(line, (unsigned char)*c < ' ' || *c == 0x7F ? "?" : c, 1);
+    }
+    add(line, ")");
+  }
+}
+
+static void
+write_out(Line *line)
+{
+  const uint64_t fd = ptrs_atomic_load(&descriptor);
+  add(line, "\n");
+  if (fd) {
+    ptrs_os_write((int)(fd - 1), line->text, line->size);
+  }
+}
+
+static uintptr_t
+distance_of(uintptr_t address, const PtrsSpanView *view)
+{
+  if (address < view->mem) {
+    return view->mem - address;
+  }
+  return address - view->mem < view->size ? 0 : address - view->mem - view->size + 1;
+}
+
+// A guard page may stand between two blocks: the one that is nearer was missed
+static bool
+compare(PtrsSpan *span, void *ctx)
+{
+  Search *const search = (Search *)ctx;
+  PtrsSpanView view;
+  if (!ptrs_guard_view(span, false, &view) || view.state == PTRS_SPAN_NONE) {
+    return true;
+  }
+  const uintptr_t address  = search->address;
+  const uintptr_t distance = distance_of(address, &view);
+  if (!search->nearest || distance < search->distance) {
+    search->nearest  = span;
+    search->distance = distance;
+  }
+  if (address + NEAR >= view.base && address < view.base + view.extent + NEAR) {
+    search->is_near = true;
+  }
+  return true;
+}
+
+// In a signal handler
+static void
+report_fault(uintptr_t address)
+{
+  Search search = {.address = address};
+  Line line     = {.size = 0};
+  PtrsSpanView view;
+  if (!ptrs_atomic_load(&descriptor)) {
+    return;
+  }
+  ptrs_guard_each(compare, &search);
+  if (!search.is_near || !ptrs_guard_view(search.nearest, true, &view)) {
+    return;
+  }
+  add(&line, "pointers: fault at ");
+  add_address(&line, address);
+  add(&line, ": ");
+  add_place(&line, address, &view);
+  add_block(&line, view.state == PTRS_SPAN_LIVE ? " of a live block of " : " of a freed block of ",
+            &view);
+  write_out(&line);
+}
+
+void
+ptrs_guard_report_damage(const PtrsSpan *span, ptrdiff_t offset)
+{
+  Line line = {.size = 0};
+  PtrsSpanView view;
+  if (!ptrs_atomic_load(&descriptor) || !ptrs_guard_view(span, true, &view)) {
+    return;
+  }
+  add(&line, "pointers: overwritten: ");
+  add_place(&line, view.mem + (uintptr_t)offset, &view);
+  add_block(&line, " of a block of ", &view);
+  write_out(&line);
+}
+
+PtrsStatus
+ptrs_guard_report_faults(int fd)
+{
+  if (fd < -1 || (fd >= 0 && !ptrs_os_is_open(fd))) {
+    return PTRS_STATUS_BAD_ARG;
+  }
+  ptrs_guard_table_init();
+  ptrs_guard_lock();
+  ptrs_atomic_store(&descriptor, (uint64_t)(fd + 1));
+  const PtrsStatus status = fd < 0 ? ptrs_os_fault_unwatch() : ptrs_os_fault_watch(report_fault);
+  ptrs_guard_unlock();
+  return status;
+}
