@@ -181,6 +181,10 @@ def _measure(options: argparse.Namespace) -> Document | None:
     finally:
         bar.close()
     used = {case.workload for case in cases}
+    n_missing = sum(result.status == "missing" for result in results.values())
+    if complete and n_missing:
+        notes.append(f"{n_missing} cases of {len(cases)} were not measured: there was no time left")
+        print(notes[-1], file=sys.stderr)
     return {
         **document.head(),
         "complete": complete,

@@ -64,6 +64,7 @@ class Settings(NamedTuple):
             "run_limit_seconds": self.limits.run,
             "case_limit_seconds": self.limits.case,
             "total_limit_seconds": self.limits.total,
+            "end_limit_seconds": self.limits.end,
         }
 
 
@@ -76,7 +77,8 @@ _BLOCK_BYTES = 256
 _QUICK_ROUNDS = 3
 _ROUNDS = 7
 _QUICK_SCALE = 0.1
-_QUICK_LIMITS = Limits(run=10, case=12, total=200)
+# Together less than five minutes
+_QUICK_LIMITS = Limits(run=10, case=12, total=200, end=270)
 _LIMITS = Limits(run=120, case=600, total=None)
 
 
@@ -91,7 +93,7 @@ def settings(
         )
     if rounds is not None:
         # Who asks for rounds gets them
-        limits = limits._replace(case=None, total=None)
+        limits = limits._replace(case=None, total=None, end=None)
     return Settings(
         quick,
         rounds or (_QUICK_ROUNDS if quick else _ROUNDS),

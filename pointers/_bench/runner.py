@@ -33,8 +33,10 @@ class Limits(NamedTuple):
     run: float
     #: All measurements of one case: a slow one has fewer rounds.  None: no limit.
     case: float | None
-    #: All rounds: what the first one has measured is not measured again past it.
+    #: Everything but the first round: past it, nothing is measured again.
     total: float | None
+    #: The first round, too: what has not been measured by then never is.
+    end: float | None = None
 
 
 @dataclass
@@ -105,7 +107,8 @@ def run(
         for case in order(cases, round_, seed):
             result = results[case]
             seconds = time.monotonic() - started
-            late = round_ > 0 and limits.total is not None and seconds > limits.total
+            limit = limits.total if round_ else limits.end
+            late = limit is not None and seconds > limit
             if result.wants_more(limits) and not late:
                 progress.step(done, total, f"round {round_ + 1}: {case}")
                 begin = time.monotonic()

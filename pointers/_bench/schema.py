@@ -102,6 +102,7 @@ DOCUMENT = {
         "run_limit_seconds": _NUMBER,
         "case_limit_seconds": (*_NUMBER, _NULL),
         "total_limit_seconds": (*_NUMBER, _NULL),
+        "end_limit_seconds": (*_NUMBER, _NULL),
     },
     # The allocator that ratios refer to
     "baseline": (str,),

@@ -69,10 +69,10 @@ p,ul{max-width:76ch;margin:6px 0 12px}
 .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(340px,1fr));gap:14px 22px}
 .wide{display:grid;grid-template-columns:repeat(auto-fill,minmax(500px,1fr));gap:18px 22px}
 @media(max-width:560px){.panels,.wide{grid-template-columns:1fr}}
-figure{margin:0;min-width:0}
+figure{margin:0;min-width:0;display:flex;flex-direction:column;justify-content:space-between}
 .one{max-width:760px}
 figcaption{font-weight:600;font-size:14px}
-figcaption span{font-weight:400;color:var(--soft);font-size:12.5px}
+figcaption span{display:block;font-weight:400;color:var(--soft);font-size:12.5px}
 svg{display:block;width:100%;height:auto;overflow:visible}
 svg text{font-size:11px;fill:var(--ink)}
 svg .tick,svg .axis{fill:var(--soft)}

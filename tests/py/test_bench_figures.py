@@ -66,6 +66,7 @@ def make_document(*cases: dict[str, Any], **changes: Any) -> dict[str, Any]:
             "run_limit_seconds": 10,
             "case_limit_seconds": None,
             "total_limit_seconds": None,
+            "end_limit_seconds": None,
         },
         "allocators": [
             {"name": name, "spec": name, "checked": False, "path": None} for name in names

@@ -181,3 +181,6 @@ def test_slow_cases_have_fewer_rounds_and_the_first_is_for_all(bench: Bench) -> 
             bench.program, cases, results, rounds=3, seed=1, limits=limits, progress=Silent()
         )
         assert [list(result.figures) for result in results.values()] == [[0], [0]]
+    limits = runner.Limits(run=60, case=None, total=0.0, end=0.0)
+    runner.run(bench.program, cases, results, rounds=2, seed=1, limits=limits, progress=Silent())
+    assert [result.status for result in results.values()] == ["missing", "missing"]
