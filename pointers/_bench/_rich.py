@@ -34,9 +34,9 @@ def print_tables(tables: Sequence[Table], width: int, stream: TextIO) -> None:
     console = Console(file=stream, width=width)
     for table in tables:
         for part in split(table, width - 2 - _PADDING * len(table.heads)):
-            rich = RichTable(
-                title=part.title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False
-            )
+            if part.title:  # not the table's own, which would be no wider than the table
+                console.print(Text(part.title, style="bold"))
+            rich = RichTable(box=SIMPLE_HEAD, pad_edge=False)
             rich.add_column(part.heads[0], no_wrap=True)
             for head in part.heads[1:]:
                 rich.add_column(head, justify="right", no_wrap=True)
