@@ -73,11 +73,10 @@ class _Frame:
         self.finished = False
 
 
-class _Calls(threading.local):
-    """The calls of one thread that are under way, the innermost last."""
+class _Limits(threading.local):
+    """What the stack blocks of one thread may take."""
 
     def __init__(self) -> None:
-        self.frames: list[_Frame] = []
         size = ffi.new("size_t *")
         #: Bytes of the thread's C stack; 0 if they are not known.
         self.stack_size: int = 0 if lib.ptrs_stack_size(size) else size[0]
@@ -98,14 +97,16 @@ class _Calls(threading.local):
         self.levels = levels
 
 
-_calls = _Calls()
+_limits = _Limits()
 
 
-def _on_error(_kind: Any, error: BaseException, _traceback: Any) -> None:
+def _on_error(_kind: Any, error: BaseException, traceback: Any) -> None:
     """Keep an exception that arrived before the callback could catch any."""
-    frames = _calls.frames
-    if frames and frames[-1].error is None:
-        frames[-1].error = error
+    ctx = traceback.tb_frame.f_locals.get("ctx") if traceback is not None else None
+    if ctx is not None:
+        frame: _Frame = ffi.from_handle(ctx)
+        if frame.error is None:
+            frame.error = error
 
 
 @ffi.def_extern(onerror=_on_error)
@@ -133,16 +134,12 @@ _ENTER = ffi.addressof(lib, "ptrs_enter_frame")
 def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any) -> R:
     frame = _Frame(func, args, kwargs)
     handle = ffi.new_handle(frame)
-    frames = _calls.frames
     levels = _get_recursion_limit()
-    if levels != _calls.levels:
-        _calls.choose_limit(levels)
-    n_frames = len(frames)
-    frames.append(frame)
+    if levels != _limits.levels:
+        _limits.choose_limit(levels)
     try:
-        status = _stack_call(size, align, _calls.limit, _ENTER, handle)
+        status = _stack_call(size, align, _limits.limit, _ENTER, handle)
     finally:
-        del frames[n_frames:]
         pointer = frame.pointer
         if pointer is not None and pointer._references is not None:
             pointer._references.release()
@@ -175,7 +172,7 @@ def _suspended_error(func: Any, result: Any) -> TypeError:
 
 def _stack_error(status: int, size: int) -> Exception:
     available = ffi.new("size_t *")
-    lib.ptrs_stack_available(_calls.limit, available)
+    lib.ptrs_stack_available(_limits.limit, available)
     return status_error(
         status,
         stack_exhausted=f"no {size} bytes of stack here: at most {available[0]} can be had; "

@@ -68,9 +68,10 @@ def lend(lease: Any, offset: int, size: int, kind: str, writable: bool) -> memor
 
 def _cast(view: memoryview, kind: str) -> memoryview:
     try:
-        return view.cast("B").cast(kind)  # type: ignore[call-overload]
+        items: memoryview = view.cast("B").cast(kind)  # type: ignore[call-overload]
     except TypeError:
         raise ValueError(f"{view.nbytes} bytes are no whole number of items {kind!r}") from None
+    return items
 
 
 def retry_pinned(status: int, function: Callable[..., int], *arguments: Any) -> int:

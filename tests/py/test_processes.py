@@ -138,8 +138,10 @@ def test_interrupts_at_any_time_are_never_lost_in_a_stack_call(run_python: Any) 
             ptr <<= n
             return ~ptr
 
+        pauses = itertools.cycle(range(97))
+
         def storm():
-            for pause in itertools.cycle(range(97)):
+            for pause in pauses:
                 if time.monotonic() > end:
                     break
                 signal.setitimer(signal.ITIMER_REAL, 1e-5 + pause * 1e-6)
