@@ -11,9 +11,10 @@ from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 
 _PINNED = lib.PTRS_STATUS_PINNED
+_FULL = lib.PTRS_STATUS_OVERFLOW  # of pins
 _REFUSALS = {
     lib.PTRS_STATUS_NOT_SUPPORTED: "stack memory has no views: they could outlive it",
-    lib.PTRS_STATUS_OVERFLOW: "this block has as many views as there can be: release some",
+    _FULL: "this block has as many views as there can be: release some",
 }
 
 # Where objects go with their last reference, so do pins; elsewhere the collector
@@ -32,6 +33,8 @@ def pin(block: int) -> Any:
     """
     lease = ffi.gc(ffi.new("PtrsLease *"), lib.ptrs_lease_end)
     status = lib.ptrs_lease_begin(lease, block)
+    if status == _FULL:
+        status = _retry(_FULL, status, lib.ptrs_lease_begin, lease, block)
     if status in _REFUSALS:
         raise BufferError(_REFUSALS[status])
     if status:
@@ -71,16 +74,25 @@ def _cast(view: memoryview, kind: str) -> memoryview:
         items: memoryview = view.cast("B").cast(kind)  # type: ignore[call-overload]
     except TypeError:
         raise ValueError(f"{view.nbytes} bytes are no whole number of items {kind!r}") from None
+    except (ValueError, RuntimeError):  # the latter is PyPy's
+        raise ValueError(
+            f"format {kind!r} is none of a view's: use one character of the struct module's"
+        ) from None
     return items
 
 
 def retry_pinned(status: int, function: Callable[..., int], *arguments: Any) -> int:
-    """Call a C function again that refused a pinned block, if that may help now.
+    """Call a C function again that refused a pinned block, if that may help now."""
+    return _retry(_PINNED, status, function, *arguments)
+
+
+def _retry(refusal: int, status: int, function: Callable[..., int], *arguments: Any) -> int:
+    """Call a C function again as long as it answers with this refusal.
 
     Where views end only when the collector finds them, it gets its chance.
     """
     for _ in range(0 if _COUNTS_REFERENCES else _COLLECTIONS):
-        if abs(status) != _PINNED:
+        if abs(status) != refusal:
             break
         gc.collect()
         status = function(*arguments)

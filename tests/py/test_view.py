@@ -51,8 +51,10 @@ def test_bad_formats() -> None:
         for kind in ("i", "d", "H"):
             with pytest.raises(ValueError, match="63 bytes are no whole number"):
                 ptr.view(kind)
-        with pytest.raises(ValueError, match="format"):
-            ptr.view("no format")
+        for strange in ("no format", "", "ii", "<i", "Z", "\0", "\u0107"):
+            for place in (ptr, ptr + 63, ptr + 3):
+                with pytest.raises(ValueError, match=r"format|whole number"):
+                    place.view(strange)
         for wrong in (None, 5, b"B"):
             with pytest.raises(TypeError, match="format must be a str"):
                 ptr.view(wrong)  # type: ignore[arg-type]
@@ -250,3 +252,12 @@ def test_the_count_of_pins_has_an_end() -> None:
     del view
     views.clear()
     free(ptr)
+
+
+def test_views_that_were_released_do_not_count() -> None:
+    with malloc(200) as ptr:
+        for n in range(3 * 65536):
+            ptr.view().release()
+            if n % 1000 == 0:
+                with pytest.raises(ValueError, match="format"):
+                    ptr.view("no format")
