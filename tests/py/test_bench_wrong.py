@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -184,3 +185,21 @@ def test_slow_cases_have_fewer_rounds_and_the_first_is_for_all(bench: Bench) -> 
     limits = runner.Limits(run=60, case=None, total=0.0, end=0.0)
     runner.run(bench.program, cases, results, rounds=2, seed=1, limits=limits, progress=Silent())
     assert [result.status for result in results.values()] == ["missing", "missing"]
+
+
+def test_compare_says_what_the_machine_lacks(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    before = set(root.glob(".venv*"))
+    environment = {key: value for key, value in os.environ.items() if key != "CC"}
+    done = subprocess.run(
+        [sys.executable, str(root / "benchmarks" / "compare.py"), "--quick"],
+        env={**environment, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("compare.py: ")
+    assert "lacks a C compiler" in done.stderr
+    assert set(root.glob(".venv*")) == before
