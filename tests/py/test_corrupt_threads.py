@@ -71,3 +71,81 @@ VALUES = {
 def test_bits_that_flip_while_objects_are_loaded(run_python: Any, name: str) -> None:
     done = run_python(FLIPPING.format(values=VALUES[name], seconds=1.5))
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+# A writer in C, which holds no lock of the interpreter while it writes, over images that are so
+# long that it meets a load in the middle of its copy.  A load may see any mixture of before and
+# after, also in the words that say how long the image is and of what kind.
+RACING = """
+    import ctypes, sys, threading, time
+    from pointers import *
+
+    sys.setswitchinterval(1e-6)
+    # By functions of C that keep the lock out while they run
+    libc = ctypes.CDLL(None)
+    libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+    libc.memmove.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+    values = {values}
+    size = 1 << 20
+    ptr = malloc(size)
+    other = malloc(64)
+    other <<= "unharmed"
+    images = []
+    for value in values:
+        ptr <<= value
+        images.append(ptr.read(min(size, sizeof(value) + 64)))
+    address = ptr.address
+    done = threading.Event()
+
+    def overwrite(first):
+        n = first
+        while not done.is_set():
+            n += 1
+            image = images[n % len(images)]
+            libc.memmove(address, image, len(image))  # another image, whole
+            libc.memmove(address + n % 64, images[first], 9)
+            libc.memset(address + n % 64, n % 256, 1 + n % 7)
+            libc.memmove(address + 8, image[8:], len(image) - 8)
+
+    threads = [threading.Thread(target=overwrite, args=(first,)) for first in range(2)]
+    for thread in threads:
+        thread.start()
+    loaded = refused = 0
+    end = time.monotonic() + {seconds}
+    try:
+        while time.monotonic() < end or min(loaded, refused) < 20:
+            try:
+                found = ~ptr
+            except DereferenceError:
+                refused += 1
+                continue
+            loaded += 1
+            assert type(found) in {{type(value) for value in values}}, type(found)
+            if type(found) is str:
+                # As its own code points say, it is the str that Python would have made
+                assert found == found.encode("utf-32", "surrogatepass").decode(
+                    "utf-32", "surrogatepass"
+                )
+            elif type(found) is int:
+                assert found == int(hex(found), 16)
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert ~other == "unharmed"
+    ptr.free()
+    other.free()
+    print("done")
+"""
+
+LONG_VALUES = {
+    "str": "('x' * 60_000, '\\xe9' * 50_000, '\\u0107' * 40_000, '\\U00010307' * 30_000)",
+    "str and bytes": "(b'\\xff' * 200_000, 'y' * 100, b'z' * 40, '\\U00010307' * 100_000)",
+    "int": "(-(2**600_000 - 1), 2**30, 3**90_000, 0)",
+}
+
+
+@pytest.mark.parametrize("name", LONG_VALUES)
+def test_images_that_c_overwrites_while_they_are_loaded(run_python: Any, name: str) -> None:
+    done = run_python(RACING.format(values=LONG_VALUES[name], seconds=1.5))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
