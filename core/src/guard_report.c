@@ -7,9 +7,6 @@
 #include "os_fault.h"
 #include "ptrs/guard.h"
 
-// How far from the pages of a span a fault still has to do with it
-#define NEAR ((uintptr_t)4096)
-
 // Small: it may stand on a stack for signals
 typedef struct {
   char text[160 + PTRS_LABEL_SIZE];
@@ -20,7 +17,7 @@ typedef struct {
   uintptr_t address;
   const PtrsSpan *nearest;
   uintptr_t distance; // of its block
-  bool is_near;       // some span is near
+  bool is_inside;     // of the pages of some span
 } Search;
 
 static PtrsAtomic descriptor; // where to write, plus 1; 0: nowhere
@@ -132,8 +129,8 @@ compare(PtrsSpan *span, void *ctx)
     search->nearest  = span;
     search->distance = distance;
   }
-  if (address + NEAR >= view.base && address < view.base + view.extent + NEAR) {
-    search->is_near = true;
+  if (address >= view.base && address - view.base < view.extent) {
+    search->is_inside = true;
   }
   return true;
 }
@@ -149,7 +146,7 @@ report_fault(uintptr_t address)
     return;
   }
   ptrs_guard_each(compare, &search);
-  if (!search.is_near || !ptrs_guard_view(search.nearest, true, &view)) {
+  if (!search.is_inside || !ptrs_guard_view(search.nearest, true, &view)) {
     return;
   }
   add(&line, "pointers: fault at ");

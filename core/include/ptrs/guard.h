@@ -14,8 +14,8 @@
  * size is a multiple of the alignment, or of the page size.  Else up to
  * alignment - 1 bytes, and less than a page, lie between, which are filled with a
  * pattern; so are up to 64 bytes on the block's other side.  The pattern is
- * checked when the block is freed or resized, and when the allocator is closed.  A block of no bytes has an address where no byte can be touched (with
- * PTRS_GUARD_UNDERFLOW: no byte before it).
+ * checked when the block is freed or resized, and when the allocator is closed.  A block of no
+ * bytes has an address where no byte can be touched (with PTRS_GUARD_UNDERFLOW: no byte before it).
  *
  * Freed pages become unreadable too, and stay so in a quarantine of bounded
  * size, so that a use after free by address is also caught at the instruction.
@@ -91,7 +91,7 @@ PTRS_API PtrsStatus ptrs_guard_report_faults(int fd);
  *        bytes the last 156 are kept, behind three dots.
  *
  * @fn ptrs_guard_report_faults
- * From now on, when the process is about to end by a fault near a block of a
+ * From now on, when the process is about to end by a fault in the pages of a
  * guard allocator, first write a line to a file: which block it was, its size, by
  * how many bytes it was missed, and its label.  Also write a line for each block
  * that ends with bytes beside it overwritten.

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include "mappings.h"
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+typedef bool (*Visit)(uintptr_t low, uintptr_t high, const char *access, void *ctx);
+
+static void
+visit_mappings(Visit visit, void *ctx)
+{
+  char line[512];
+  FILE *const maps = fopen("/proc/self/maps", "r");
+  if (!CHECK(maps)) {
+    return;
+  }
+  while (fgets(line, sizeof(line), maps)) {
+    uintptr_t low  = 0;
+    uintptr_t high = 0;
+    char access[5] = "";
+    if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &low, &high, access) == 3 &&
+        !visit(low, high, access, ctx)) {
+      break;
+    }
+  }
+  (void)fclose(maps);
+}
+
+static bool
+count(uintptr_t low, uintptr_t high, const char *access, void *ctx)
+{
+  (void)low;
+  (void)high;
+  (void)access;
+  *(size_t *)ctx += 1;
+  return true;
+}
+
+size_t
+count_mappings(void)
+{
+  size_t n_mappings = 0;
+  visit_mappings(count, &n_mappings);
+  return n_mappings;
+}
+
+typedef struct {
+  uintptr_t address;
+  bool is_touchable;
+} Question;
+
+static bool
+find(uintptr_t low, uintptr_t high, const char *access, void *ctx)
+{
+  Question *const question = (Question *)ctx;
+  if (question->address < low || question->address >= high) {
+    return true;
+  }
+  question->is_touchable = access[0] == 'r' && access[1] == 'w';
+  return false;
+}
+
+bool
+is_touchable(const void *address)
+{
+  Question question = {.address = (uintptr_t)address};
+  visit_mappings(find, &question);
+  return question.is_touchable;
+}
+
+bool
+is_resident(const void *address)
+{
+  const uintptr_t page  = (uintptr_t)sysconf(_SC_PAGESIZE);
+  unsigned char present = 0;
+  void *const start     = (void *)((uintptr_t)address & ~(page - 1));
+  return !mincore(start, page, &present) && (present & 1);
+}
