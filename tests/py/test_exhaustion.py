@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: MIT
 """What happens when there is no memory left."""
 
+import os
 import sys
 from typing import Any
 
 import pytest
 
 pytest.importorskip("resource")
+
+pytestmark = pytest.mark.skipif(
+    "libasan" in os.environ.get("LD_PRELOAD", ""),
+    reason="AddressSanitizer ends the process where it finds no address space for itself",
+)
 
 LIMITED = """
     import gc, resource
