@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the core needs of the operating system.  This and os_posix.c are the
-// only files that include its headers.
+// What the core needs of the operating system.  This and the files os_*.c are
+// the only ones that include its headers.
 #ifndef PTRS_OS_H
 #define PTRS_OS_H
 
