@@ -285,3 +285,23 @@ def test_an_array_is_like_a_list(data: st.DataObject) -> None:
                 array[start] = model[start] = data.draw(VALUES)
         assert array.tolist() == model
         assert [~slot for slot in array] == model
+
+
+def test_the_first_slot_stands_for_the_array() -> None:
+    array = calloc(4, 28)
+    array.fill(7)
+    first, last = array[0], array[3]
+    assert first.realloc(28 * 2) is first
+    assert array.tolist() == [7, 7]
+    assert last.size == 0
+    with pytest.raises(ValueError, match="cannot realloc slot 1"):
+        array[1].realloc(28)
+    first.free()
+    assert array.freed and last.freed
+
+
+def test_pointers_do_not_add_up() -> None:
+    with calloc(4, 28) as array:
+        for one, other in ((array, array), (array[1], array[2]), (array, array[0])):
+            with pytest.raises(TypeError, match="unsupported operand"):
+                one + other
