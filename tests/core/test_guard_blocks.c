@@ -4,9 +4,11 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../../core/src/guard_table.h"
 #include "child.h"
 #include "environment.h"
 #include "mappings.h"
@@ -218,6 +220,62 @@ closing_stops_threads(void)
   ptrs_allocator_release(guard);
 }
 
+#define LABEL_SIZE ((size_t)150)
+
+typedef struct {
+  PtrsAllocator *guard;
+  size_t n_live; // that were seen
+} Watch;
+
+// All blocks end where their guard page begins, and labels are of one letter
+static bool
+check_view(PtrsSpan *span, void *ctx)
+{
+  Watch *const watch = (Watch *)ctx;
+  PtrsSpanView view;
+  if (!ptrs_guard_view(span, true, &view) || view.state == PTRS_SPAN_NONE) {
+    return true;
+  }
+  CHECK_EQ(view.mem + view.size, view.base + view.extent - (size_t)sysconf(_SC_PAGESIZE));
+  if (view.label[0]) {
+    CHECK_FILLED(view.label, LABEL_SIZE, view.label[0]);
+    CHECK_EQ(view.label[LABEL_SIZE], 0);
+  }
+  watch->n_live += view.state == PTRS_SPAN_LIVE;
+  return true;
+}
+
+static void
+watch_or_work(size_t index, void *ctx)
+{
+  Watch *const watch = (Watch *)ctx;
+  const double end   = clock_seconds() + CASE_SECONDS;
+  for (size_t i = index; clock_seconds() < end; ++i) {
+    if (!index) {
+      ptrs_guard_each(check_view, watch);
+      continue;
+    }
+    const size_t size = i * 37 % 5000;
+    void *const mem   = watch->guard->alloc(watch->guard, size, 1);
+    for (int letter = 'a'; letter <= 'z'; ++letter) {
+      char label[LABEL_SIZE + 1] = "";
+      memset(label, letter, LABEL_SIZE);
+      CHECK_EQ(ptrs_guard_label(mem, label), PTRS_STATUS_SUCCESS);
+    }
+    watch->guard->free(watch->guard, mem, size, 1);
+  }
+}
+
+// As a signal handler does, without a lock
+static void
+records_are_never_mixtures(void)
+{
+  Watch watch = {.guard = make()};
+  crew_run(N_THREADS, watch_or_work, &watch);
+  CHECK(watch.n_live > 0);
+  ptrs_allocator_release(watch.guard);
+}
+
 static void
 use_in_child(void *ctx)
 {
@@ -268,6 +326,7 @@ main(void)
   TAP_RUN(arenas_may_have_it_as_their_parent);
   TAP_RUN(threads_trade_blocks);
   TAP_RUN(closing_stops_threads);
+  TAP_RUN(records_are_never_mixtures);
   TAP_RUN(children_of_busy_parents);
   return tap_end();
 }

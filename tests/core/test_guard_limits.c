@@ -235,6 +235,47 @@ address_space_ends(void)
   child_run(use_little_address_space, NULL);
 }
 
+static void
+set_data_limit(rlim_t size)
+{
+  struct rlimit limit;
+  CHECK_EQ(getrlimit(RLIMIT_DATA, &limit), 0);
+  limit.rlim_cur = size;
+  CHECK_EQ(setrlimit(RLIMIT_DATA, &limit), 0);
+}
+
+// A limit on writable memory: freed pages cannot be opened again, nor new ones
+// be made
+static void
+use_little_writable_memory(void *ctx)
+{
+  (void)ctx;
+  PtrsAllocator *const guard = make(0);
+  void *const mem            = guard->alloc(guard, 8, 8);
+  guard->free(guard, mem, 8, 8);
+  CHECK_EQ(info_of(guard).mappings, 2);
+  set_data_limit(4096);
+  CHECK_PTR(guard->alloc(guard, 8, 8), NULL);
+  CHECK_EQ(info_of(guard).mappings, 0); // not to be relied on any more
+  set_data_limit(RLIM_INFINITY);
+  char *const again = (char *)guard->alloc(guard, 8, 8);
+  if (CHECK(again)) {
+    memset(again, 1, 8);
+    CHECK(!is_touchable(again + 8));
+  }
+  ptrs_allocator_release(guard);
+}
+
+static void
+writable_memory_ends(void)
+{
+  if (UNDER_SANITIZER || under_valgrind()) {
+    tap_skip("needs writable memory without a limit");
+    return;
+  }
+  child_run(use_little_writable_memory, NULL);
+}
+
 int
 main(void)
 {
@@ -243,5 +284,6 @@ main(void)
   TAP_RUN(mappings_are_counted);
   TAP_RUN(the_kernels_limit_is_kept);
   TAP_RUN(address_space_ends);
+  TAP_RUN(writable_memory_ends);
   return tap_end();
 }

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../core/src/guard_table.h"
 #include "death.h"
 #include "ptrs/block.h"
 #include "ptrs/guard.h"
@@ -266,6 +267,17 @@ in_the_child_of_a_fork(void)
   _exit(WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
+// A handler waits for nobody
+static void
+while_the_table_is_locked(void)
+{
+  begin(0, 2);
+  char *const mem = block_of(16, 16, "locked");
+  expect_fault(mem + 16, "1 byte past the end", "live", "16 bytes", mem, "locked");
+  ptrs_guard_lock();
+  load(mem + 16);
+}
+
 // Between two blocks, that one was missed which is nearer
 static void
 among_many_blocks(void)
@@ -359,6 +371,7 @@ static const Death deaths[] = {
     {"labels_are_one_line", labels_are_one_line, SIGSEGV, 0},
     {"in_another_thread", in_another_thread, SIGSEGV, 0},
     {"in_the_child_of_a_fork", in_the_child_of_a_fork, 0, SIGSEGV},
+    {"while_the_table_is_locked", while_the_table_is_locked, SIGSEGV, 0},
     {"among_many_blocks", among_many_blocks, SIGSEGV, 0},
     {"far_from_all_blocks", far_from_all_blocks, SIGSEGV, 0},
     {"null_pointers", null_pointers, SIGSEGV, 0},
