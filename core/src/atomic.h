@@ -93,6 +93,12 @@ ptrs_atomic_load_pointer(const PtrsAtomicPointer *atomic)
   return atomic_load_explicit(&atomic->value, memory_order_acquire);
 }
 
+static inline void
+ptrs_atomic_store_pointer(PtrsAtomicPointer *atomic, void *value)
+{
+  atomic_store_explicit(&atomic->value, value, memory_order_release);
+}
+
 // Set a pointer that is still NULL; false if another thread was first
 static inline bool
 ptrs_atomic_set_pointer_once(PtrsAtomicPointer *atomic, void *value)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "atomic.h"
 #include "checked.h"
 #include "os_pages.h"
 
@@ -18,6 +19,9 @@
 #define MARGIN ((size_t)64)
 
 #define PATTERN 0xFD
+
+// First byte of the span that was mapped last
+static PtrsAtomicPointer lowest;
 
 // What may be touched of them
 static uint8_t *
@@ -116,18 +120,44 @@ reserve(const PtrsGuardForm *form, size_t size, size_t align, PtrsGuardPages *pa
   return true;
 }
 
+// Map both parts of a span below the one that was mapped last, if there is room,
+// as there mostly is, since the kernel fills address space downwards, too.  This
+// saves the kernel from dividing a mapping.
+static bool
+map_below_last(const PtrsGuardForm *form, PtrsGuardPages *pages)
+{
+  const uintptr_t last = (uintptr_t)ptrs_atomic_load_pointer(&lowest);
+  if (last < pages->extent) {
+    return false;
+  }
+  pages->base          = (uint8_t *)(last - pages->extent);
+  const size_t size    = usable_size(form, pages);
+  uint8_t *const guard = form->at_start ? pages->base : pages->base + size;
+  if (!ptrs_os_pages_reserve_at(guard, form->page)) {
+    return false;
+  }
+  if (!ptrs_os_pages_commit_at(usable(form, pages), size)) {
+    ptrs_os_pages_unmap(guard, form->page);
+    return false;
+  }
+  return true;
+}
+
 bool
 ptrs_guard_map(
     const PtrsGuardForm *form, size_t extent, size_t size, size_t align, PtrsGuardPages *pages)
 {
   PtrsGuardPages made = {.extent = extent};
-  if (!reserve(form, size, align, &made)) {
-    return false;
+  if (align > form->page || !map_below_last(form, &made)) {
+    if (!reserve(form, size, align, &made)) {
+      return false;
+    }
+    if (!ptrs_os_pages_commit(usable(form, &made), usable_size(form, &made))) {
+      ptrs_os_pages_unmap(made.base, made.extent);
+      return false;
+    }
   }
-  if (!ptrs_os_pages_commit(usable(form, &made), usable_size(form, &made))) {
-    ptrs_os_pages_unmap(made.base, made.extent);
-    return false;
-  }
+  ptrs_atomic_store_pointer(&lowest, made.base);
   *pages = made;
   return true;
 }

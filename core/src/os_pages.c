@@ -62,6 +62,45 @@ ptrs_os_pages_reserve(size_t size)
   return mem == MAP_FAILED ? NULL : mem;
 }
 
+#ifdef MAP_FIXED_NOREPLACE
+
+// Kernels that do not know the flag take the address for a hint
+static bool
+map_at(void *mem, size_t size, int access, int flags)
+{
+  void *const mapped = mmap(mem, size, access, ANONYMOUS | MAP_FIXED_NOREPLACE | flags, -1, 0);
+  if (mapped != mem && mapped != MAP_FAILED) {
+    (void)munmap(mapped, size);
+  }
+  return mapped == mem;
+}
+
+#else
+
+static bool
+map_at(void *mem, size_t size, int access, int flags)
+{
+  (void)mem;
+  (void)size;
+  (void)access;
+  (void)flags;
+  return false;
+}
+
+#endif
+
+bool
+ptrs_os_pages_reserve_at(void *mem, size_t size)
+{
+  return map_at(mem, size, PROT_NONE, MAP_NORESERVE);
+}
+
+bool
+ptrs_os_pages_commit_at(void *mem, size_t size)
+{
+  return map_at(mem, size, PROT_READ | PROT_WRITE, 0);
+}
+
 void
 ptrs_os_pages_unmap(void *mem, size_t size)
 {

@@ -16,6 +16,11 @@ size_t ptrs_os_max_mappings(void);
 // Address space that nobody may touch and that has no memory; or NULL.
 void *ptrs_os_pages_reserve(size_t size);
 
+// The same at a certain address, false if that is not free or the system cannot
+// tell.  And at once with zero pages, as ptrs_os_pages_commit() gives them.
+bool ptrs_os_pages_reserve_at(void *mem, size_t size);
+bool ptrs_os_pages_commit_at(void *mem, size_t size);
+
 // Give address space back, with what memory it has.
 void ptrs_os_pages_unmap(void *mem, size_t size);
 

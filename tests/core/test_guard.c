@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What a guard allocator promises beside what all do: where its blocks lie, and
 // what becomes of their pages.
+#define _GNU_SOURCE
 #include "ptrs/guard.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "conformance.h"
@@ -158,6 +160,37 @@ large_blocks_give_their_memory_back(void)
     CHECK_EQ(is_resident(mem), size < 16 * page_size());
   }
   ptrs_allocator_release(guard);
+}
+
+// Where the next block would have come to lie there is something already: all of
+// its place, or the lower part
+static void
+others_map_pages_in_between(void)
+{
+  for (unsigned flags = 0; flags <= PTRS_GUARD_UNDERFLOW; ++flags) {
+    PtrsAllocator *const guard = make(flags, 0);
+    uint8_t *blocks[20];
+    void *pages[20];
+    for (size_t i = 0; i < 20; ++i) {
+      blocks[i] = (uint8_t *)guard->alloc(guard, page_size(), 16);
+      memset(blocks[i], (int)i, page_size());
+      CHECK(!is_touchable(flags ? blocks[i] - 1 : blocks[i] + page_size()));
+      uint8_t *const below = blocks[i] - page_size() * (flags + 1 + i % 2);
+      pages[i] =
+          mmap(below, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      CHECK(pages[i] != MAP_FAILED);
+      memset(pages[i], 'o', page_size());
+    }
+    for (size_t i = 0; i < 20; ++i) {
+      CHECK_FILLED(blocks[i], page_size(), (int)i);
+      CHECK_FILLED(pages[i], page_size(), 'o');
+      guard->free(guard, blocks[i], page_size(), 16);
+      CHECK(!is_touchable(blocks[i]));
+      CHECK_FILLED(pages[i], page_size(), 'o');
+      CHECK_EQ(munmap(pages[i], page_size()), 0);
+    }
+    ptrs_allocator_release(guard);
+  }
 }
 
 // Blocks leave the quarantine in the order in which they came
@@ -333,6 +366,7 @@ main(void)
   TAP_RUN(empty_blocks_have_no_bytes);
   TAP_RUN(freed_pages_cannot_be_touched);
   TAP_RUN(large_blocks_give_their_memory_back);
+  TAP_RUN(others_map_pages_in_between);
   TAP_RUN(the_quarantine_is_bounded);
   TAP_RUN(without_a_quarantine_pages_are_used_again);
   TAP_RUN(zeroed_blocks_are_zero_when_pages_are_used_again);
