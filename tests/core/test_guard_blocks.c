@@ -61,6 +61,8 @@ checked_blocks_end_with_it(void)
   check_all_refuse(b, PTRS_STATUS_STALE);
   CHECK(!is_touchable(plain));
   CHECK_PTR(guard->alloc(guard, 8, 8), NULL);
+  CHECK_PTR(guard->realloc(guard, plain, 0, 8, 8), NULL);
+  guard->free(guard, plain, 8, 8);
   PtrsBlock block = 0;
   CHECK_EQ(ptrs_block_alloc(guard, 8, 8, &block), PTRS_STATUS_CLOSED);
 

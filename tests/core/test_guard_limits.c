@@ -93,6 +93,29 @@ mappings_end(void)
   ptrs_allocator_release(guard);
 }
 
+// So do those that are no longer in quarantine, whatever their size
+static void
+spare_pages_give_way(void)
+{
+  PtrsAllocator *const guard = make(0);
+  void *blocks[N_BLOCKS];
+  const size_t limit = leave_room_for(guard, N_BLOCKS);
+  fill(guard, blocks);
+  for (size_t i = 0; i < N_BLOCKS; ++i) {
+    guard->free(guard, blocks[i], 8, 8);
+  }
+  CHECK_EQ(info_of(guard).mappings, info_of(guard).max_mappings);
+  CHECK(!info_of(guard).is_full);
+  for (size_t i = 0; i < N_BLOCKS; ++i) {
+    CHECK(!info_of(guard).is_full);
+    CHECK(guard->alloc(guard, 40000, 8));
+  }
+  CHECK(info_of(guard).is_full);
+  CHECK_PTR(guard->alloc(guard, 8, 8), NULL);
+  ptrs_guard_set_max_mappings(limit);
+  ptrs_allocator_release(guard);
+}
+
 // Of all guard allocators together
 static void
 mappings_are_shared(void)
@@ -280,6 +303,7 @@ int
 main(void)
 {
   TAP_RUN(mappings_end);
+  TAP_RUN(spare_pages_give_way);
   TAP_RUN(mappings_are_shared);
   TAP_RUN(mappings_are_counted);
   TAP_RUN(the_kernels_limit_is_kept);

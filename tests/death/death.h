@@ -18,6 +18,9 @@ typedef struct {
 // Run each in a case of its own.  Returns the exit status of the program.
 int death_run(const Death *deaths, size_t n_deaths);
 
+// In the child: exit at once, also from a signal handler.
+_Noreturn void leave(int status);
+
 // In the child: add to what it will have written on standard error.
 void expect(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -24,7 +24,7 @@ static void
 report(void)
 {
   if (ptrs_guard_report_faults(2)) {
-    _exit(99);
+    leave(99);
   }
 }
 
@@ -33,7 +33,7 @@ make_block(void)
 {
   PtrsAllocator *guard = NULL;
   if (ptrs_guard_new(0, 0, &guard)) {
-    _exit(98);
+    leave(98);
   }
   mem = (char *)guard->alloc(guard, SIZE, 8);
   (void)ptrs_guard_label(mem, "chain.py:1");
@@ -87,7 +87,7 @@ exit_if_told(int signal_number, siginfo_t *info, void *context)
   const bool told = signal_number == SIGSEGV && context && info->si_addr == mem + SIZE;
   // Some sanitizers call all handlers with all signals blocked
   const bool masked = is_blocked(SIGSEGV) && (UNDER_SANITIZER || !is_blocked(SIGUSR1));
-  _exit(told && masked ? 41 : 40);
+  leave(told && masked ? 41 : 40);
 }
 
 static void
@@ -103,7 +103,7 @@ handlers_are_told_everything(void)
 static void
 exit_if_masked(int signal_number)
 {
-  _exit(signal_number == SIGSEGV && is_blocked(SIGUSR1) && is_blocked(SIGSEGV) ? 42 : 40);
+  leave(signal_number == SIGSEGV && is_blocked(SIGUSR1) && is_blocked(SIGSEGV) ? 42 : 40);
 }
 
 static void
@@ -136,7 +136,7 @@ handlers_may_repair(void)
   expect_report();
   errno = 0;
   miss();
-  _exit(mem[SIZE] == 1 && !errno && !is_blocked(SIGSEGV) ? 43 : 40);
+  leave(mem[SIZE] == 1 && !errno && !is_blocked(SIGSEGV) ? 43 : 40);
 }
 
 static sigjmp_buf place;
@@ -159,7 +159,7 @@ handlers_may_jump(void)
       miss();
     }
   }
-  _exit(is_blocked(SIGSEGV) || is_blocked(SIGUSR1) ? 40 : 44);
+  leave(is_blocked(SIGSEGV) || is_blocked(SIGUSR1) ? 40 : 44);
 }
 
 static void
@@ -174,7 +174,7 @@ handlers_for_once_come_once(void)
   make_block();
   expect_report();
   miss();
-  _exit(first == mem ? 40 : 45);
+  leave(first == mem ? 40 : 45);
 }
 
 static void
@@ -208,7 +208,7 @@ signals_that_are_sent_end_it(void)
   for (int i = 0; i < 1000; ++i) {
     (void)usleep(1000);
   }
-  _exit(40);
+  leave(40);
 }
 
 static void
@@ -217,7 +217,7 @@ signals_that_are_raised_end_it(void)
   report();
   make_block();
   (void)raise(SIGBUS);
-  _exit(40);
+  leave(40);
 }
 
 static void
@@ -227,7 +227,7 @@ raised_signals_reach_handlers(void)
   report();
   make_block();
   (void)raise(SIGSEGV);
-  _exit(40);
+  leave(40);
 }
 
 static void
@@ -290,7 +290,7 @@ a_handler_above_that_calls(void)
   report();
   install(call_below, SA_SIGINFO, &below);
   if (ptrs_guard_report_faults(2)) {
-    _exit(40);
+    leave(40);
   }
   make_block();
   expect("above\n");
@@ -304,7 +304,7 @@ what_is_covered_stays_and_is_quiet(void)
   report();
   install(call_below, SA_SIGINFO, &below);
   if (ptrs_guard_report_faults(-1) != PTRS_STATUS_NOT_SUPPORTED) {
-    _exit(40);
+    leave(40);
   }
   make_block();
   expect("above\n");
@@ -331,11 +331,11 @@ taking_out_puts_back(void)
   install(exit_if_told, SA_SIGINFO, NULL);
   report();
   if (ptrs_guard_report_faults(-1)) {
-    _exit(40);
+    leave(40);
   }
   struct sigaction current;
   (void)sigaction(SIGSEGV, NULL, &current);
-  _exit(current.sa_sigaction == exit_if_told ? 46 : 40);
+  leave(current.sa_sigaction == exit_if_told ? 46 : 40);
 }
 
 static char *signal_stack;
@@ -345,7 +345,7 @@ exit_if_on_stack(int signal_number)
 {
   char here             = (char)signal_number;
   const ptrdiff_t depth = &here - signal_stack;
-  _exit(depth >= 0 && depth < SIGSTKSZ ? 47 : 40);
+  leave(depth >= 0 && depth < SIGSTKSZ ? 47 : 40);
 }
 
 static void *

@@ -23,7 +23,7 @@ static void
 begin(unsigned flags, int fd)
 {
   if (ptrs_guard_new(flags, QUARANTINE, &guard) || ptrs_guard_report_faults(fd)) {
-    _exit(99);
+    leave(99);
   }
 }
 
@@ -32,7 +32,7 @@ block_of(size_t size, size_t align, const char *label)
 {
   char *const mem = (char *)guard->alloc(guard, size, align);
   if (!mem || (label && ptrs_guard_label(mem, label))) {
-    _exit(98);
+    leave(98);
   }
   memset(mem, 'b', size);
   return mem;
@@ -123,7 +123,7 @@ copy_out_too_much(void)
   for (size_t i = 0; i < count; ++i) {
     copy[i] = *(volatile char *)(mem + i);
   }
-  _exit(copy[0]);
+  leave(copy[0]);
 }
 
 static void
@@ -260,11 +260,11 @@ in_the_child_of_a_fork(void)
   const pid_t pid = fork();
   if (!pid) {
     load(mem + 16);
-    _exit(0);
+    leave(0);
   }
   int status = 0;
   (void)waitpid(pid, &status, 0);
-  _exit(WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+  leave(WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
 // A handler waits for nobody
