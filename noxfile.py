@@ -65,12 +65,13 @@ def fuzz(session: nox.Session, target: str) -> None:
     """Fuzz with libFuzzer, for a minute or as its options after -- say."""
     meson(session, "clang", "-Dfuzz=true", "-Db_lundef=false", "-Dbuildtype=debugoptimized")
     build = session.create_tmp() + "/build"
+    session.run("meson", "compile", "-C", build)
     found = session.create_tmp() + f"/{target}"
     (ROOT / found).mkdir(exist_ok=True)
     options = session.posargs or ["-max_total_time=60"]
     folders = (found, f"tests/fuzz/corpus/{target}")
-    program = f"{build}/tests/fuzz/fuzz_{target}"
-    session.run(program, "-max_len=1024", *options, *folders, external=True)
+    program = ROOT / build / "tests" / "fuzz" / f"fuzz_{target}"
+    session.run(str(program), "-max_len=1024", *options, *folders, external=True)
 
 
 @nox.session
