@@ -28,6 +28,7 @@ from pointers._errors import (
     StackMemoryError,
 )
 from pointers._getsizeof import install as _install_getsizeof
+from pointers._guard import Guard, GuardInfo, report_faults
 from pointers._heaps import Arena, Foreign, Pool, load_allocator
 from pointers._image_size import sizeof
 from pointers._memory import memcmp, memcpy, memmove, memset
@@ -46,6 +47,8 @@ __all__ = [
     "DereferenceError",
     "Foreign",
     "FreedMemoryError",
+    "Guard",
+    "GuardInfo",
     "InvalidSizeError",
     "LibraryError",
     "Pointer",
@@ -68,6 +71,7 @@ __all__ = [
     "memmove",
     "memset",
     "realloc",
+    "report_faults",
     "sizeof",
     "stack_alloc",
 ]

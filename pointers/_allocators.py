@@ -11,6 +11,7 @@ from pointers._allocated import NO_LIMIT, AllocatedPointer, HeapPointer
 from pointers._array import AllocatedArrayPointer, checked_array_size, new_array
 from pointers._errors import StackMemoryError, status_error
 from pointers._ffi import ffi, lib
+from pointers._labels import label_block
 from pointers._pointer import Pointer
 from pointers._raw import SIZE_MAX, as_align, as_size
 from pointers._references import release_gone
@@ -55,6 +56,9 @@ class Allocator:
     __slots__ = ("__weakref__", "_cdata")
 
     _cdata: Any
+
+    #: Whether each block is told where in the program it was allocated.
+    _labels = False
 
     @classmethod
     def _of(cls, cdata: Any) -> Self:
@@ -185,15 +189,33 @@ def _checked(source: Any) -> Allocator:
     return source
 
 
-def _source(source: Allocator | None) -> Any:
-    return (_default.get() if source is None else _checked(source))._cdata
+def _block_from(source: Allocator | None, size: int, align: int) -> int:
+    """Return a new block of an allocator, or of the default one."""
+    source = _default.get() if source is None else _checked(source)
+    block: int = _new_block(source._cdata, size, align)
+    if block < 0:
+        raise _allocation_error(block, size, source._cdata)
+    if source._labels:
+        label_block(block)
+    return block
+
+
+def _lacking(source: Any) -> str:
+    """Return what else than memory an allocator may lack, or nothing."""
+    info = ffi.new("PtrsGuardInfo *")
+    if lib.ptrs_guard_info(source, info) or not info.is_full:
+        return ""
+    return (
+        f": guarded blocks have all {info.max_mappings} mappings that they may have; free some, "
+        "or raise vm.max_map_count"
+    )
 
 
 def _allocation_error(status: int, size: int, source: Any) -> Exception:
     most, align = lib.ptrs_allocator_max_size(source), lib.ptrs_allocator_max_align(source)
     return status_error(
         status,
-        no_mem=f"no memory for a block of {size} bytes",
+        no_mem=f"no memory for a block of {size} bytes{_lacking(source)}",
         too_large=f"no block of {size} bytes: this allocator serves up to {most} bytes, "
         f"aligned to {align} at most",
     )
@@ -221,13 +243,11 @@ def malloc(
     if type(size) is not int or not 0 <= size <= SIZE_MAX:
         size = as_size(size)
     if align is None and allocator is None and not _overridden:
-        source = _SYSTEM_CDATA
-        block = _new_block(source, size, _ALIGN_DEFAULT)
+        block = _new_block(_SYSTEM_CDATA, size, _ALIGN_DEFAULT)
+        if block < 0:
+            raise _allocation_error(block, size, _SYSTEM_CDATA)
     else:
-        source = _source(allocator)
-        block = _new_block(source, size, as_align(align))
-    if block < 0:
-        raise _allocation_error(block, size, source)
+        block = _block_from(allocator, size, as_align(align))
     pointer = _new(AllocatedPointer)
     pointer._block = block
     pointer._offset = 0
@@ -251,10 +271,7 @@ def calloc(
         the allocator is closed.
     """
     n_slots, slot_size = checked_array_size(count, size)
-    source = _source(allocator)
-    block = _new_block(source, n_slots * slot_size, as_align(align))
-    if block < 0:
-        raise _allocation_error(block, n_slots * slot_size, source)
+    block = _block_from(allocator, n_slots * slot_size, as_align(align))
     return new_array(block, slot_size, n_slots)
 
 

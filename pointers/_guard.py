@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""Guarded memory: C code that leaves a block dies there and then, and can say where."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NamedTuple
+
+from pointers._allocators import Allocator
+from pointers._errors import status_error
+from pointers._ffi import ffi, lib
+from pointers._raw import as_size
+from pointers._sources import revivers
+
+
+class GuardInfo(NamedTuple):
+    """What a guard allocator knows beside its statistics."""
+
+    quarantine_blocks: int
+    quarantine_bytes: int
+    damaged_blocks: int
+    mappings: int
+    max_mappings: int
+
+
+class Guard(Allocator):
+    """Each block on pages of its own, flush against a page that nobody can touch.
+
+    The checked API never leaves a block anyway; this is for code that has only
+    the address, such as C functions called by ctypes.  One byte past the end
+    (or before the start) and the program ends by a signal at that very
+    instruction; so it does for memory that was freed, as long as that is in
+    quarantine.  The end is flush for sizes that are multiples of the
+    alignment: ``malloc(10, align=1)`` guards every byte.
+    """
+
+    __slots__ = ()
+
+    _labels = True
+
+    def __new__(cls, *, underflow: bool = False, quarantine: int = 16 * 1024 * 1024) -> Guard:  # noqa: PYI034
+        """Make a guard allocator.
+
+        :param underflow: Guard the start of each block, and not its end.
+        :param quarantine: Bytes of address space that freed blocks may keep
+            unusable, the oldest giving way.
+        """
+        cell = ffi.new("PtrsAllocator **")
+        flags = lib.PTRS_GUARD_UNDERFLOW if underflow else 0
+        return cls._made(lib.ptrs_guard_new(flags, as_size(quarantine, "quarantine"), cell), cell)
+
+    def info(self) -> GuardInfo:
+        """Return what is known beside `stats`.
+
+        `damaged_blocks` were freed with bytes beside them overwritten, where
+        their ends were not flush.
+        """
+        info = ffi.new("PtrsGuardInfo *")
+        status = lib.ptrs_guard_info(self._cdata, info)
+        if status:
+            raise status_error(status)
+        return GuardInfo(*(getattr(info, name) for name in GuardInfo._fields))
+
+
+# The file that faults are reported to, which has to stay open
+_report_file: Any = None
+
+
+def report_faults(file: Any = None) -> None:
+    """Tell which guarded block was missed, before the process ends by that fault.
+
+    One line, with the block, its size, by how many bytes it was missed, and
+    the line of the program that allocated it; then the signal takes its
+    course, as for `faulthandler`, which may be enabled before or after.
+
+    :param file: A file or its descriptor, kept open; by default sys.stderr.
+    :raises ValueError: it has no descriptor that is open.
+    """
+    global _report_file
+    target = sys.stderr if file is None else file
+    fd = target if isinstance(target, int) else target.fileno()
+    if not 0 <= fd < 2**31 or lib.ptrs_guard_report_faults(fd):
+        raise ValueError(f"{fd} is no open file descriptor")
+    _report_file = target
+
+
+revivers["guard"] = Guard._of
