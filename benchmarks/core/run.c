@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#define _POSIX_C_SOURCE 200809L
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "workload.h"
+
+// What an arena may take before it is reset
+#define ARENA_MAX 2e9
+
+size_t
+run_times(const Run *run, double base)
+{
+  const double times = base * run->scale;
+  return times < 1 ? 1 : (size_t)times;
+}
+
+bool
+run_out_of_memory(Run *run, size_t size)
+{
+  (void)snprintf(run->problem, sizeof(run->problem),
+                 "no memory for %zu bytes after %llu operations", size,
+                 (unsigned long long)run->operations);
+  return false;
+}
+
+bool
+run_corrupt(Run *run)
+{
+  run->corrupt = true;
+  return false;
+}
+
+bool
+run_fits(Run *run, double bytes)
+{
+  if (run->heap->is_arena && bytes > ARENA_MAX) {
+    (void)snprintf(run->problem, sizeof(run->problem),
+                   "an arena gives nothing back before its reset, and this takes %.0f MB",
+                   bytes / 1e6);
+    return false;
+  }
+  return true;
+}
+
+bool
+run_alloc(Run *run, size_t size, Piece *piece)
+{
+  return heap_alloc(run->heap, size, piece) || run_out_of_memory(run, size);
+}
+
+bool
+run_free(Run *run, Piece *piece)
+{
+  ++run->operations;
+  return heap_free(run->heap, piece) || run_corrupt(run);
+}
+
+typedef struct {
+  Run own;
+  unsigned index;
+  void *ctx;
+  ThreadFunction function;
+  pthread_barrier_t *barrier;
+  bool good;
+} Thread;
+
+static void *
+thread_main(void *argument)
+{
+  Thread *const thread = (Thread *)argument;
+  (void)pthread_barrier_wait(thread->barrier);
+  thread->good = thread->function(&thread->own, thread->index, thread->ctx);
+  return NULL;
+}
+
+bool
+run_on_threads(Run *run, ThreadFunction function, void *ctx)
+{
+  Thread *const threads    = (Thread *)calloc(run->threads, sizeof(Thread));
+  pthread_t *const handles = (pthread_t *)calloc(run->threads, sizeof(pthread_t));
+  pthread_barrier_t barrier;
+  bool good = true;
+  if (!threads || !handles || pthread_barrier_init(&barrier, NULL, run->threads)) {
+    free(threads);
+    free(handles);
+    return run_out_of_memory(run, sizeof(Thread));
+  }
+  for (unsigned i = 0; i < run->threads; ++i) {
+    threads[i] =
+        (Thread){.own = *run, .index = i, .ctx = ctx, .function = function, .barrier = &barrier};
+    threads[i].own.operations = 0;
+    threads[i].own.seed += i * 7919;
+    if (pthread_create(&handles[i], NULL, thread_main, &threads[i])) {
+      (void)fprintf(stderr, "ptrs-workload: no thread %u\n", i);
+      exit(EXIT_FAILURE); // the others wait for it
+    }
+  }
+  for (unsigned i = 0; i < run->threads; ++i) {
+    (void)pthread_join(handles[i], NULL);
+    run->operations += threads[i].own.operations;
+    if (!threads[i].good && good) {
+      good         = false;
+      run->corrupt = threads[i].own.corrupt;
+      (void)snprintf(run->problem, sizeof(run->problem), "%s", threads[i].own.problem);
+    }
+  }
+  (void)pthread_barrier_destroy(&barrier);
+  free(threads);
+  free(handles);
+  return good;
+}
