@@ -140,6 +140,10 @@ class Foreign(Allocator):
 def load_allocator(path: str | os.PathLike[str], prefix: str = "") -> Foreign:
     """Make an allocator of the malloc(3) family of a shared library.
 
+    The library stays in the process.  One that replaces the C++ operators, as
+    tcmalloc does, changes them for all that is loaded after it, whoever loads
+    it: use such a one in a process of its own.
+
     :param path: The library; a name without a slash is searched for where the
         system searches.
     :param prefix: Of the names of its functions, such as ``"mi_"``.
