@@ -3,10 +3,18 @@
 
 from __future__ import annotations
 
+import codecs
+import sys
 from typing import Any
 
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
+
+if sys.implementation.name == "pypy":
+    # Imports its codecs on first use; an interrupt amid that would keep the import's lock
+    # for ever.  CPython has those that are used here built in.
+    for _codec in ("ascii", "latin-1", "utf-16", "utf-32"):
+        codecs.lookup(_codec)
 
 _load = lib.ptrs_load
 _buffer = ffi.buffer
