@@ -15,7 +15,6 @@ from _bench_fake import Bench, case
 
 from pointers import __version__
 from pointers._bench import program, schema
-from pointers._bench.allocators import UsageError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the program of the tests is a script")
 
@@ -118,10 +117,7 @@ def test_the_baseline_is_added(bench: Bench) -> None:
 
 
 def test_the_installed_program(tmp_path: Path) -> None:
-    try:
-        path = program.find()
-    except UsageError as error:
-        pytest.skip(str(error))
+    path = program.find()
     names = [workload.name for workload in program.list_workloads(path)][:2]
     options = ["--scale", "0.01", "--rounds", "2", "--json", "out.json", "--html", "out.html"]
     chosen = ["--workloads", ",".join(names), "--allocators", "direct,system,system+checked"]
