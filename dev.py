@@ -27,7 +27,15 @@ if sys.version_info < (3, 9):  # noqa: UP036
 
 ROOT = Path(__file__).resolve().parent
 BIN = "Scripts" if os.name == "nt" else "bin"
-SOURCES = ("benchmarks/core", "bindings", "core", "pointers", "meson.build", "meson_options.txt", "pyproject.toml")
+SOURCES = (
+    "benchmarks/core",
+    "bindings",
+    "core",
+    "pointers",
+    "meson.build",
+    "meson_options.txt",
+    "pyproject.toml",
+)
 COMPILERS = ("cc", "gcc", "clang", "cl")
 
 # Run by the interpreter that is asked about, which may be older than this file allows
