@@ -27,11 +27,12 @@ _COLLECTIONS = 8
 
 
 def pin(block: int) -> Any:
-    """Pin a block; return the C object whose end takes the pin back.
+    """Pin a block; return what takes the pin back at its end, for `lend`.
 
     :raises BufferError: the memory is on the stack, or pinned 65535 times.
     """
-    lease = ffi.gc(ffi.new("PtrsLease *"), lib.ptrs_lease_end)
+    lease = ffi.new("PtrsLease *")
+    guard = ffi.gc(lease, lib.ptrs_lease_end)
     status = lib.ptrs_lease_begin(lease, block)
     if status == _FULL:
         status = _retry(_FULL, status, lib.ptrs_lease_begin, lease, block)
@@ -39,10 +40,10 @@ def pin(block: int) -> Any:
         raise BufferError(_REFUSALS[status])
     if status:
         raise status_error(status)
-    return lease
+    return lease, guard
 
 
-def lend(lease: Any, offset: int, size: int, kind: str, writable: bool) -> memoryview:
+def lend(pinned: Any, offset: int, size: int, kind: str, writable: bool) -> memoryview:
     """Return a view of bytes of a pinned block, which keeps the pin.
 
     All slices, casts and arrays that are made of the view keep the one buffer
@@ -50,13 +51,15 @@ def lend(lease: Any, offset: int, size: int, kind: str, writable: bool) -> memor
 
     :raises ValueError: the bytes are no whole number of items.
     """
+    lease, guard = pinned
     if not isinstance(kind, str):
         lib.ptrs_lease_end(lease)
         raise TypeError(f"format must be a str, not {type(kind).__name__}")
     start = ffi.cast("uint8_t *", lease.mem) + offset
-    # Ends with the buffer.  It would end with its last reference, too, but where
-    # there is a collector, that would take it another round.
+    # Ends with the buffer.  The lease is bound and not its guard, which the collector
+    # might end first, and with it the memory that the lease is in.
     owner = ffi.gc(start, lambda _start, _end=lib.ptrs_lease_end, _lease=lease: _end(_lease))
+    ffi.gc(guard, None)
     view = memoryview(ffi.buffer(owner, size))
     try:
         if kind != view.format:

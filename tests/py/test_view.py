@@ -261,3 +261,31 @@ def test_views_that_were_released_do_not_count() -> None:
             if n % 1000 == 0:
                 with pytest.raises(ValueError, match="format"):
                     ptr.view("no format")
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_view_in_a_cycle_lets_go(older: bool) -> None:
+    class Holder:
+        """Finalised before or after its view."""
+
+        view: memoryview
+
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            seen.append(1)
+
+    seen: list[int] = []
+    for _ in range(50):
+        holder = Holder() if older else None
+        ptr = malloc(64)
+        view = ptr.view()
+        holder = holder or Holder()
+        holder.view = view
+        holder.parts = [view[3:], memoryview(view).cast("i")]  # type: ignore[attr-defined]
+        del holder, view
+        for _ in range(8):
+            gc.collect()
+        free(ptr)
+    assert len(seen) == 50
