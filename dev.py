@@ -153,6 +153,17 @@ def counts(report: Path) -> str:
     return text
 
 
+def failures(report: Path) -> str:
+    """Name the tests that failed, by a JUnit report, as in `; failed: test_a, test_b`."""
+    cases = ElementTree.parse(str(report)).iter("testcase")
+    names = [
+        case.get("name", "")
+        for case in cases
+        if case.find("failure") is not None or case.find("error") is not None
+    ]
+    return f"; failed: {', '.join(names)}" if names else ""
+
+
 class Environment:
     """A virtual environment beside this file, with the build directories inside it.
 
@@ -257,7 +268,8 @@ class Environment:
         code = subprocess.call(command, cwd=str(ROOT), env=self.env)
         result = counts(report) if report.exists() else "no report"
         if code:
-            raise DevError(f"{result} (exit code {code})")
+            names = failures(report) if report.exists() else ""
+            raise DevError(f"{result} (exit code {code}){names}")
         return result
 
 

@@ -82,6 +82,9 @@ typedef struct {
 int ptrs_lease_begin(PtrsLease *lease, PtrsBlock block);
 void ptrs_lease_end(PtrsLease *lease);
 
+/* For finalisers that are given the memory which was lent. */
+void ptrs_lease_end_with(PtrsLease *lease, const void *mem);
+
 /* The core's answers as numbers. */
 int64_t ptrs_new_block(PtrsAllocator *allocator, size_t size, size_t align);
 int64_t ptrs_size_of(PtrsBlock block);

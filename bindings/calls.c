@@ -44,6 +44,13 @@ ptrs_lease_end(PtrsLease *lease)
   }
 }
 
+void
+ptrs_lease_end_with(PtrsLease *lease, const void *mem)
+{
+  (void)mem;
+  ptrs_lease_end(lease);
+}
+
 int64_t
 ptrs_drop_forgotten(PtrsBlock block)
 {

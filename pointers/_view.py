@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from types import MethodType
 from typing import Any, Callable
 
 from pointers._errors import status_error
@@ -57,8 +58,9 @@ def lend(pinned: Any, offset: int, size: int, kind: str, writable: bool) -> memo
         raise TypeError(f"format must be a str, not {type(kind).__name__}")
     start = ffi.cast("uint8_t *", lease.mem) + offset
     # Ends with the buffer.  The lease is bound and not its guard, which the collector
-    # might end first, and with it the memory that the lease is in.
-    owner = ffi.gc(start, lambda _start, _end=lib.ptrs_lease_end, _lease=lease: _end(_lease))
+    # might end first, and with it the memory that the lease is in; and bound without a
+    # line of Python, which an interrupt might end before its first step.
+    owner = ffi.gc(start, MethodType(lib.ptrs_lease_end_with, lease))
     ffi.gc(guard, None)
     view = memoryview(ffi.buffer(owner, size))
     try:
