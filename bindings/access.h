@@ -100,6 +100,48 @@ int64_t ptrs_drop_forgotten(PtrsBlock block);
 int ptrs_order_of(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size);
 /* cdef: end */
 
+/*
+ * For callers who must not wait while they are inside of an interpreter: with
+ * `busy`, what would have to wait for another thread, or copy more than
+ * PTRS_AT_ONCE bytes, does nothing but set *busy.  With NULL, it waits.
+ */
+
+/** Bytes that are copied without letting other threads of an interpreter run. */
+#define PTRS_AT_ONCE ((size_t)1 << 16)
+
+/** As ptrs_block_enter(), or ptrs_block_try_enter() where there is `busy`. */
+static inline PtrsStatus
+ptrs_access_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry, bool *busy)
+{
+  return busy ? ptrs_block_try_enter(block, access, entry, busy)
+              : ptrs_block_enter(block, access, entry);
+}
+
+/** Store any value, as the functions above. */
+int64_t ptrs_store_value(
+    PtrsBlock block, size_t offset, size_t room, const PtrsValue *value, bool *busy);
+
+/** As ptrs_load(); `load->heap` and `load->heap_size` alone need to be zero. */
+int ptrs_load_value(PtrsBlock block, size_t offset, PtrsLoad *load, bool *busy);
+
+/** Store `count` values, one every `stride` bytes: all or none. */
+int ptrs_store_values(PtrsBlock block,
+                      size_t offset,
+                      size_t stride,
+                      const PtrsValue *values,
+                      size_t count,
+                      bool *busy);
+
+/** As ptrs_store_ints() and ptrs_load_ints(). */
+int ptrs_store_integers(PtrsBlock block,
+                        size_t offset,
+                        size_t stride,
+                        const int64_t *integers,
+                        size_t count,
+                        bool *busy);
+int ptrs_load_integers(
+    PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count, bool *busy);
+
 /** Whether `count` strides lie inside a block from `offset` on. */
 static inline bool
 ptrs_strides_fit(const PtrsEntry *entry, size_t offset, size_t stride, size_t count)

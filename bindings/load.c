@@ -47,7 +47,8 @@ ptrs_load_clear(PtrsLoad *load)
 // Copy the image at `bytes`; its shape is that of the copy.  The block is held
 // against checked writers, but not against those who have its address.
 static PtrsStatus
-copy_image(const uint8_t *bytes, size_t room, PtrsLoad *load, PtrsShape *shape, uint8_t **copy)
+copy_image(
+    const uint8_t *bytes, size_t room, PtrsLoad *load, PtrsShape *shape, uint8_t **copy, bool *busy)
 {
   uint8_t prefix[PTRS_IMAGE_PREFIX_MAX];
   const size_t seen = room < sizeof(prefix) ? room : sizeof(prefix);
@@ -58,6 +59,10 @@ copy_image(const uint8_t *bytes, size_t room, PtrsLoad *load, PtrsShape *shape, 
   if (status || first.kind == PTRS_IMAGE_EMPTY) {
     *shape = first;
     return status;
+  }
+  if (busy && first.size > PTRS_AT_ONCE) {
+    *busy = true;
+    return PTRS_STATUS_SUCCESS;
   }
   *copy = room_for(load, &first);
   if (!*copy) {
@@ -72,11 +77,11 @@ copy_image(const uint8_t *bytes, size_t room, PtrsLoad *load, PtrsShape *shape, 
 }
 
 int
-ptrs_load(PtrsBlock block, size_t offset, PtrsLoad *load)
+ptrs_load_value(PtrsBlock block, size_t offset, PtrsLoad *load, bool *busy)
 {
   PtrsEntry entry;
-  PtrsStatus status = ptrs_block_enter(block, PTRS_ACCESS_SHARED, &entry);
-  if (status) {
+  PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_SHARED, &entry, busy);
+  if (status || (busy && *busy)) {
     return -(int)status;
   }
   PtrsShape shape = {.kind = PTRS_IMAGE_EMPTY};
@@ -84,7 +89,7 @@ ptrs_load(PtrsBlock block, size_t offset, PtrsLoad *load)
   if (offset > entry.size) {
     status = PTRS_STATUS_OUT_OF_BOUNDS;
   } else if (offset < entry.size) {
-    status = copy_image(entry.mem + offset, entry.capacity - offset, load, &shape, &copy);
+    status = copy_image(entry.mem + offset, entry.capacity - offset, load, &shape, &copy, busy);
   }
   ptrs_block_leave(&entry);
 
@@ -92,6 +97,12 @@ ptrs_load(PtrsBlock block, size_t offset, PtrsLoad *load)
     status = ptrs_image_decode(copy, &shape, copy + padded(shape.size), &load->value);
   }
   return status ? -(int)status : shape.kind;
+}
+
+int
+ptrs_load(PtrsBlock block, size_t offset, PtrsLoad *load)
+{
+  return ptrs_load_value(block, offset, load, NULL);
 }
 
 int
@@ -128,11 +139,12 @@ load_int(const uint8_t *bytes, size_t room, int64_t *integer)
 }
 
 int
-ptrs_load_ints(PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count)
+ptrs_load_integers(
+    PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count, bool *busy)
 {
   PtrsEntry entry;
-  const PtrsStatus status = ptrs_block_enter(block, PTRS_ACCESS_SHARED, &entry);
-  if (status) {
+  const PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_SHARED, &entry, busy);
+  if (status || (busy && *busy)) {
     return -(int)status;
   }
   bool good = ptrs_strides_fit(&entry, offset, stride, count);
@@ -142,4 +154,10 @@ ptrs_load_ints(PtrsBlock block, size_t offset, size_t stride, int64_t *integers,
   }
   ptrs_block_leave(&entry);
   return good;
+}
+
+int
+ptrs_load_ints(PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count)
+{
+  return ptrs_load_integers(block, offset, stride, integers, count, NULL);
 }

@@ -12,17 +12,21 @@ fits(const PtrsEntry *entry, size_t offset, size_t room, size_t size)
 }
 
 // Everything that can be known before is found out before the block is entered
-static int64_t
-store(PtrsBlock block, size_t offset, size_t room, const PtrsValue *value)
+int64_t
+ptrs_store_value(PtrsBlock block, size_t offset, size_t room, const PtrsValue *value, bool *busy)
 {
   PtrsShape shape;
   PtrsStatus status = ptrs_image_measure(value, &shape);
   if (status) {
     return -(int64_t)status;
   }
+  if (busy && shape.size > PTRS_AT_ONCE) {
+    *busy = true;
+    return 0;
+  }
   PtrsEntry entry;
-  status = ptrs_block_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry);
-  if (status) {
+  status = ptrs_access_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry, busy);
+  if (status || (busy && *busy)) {
     return -(int64_t)status;
   }
   if (fits(&entry, offset, room, shape.size)) {
@@ -32,6 +36,12 @@ store(PtrsBlock block, size_t offset, size_t room, const PtrsValue *value)
   }
   ptrs_block_leave(&entry);
   return status ? -(int64_t)status : (int64_t)shape.size;
+}
+
+static int64_t
+store(PtrsBlock block, size_t offset, size_t room, const PtrsValue *value)
+{
+  return ptrs_store_value(block, offset, room, value, NULL);
 }
 
 int64_t
@@ -109,8 +119,40 @@ ptrs_store_image(PtrsBlock block, size_t offset, size_t room, const void *image,
 }
 
 int
-ptrs_store_ints(
-    PtrsBlock block, size_t offset, size_t stride, const int64_t *integers, size_t count)
+ptrs_store_values(PtrsBlock block,
+                  size_t offset,
+                  size_t stride,
+                  const PtrsValue *values,
+                  size_t count,
+                  bool *busy)
+{
+  PtrsShape shape;
+  for (size_t i = 0; i < count; ++i) {
+    if (ptrs_image_measure(&values[i], &shape) || shape.size > stride) {
+      return -PTRS_STATUS_OUT_OF_BOUNDS;
+    }
+  }
+  PtrsEntry entry;
+  const PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry, busy);
+  if (status || (busy && *busy)) {
+    return -(int)status;
+  }
+  const bool fit = ptrs_strides_fit(&entry, offset, stride, count);
+  for (size_t i = 0; fit && i < count; ++i) {
+    (void)ptrs_image_measure(&values[i], &shape);
+    ptrs_image_encode(&values[i], &shape, entry.mem + offset + i * stride);
+  }
+  ptrs_block_leave(&entry);
+  return fit ? 0 : -PTRS_STATUS_OUT_OF_BOUNDS;
+}
+
+int
+ptrs_store_integers(PtrsBlock block,
+                    size_t offset,
+                    size_t stride,
+                    const int64_t *integers,
+                    size_t count,
+                    bool *busy)
 {
   PtrsValue value = {.kind = PTRS_IMAGE_INT};
   PtrsShape shape;
@@ -121,8 +163,8 @@ ptrs_store_ints(
     }
   }
   PtrsEntry entry;
-  const PtrsStatus status = ptrs_block_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry);
-  if (status) {
+  const PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry, busy);
+  if (status || (busy && *busy)) {
     return -(int)status;
   }
   const bool fit = ptrs_strides_fit(&entry, offset, stride, count);
@@ -133,6 +175,13 @@ ptrs_store_ints(
   }
   ptrs_block_leave(&entry);
   return fit ? 0 : -PTRS_STATUS_OUT_OF_BOUNDS;
+}
+
+int
+ptrs_store_ints(
+    PtrsBlock block, size_t offset, size_t stride, const int64_t *integers, size_t count)
+{
+  return ptrs_store_integers(block, offset, stride, integers, count, NULL);
 }
 
 // Copy one image, if there is one, between two places with `stride` bytes each

@@ -4,6 +4,7 @@
 See the README for the promise and its limits.
 """
 
+from pointers import _fast as _fast  # first: it replaces what is imported below
 from pointers._allocated import AllocatedPointer
 from pointers._allocators import (
     Allocator,

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from typing import TYPE_CHECKING, Any, Callable, TypeVar, overload
 
 from pointers._errors import FreedMemoryError, status_error
 from pointers._ffi import lib
+from pointers._place import NO_LIMIT, disown, new_alias
 from pointers._pointer import Pointer
 from pointers._raw import as_int, as_size
 from pointers._sources import source_of
@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_new = object.__new__
 _free = lib.ptrs_block_free
-
-#: The room of a pointer that may store as far as its block reaches.
-NO_LIMIT = sys.maxsize
-
 
 def as_steps(value: Any) -> int:
     """Return how far to go from a pointer.
@@ -47,14 +42,7 @@ class BytePointer(Pointer[T]):
         size = self._checked(lib.ptrs_size_of(self._block))
         if not 0 <= offset <= size:
             raise IndexError(f"offset {offset} is outside of the block's {size} bytes")
-        alias = _new(type(self))
-        alias._block = self._block
-        alias._offset = offset
-        alias._room = NO_LIMIT
-        alias._home = self if self._home is None else self._home
-        alias._owned = False
-        alias._references = None
-        return alias
+        return new_alias(self, offset)
 
     def __add__(self, n: int) -> Self:
         if isinstance(n, Pointer):
@@ -92,6 +80,15 @@ def distance(a: Pointer[Any], b: Pointer[Any]) -> int:
     return a._offset - b._offset
 
 
+def warn_dropped(ptr: Any, size: int, _warn: Any = warnings.warn) -> None:
+    """Warn of a pointer that was dropped with its block of `size` bytes."""
+    _warn(
+        f"{type(ptr).__name__} to {size} bytes was dropped without free()",
+        ResourceWarning,
+        source=ptr,
+    )
+
+
 class HeapPointer(Pointer[T]):
     """A pointer to memory that has to be freed."""
 
@@ -124,7 +121,7 @@ class HeapPointer(Pointer[T]):
             if status:
                 raise status_error(status)
         home = self if self._home is None else self._home
-        home._owned = False
+        disown(home)
         references = home._references
         if references is not None:
             references.release()
@@ -185,7 +182,7 @@ class HeapPointer(Pointer[T]):
         self,
         # Bound here, since a module's globals may be gone when the program ends
         _drop: Any = lib.ptrs_drop_forgotten,
-        _warn: Any = warnings.warn,
+        _warn: Any = warn_dropped,
     ) -> None:
         try:
             owned = self._owned
@@ -194,11 +191,7 @@ class HeapPointer(Pointer[T]):
         if owned:
             size = _drop(self._block)
             if size >= 0:
-                _warn(
-                    f"{type(self).__name__} to {size} bytes was dropped without free()",
-                    ResourceWarning,
-                    source=self,
-                )
+                _warn(self, size)
 
 
 class AllocatedPointer(HeapPointer[T], BytePointer[T]):

@@ -7,11 +7,12 @@ import contextlib
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pointers._allocated import NO_LIMIT, AllocatedPointer, HeapPointer
-from pointers._array import AllocatedArrayPointer, checked_array_size, new_array
+from pointers._allocated import AllocatedPointer, HeapPointer
+from pointers._array import AllocatedArrayPointer, checked_array_size
 from pointers._errors import StackMemoryError, status_error
 from pointers._ffi import ffi, lib
 from pointers._labels import label_block
+from pointers._place import new_array, new_owner
 from pointers._pointer import Pointer
 from pointers._raw import SIZE_MAX, as_align, as_size
 from pointers._references import release_gone
@@ -248,14 +249,7 @@ def malloc(
             raise _allocation_error(block, size, _SYSTEM_CDATA)
     else:
         block = _block_from(allocator, size, as_align(align))
-    pointer = _new(AllocatedPointer)
-    pointer._block = block
-    pointer._offset = 0
-    pointer._room = NO_LIMIT
-    pointer._home = None
-    pointer._owned = True
-    pointer._references = None
-    return pointer
+    return new_owner(AllocatedPointer, block)
 
 
 def calloc(
@@ -272,7 +266,7 @@ def calloc(
     """
     n_slots, slot_size = checked_array_size(count, size)
     block = _block_from(allocator, n_slots * slot_size, as_align(align))
-    return new_array(block, slot_size, n_slots)
+    return new_array(AllocatedArrayPointer, block, slot_size, n_slots)
 
 
 def _no_heap_pointer(ptr: Any, action: str) -> Exception:

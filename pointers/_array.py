@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from pointers._allocated import HeapPointer, as_steps, distance
 from pointers._bulk import load_slots, store_slots
 from pointers._ffi import lib
+from pointers._place import new_slot
 from pointers._pointer import Pointer
 from pointers._raw import as_size
 
@@ -18,15 +19,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_new = object.__new__
-
 
 class _Slots(HeapPointer[T]):
     """What an array and its slots share: steps are slots of the whole array."""
 
-    __slots__ = ("_index",)
-
-    _index: int  # the slot; the offset does not tell it where slots have no bytes
+    __slots__ = ()
 
     @property
     def slot_size(self) -> int:
@@ -44,15 +41,7 @@ class _Slots(HeapPointer[T]):
             raise IndexError(
                 f"slot {index} is outside of the array: its slots are 0 to {self._count() - 1}"
             )
-        slot: ArraySlotPointer[T] = _new(ArraySlotPointer)
-        slot._block = self._block
-        slot._offset = index * self._room
-        slot._room = self._room
-        slot._home = self if self._home is None else self._home
-        slot._owned = False
-        slot._references = None
-        slot._index = index
-        return slot
+        return new_slot(ArraySlotPointer, self, index)
 
     def _range(self, key: slice) -> range:
         if key.step not in (None, 1):
@@ -131,9 +120,7 @@ class AllocatedArrayPointer(_Slots[T]):
     As a pointer it means slot 0; ``~array`` is the object in slot 0.
     """
 
-    __slots__ = ("_n_empty",)
-
-    _n_empty: int  # slots, where these have no bytes
+    __slots__ = ()
 
     @property
     def count(self) -> int:
@@ -193,20 +180,6 @@ class ArraySlotPointer(_Slots[T]):
 
     def _not_at_start(self, action: str) -> ValueError:
         return ValueError(f"cannot {action} slot {self._index}: use the array itself")
-
-
-def new_array(block: int, slot_size: int, count: int) -> AllocatedArrayPointer[Any]:
-    """Return the pointer that owns a fresh block of `count` slots."""
-    array = _new(AllocatedArrayPointer)
-    array._block = block
-    array._offset = 0
-    array._room = slot_size
-    array._home = None
-    array._owned = True
-    array._references = None
-    array._index = 0
-    array._n_empty = count
-    return array
 
 
 def checked_array_size(count: Any, size: Any) -> tuple[int, int]:

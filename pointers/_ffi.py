@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import _thread
-import importlib
+import importlib.machinery
+import os
 import sys
+from typing import Any
 
 
 def _is_isolated() -> bool:
@@ -48,4 +50,28 @@ except ModuleNotFoundError as error:
 
 CALLS_BACK = _calls_back()
 
-__all__ = ["CALLS_BACK", "ffi", "lib"]
+
+
+def _load_fast() -> Any:
+    """Return the compiled fast path, which is in the same file, or None.
+
+    ``POINTERS_FAST=0`` in the environment leaves it out.
+    """
+    if sys.implementation.name != "cpython" or os.environ.get("POINTERS_FAST") == "0":
+        return None
+    # What cffi makes cannot hand out Python objects; a second init function can
+    path = sys.modules["pointers._core"].__file__
+    loader = importlib.machinery.ExtensionFileLoader("pointers._fastpath", str(path))
+    spec = importlib.machinery.ModuleSpec("pointers._fastpath", loader, origin=path)
+    try:
+        module = loader.create_module(spec)
+        loader.exec_module(module)
+    except ImportError:
+        return None  # this is another interpreter than the first
+    return module
+
+
+#: The module of the compiled fast path, or None.
+fast: Any = _load_fast()
+
+__all__ = ["CALLS_BACK", "fast", "ffi", "lib"]

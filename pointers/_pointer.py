@@ -12,6 +12,7 @@ from pointers._ffi import lib
 from pointers._image_size import sizeof
 from pointers._images import STORES
 from pointers._load import EMPTY, Key, load
+from pointers._place import Place, own_references
 from pointers._raw import read_bytes, write_bytes
 from pointers._references import MISSING, References
 from pointers._unsafe import reference_unsafe, store_unsafe
@@ -27,11 +28,8 @@ T = TypeVar("T")
 _store_of = STORES.get
 _size_of = lib.ptrs_size_of
 
-# References that are being given to their pointers, by the pointers' ids
-_new_references: dict[int, References] = {}
 
-
-class Pointer(Generic[T]):
+class Pointer(Place, Generic[T]):
     """A place in a block of memory that can hold objects of type `T`.
 
     Pointers are made by `malloc`, `calloc`, `stack_alloc` and by arithmetic on
@@ -42,18 +40,7 @@ class Pointer(Generic[T]):
     at the same time, and raises `FreedMemoryError` once it is gone.
     """
 
-    # _block: the handle.  _offset: bytes from the start of the block.
-    # _room: bytes that a store may take, as far as the block reaches.
-    # _home: the owner, None in the owner.  _owned: the owner has to free the
-    # block.  _references: objects stored by reference, in the owner.
-    __slots__ = ("__weakref__", "_block", "_home", "_offset", "_owned", "_references", "_room")
-
-    _block: int
-    _offset: int
-    _room: int
-    _home: Pointer[Any] | None
-    _owned: bool
-    _references: References | None
+    __slots__ = ()
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
         raise TypeError(f"{type(self).__name__} cannot be made directly: use malloc() or calloc()")
@@ -156,16 +143,7 @@ class Pointer(Generic[T]):
         return value
 
     def _own_references(self) -> References:
-        home = self if self._home is None else self._home
-        if home._references is None:
-            # No lock: a finaliser or signal handler that comes in between might
-            # want it, too.  All who come here at a time get the same object;
-            # who comes later finds that it has been set.
-            references = _new_references.setdefault(id(home), References(home._block))
-            if home._references is None:
-                home._references = references
-            _new_references.pop(id(home), None)
-        return home._references
+        return own_references(self if self._home is None else self._home, References)
 
     def _overwritten(self, size: int) -> None:
         """Release the references that `size` raw bytes written here replaced."""

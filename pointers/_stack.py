@@ -9,15 +9,15 @@ import threading
 import types
 from typing import Any, Callable, Generic, TypeVar
 
-from pointers._allocated import NO_LIMIT, BytePointer
+from pointers._allocated import BytePointer
 from pointers._errors import status_error
 from pointers._ffi import CALLS_BACK, ffi, lib
+from pointers._place import new_stack
 from pointers._raw import as_align, as_size
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_new = object.__new__
 _get_recursion_limit = sys.getrecursionlimit
 _stack_call = lib.ptrs_stack_call
 
@@ -31,7 +31,7 @@ _SUSPENDED = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType
 # to 3.12 and 5.0 KiB on 3.13.  PyPy gives each level 768 bytes, of which it
 # counts those that a block takes: a block gets two thirds of them at most.
 _PYPY = sys.implementation.name == "pypy"
-_LEVEL_NEEDS = 768 if _PYPY else 5300 if sys.version_info >= (3, 13) else 2700
+LEVEL_NEEDS = 768 if _PYPY else 5300 if sys.version_info >= (3, 13) else 2700
 _PYPY_LEVEL_GIVES = 512
 
 # An exception that not even the callback's handlers could keep: on PyPy they
@@ -41,7 +41,7 @@ _LOST = RecursionError if _PYPY else KeyboardInterrupt
 
 # On stacks that are too small for the recursion limit anyway, blocks together
 # take no more than this part.
-_SMALL_SHARE = 16
+SMALL_SHARE = 16
 
 
 class StackAllocatedPointer(BytePointer[T]):
@@ -92,7 +92,7 @@ class _Limits(threading.local):
         the stack.
         """
         size = self.stack_size
-        limit = max(size - levels * _LEVEL_NEEDS, size // _SMALL_SHARE, 1)
+        limit = max(size - levels * LEVEL_NEEDS, size // SMALL_SHARE, 1)
         self.limit = min(limit, levels * _PYPY_LEVEL_GIVES) if _PYPY else limit
         self.levels = levels
 
@@ -114,14 +114,7 @@ def ptrs_enter_frame(block: int, _mem: Any, _size: int, ctx: Any) -> None:
     frame: _Frame = ffi.from_handle(ctx)
     try:
         frame.entered = True
-        pointer = _new(StackAllocatedPointer)
-        pointer._block = block
-        pointer._offset = 0
-        pointer._room = NO_LIMIT
-        pointer._home = None
-        pointer._owned = False
-        pointer._references = None
-        frame.pointer = pointer
+        frame.pointer = pointer = new_stack(StackAllocatedPointer, block)
         frame.result = frame.func(pointer, *frame.args, **frame.kwargs)
         frame.finished = True
     except BaseException as error:
@@ -150,18 +143,27 @@ def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any)
         finally:
             del error  # its traceback holds this frame
     if status:
-        raise _stack_error(status, size)
+        raise stack_error(status, size, _limits.limit)
     if not frame.entered:
         raise RecursionError("maximum recursion depth exceeded on entering a stack function")
     if not frame.finished:
         raise _LOST()
     result: R = frame.result
     if isinstance(result, _SUSPENDED):
-        raise _suspended_error(func, result)
+        raise suspended_error(func, result)
     return result
 
 
-def _suspended_error(func: Any, result: Any) -> TypeError:
+def call_once(size: int, align: int, func: Callable[..., R]) -> R:
+    """Call a function with stack memory and nothing else."""
+    return _call(size, align, func, (), {})
+
+
+# Errors of the calls; the compiled ones take them from here, too
+
+
+def suspended_error(func: Any, result: Any) -> TypeError:
+    """Return the error of a function whose result would run later."""
     if not isinstance(result, types.AsyncGeneratorType):
         result.close()
     return TypeError(
@@ -170,9 +172,10 @@ def _suspended_error(func: Any, result: Any) -> TypeError:
     )
 
 
-def _stack_error(status: int, size: int) -> Exception:
+def stack_error(status: int, size: int, limit: int) -> Exception:
+    """Return the error of a call that got no memory."""
     available = ffi.new("size_t *")
-    lib.ptrs_stack_available(_limits.limit, available)
+    lib.ptrs_stack_available(limit, available)
     return status_error(
         status,
         stack_exhausted=f"no {size} bytes of stack here: at most {available[0]} can be had; "
@@ -180,6 +183,20 @@ def _stack_error(status: int, size: int) -> Exception:
         no_mem="no memory to keep account of a stack block",
         not_supported="this code runs on a stack that the thread library does not know",
     )
+
+
+def wrapped_error(func: Any) -> TypeError:
+    """Return the error of a call through something that hides where self is."""
+    return TypeError(
+        f"{_name(func)}() is wrapped by a classmethod, staticmethod or other "
+        "decorator, where stack_alloc cannot tell which argument is self: make it "
+        "the outermost decorator of a plain method"
+    )
+
+
+def no_self_error(func: Any) -> TypeError:
+    """Return the error of a method that is called without any argument."""
+    return TypeError(f"{_name(func)}() needs its self as the first argument")
 
 
 def _name(func: Any) -> str:
@@ -215,6 +232,16 @@ def _check_function(func: Any) -> None:
         )
 
 
+def describe(wrapper: Any, func: Any) -> bool:
+    """Make a wrapper look like its function; return whether that is defined in a class.
+
+    There its first argument is self.
+    """
+    functools.update_wrapper(wrapper, func)
+    scope = getattr(func, "__qualname__", "").rpartition(".")[0]
+    return bool(scope) and not scope.endswith("<locals>")
+
+
 class StackFunction(Generic[R]):
     """A function that gets a pointer to stack memory as its first argument.
 
@@ -222,23 +249,16 @@ class StackFunction(Generic[R]):
     """
 
     def __init__(self, size: int, align: int, func: Callable[..., R]) -> None:
-        functools.update_wrapper(self, func)
+        self._in_class = describe(self, func)
         self._size = size
         self._align = align
         self._func = func
-        # Defined in the body of a class, where the first argument is self
-        scope = getattr(func, "__qualname__", "").rpartition(".")[0]
-        self._in_class = bool(scope) and not scope.endswith("<locals>")
         self._is_method = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         if self._in_class:
             if not self._is_method:
-                raise TypeError(
-                    f"{_name(self._func)}() is wrapped by a classmethod, staticmethod or other "
-                    "decorator, where stack_alloc cannot tell which argument is self: make it "
-                    "the outermost decorator of a plain method"
-                )
+                raise wrapped_error(self._func)
             return self._call_method(*args, **kwargs)
         return _call(self._size, self._align, self._func, args, kwargs)
 
@@ -254,7 +274,7 @@ class StackFunction(Generic[R]):
 
     def _call_method(self, *args: Any, **kwargs: Any) -> R:
         if not args:
-            raise TypeError(f"{_name(self._func)}() needs its self as the first argument")
+            raise no_self_error(self._func)
         method = functools.partial(_self_first, self._func, args[0])
         return _call(self._size, self._align, method, args[1:], kwargs)
 
@@ -295,6 +315,6 @@ def acquire_stack_alloc(size: int, *, align: int | None = None) -> Callable[[Cal
 
     def call(func: Callable[..., R]) -> R:
         _check_function(func)
-        return _call(n_bytes, n_align, func, (), {})
+        return call_once(n_bytes, n_align, func)
 
     return call

@@ -137,6 +137,30 @@ ptrs_block_free(PtrsBlock block)
   return PTRS_STATUS_SUCCESS;
 }
 
+PtrsStatus
+ptrs_block_try_free(PtrsBlock block, size_t limit, bool *busy)
+{
+  PtrsSlot *slot    = NULL;
+  PtrsStatus status = ptrs_slot_try_enter(block, false, &slot, busy);
+  if (status || *busy) {
+    return status;
+  }
+  // Held exclusively, it gets no more pins
+  if (ptrs_atomic_load(&slot->state) & PTRS_STATE_PINS) {
+    status = PTRS_STATUS_PINNED;
+  } else if (slot->flags & PTRS_BLOCK_NOT_FREEABLE) {
+    status = PTRS_STATUS_NOT_FREEABLE;
+  } else if (ptrs_slot_capacity(slot) > limit) {
+    *busy = true;
+  }
+  if (status || *busy) {
+    ptrs_slot_leave_exclusive(slot);
+  } else {
+    ptrs_life_end(slot, block);
+  }
+  return status;
+}
+
 // The slot and the flags of a live block; these never change during its life
 static PtrsStatus
 look_up(PtrsBlock block, PtrsSlot **slot, unsigned *flags)

@@ -122,9 +122,6 @@ PtrsStatus ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bo
 // *busy as above.  Readers may be inside still.
 PtrsStatus ptrs_slot_try_close(PtrsSlot *slot, bool *busy);
 
-// As ptrs_block_enter(), but as ptrs_slot_try_enter() does.  In block.c.
-PtrsStatus ptrs_block_try_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry, bool *busy);
-
 // Wait until no reader is inside of a slot that is held exclusively.
 void ptrs_slot_drain(PtrsSlot *slot);
 

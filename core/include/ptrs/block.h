@@ -36,6 +36,7 @@
 #ifndef PTRS_BLOCK_H
 #define PTRS_BLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -144,7 +145,28 @@ typedef PtrsStatus (*PtrsResizeCheck)(const uint8_t *mem,
  */
 PTRS_API PtrsStatus ptrs_block_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry);
 
-/** Leave a block that ptrs_block_enter() entered; exactly once. */
+/**
+ * As ptrs_block_enter(), for a caller who must not wait.
+ *
+ * @param[out] busy Set to true where it would have to wait for another thread,
+ *        and nothing was entered; else left as it is.
+ */
+PTRS_API PtrsStatus ptrs_block_try_enter(PtrsBlock block,
+                                         PtrsAccess access,
+                                         PtrsEntry *entry,
+                                         bool *busy);
+
+/**
+ * As ptrs_block_free(), for a caller who must not wait.
+ *
+ * @param limit Bytes of the largest block that is freed: to give more back to
+ *        the system may take long, too.
+ * @param[out] busy Set to true where it would have to wait for another thread,
+ *        or the block is larger, and nothing was freed; else left as it is.
+ */
+PTRS_API PtrsStatus ptrs_block_try_free(PtrsBlock block, size_t limit, bool *busy);
+
+/** Leave a block that was entered; exactly once. */
 PTRS_API void ptrs_block_leave(const PtrsEntry *entry);
 
 /**

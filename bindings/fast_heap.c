@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// Blocks of the heap: malloc, free, and pointers that are dropped.
+#include "fast.h"
+
+#ifndef PYPY_VERSION
+
+#  include "ptrs/system.h"
+
+// Whether the default allocator of this context is the C library's
+static bool
+default_is_system(void)
+{
+  PyObject *source = NULL;
+  if (PyContextVar_Get(ptrs_python[PTRS_PY_ALLOCATOR_VAR], NULL, &source) < 0) {
+    PyErr_Clear();
+    return false;
+  }
+  const bool is_system = source == ptrs_python[PTRS_PY_SYSTEM];
+  Py_XDECREF(source);
+  return is_system;
+}
+
+static PtrsBlock
+new_block(Py_ssize_t size)
+{
+  PtrsAllocator *const allocator = ptrs_system_allocator();
+  PtrsBlock block                = 0;
+  if ((size_t)size <= PTRS_AT_ONCE) {
+    return ptrs_new_block(allocator, (size_t)size, PTRS_ALIGN_DEFAULT);
+  }
+  Py_BEGIN_ALLOW_THREADS;
+  block = ptrs_new_block(allocator, (size_t)size, PTRS_ALIGN_DEFAULT);
+  Py_END_ALLOW_THREADS;
+  return block;
+}
+
+PyObject *
+ptrs_fast_malloc(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  (void)module;
+  Py_ssize_t size = 0;
+  if (n_args == 1 && !names && ptrs_as_index(args[0], &size) && default_is_system()) {
+    const PtrsBlock block = new_block(size);
+    if (block > 0) {
+      PtrsPlace *const place = ptrs_new_place(ptrs_python[PTRS_PY_ALLOCATED], block);
+      if (place) {
+        place->owned = 1;
+      } else {
+        (void)ptrs_block_free(block);
+      }
+      return (PyObject *)place;
+    }
+  }
+  return ptrs_fall_back(PTRS_PY_MALLOC, args, n_args, names);
+}
+
+// Whether a block could be freed through this pointer, and was
+static bool
+free_block(PtrsPlace *place)
+{
+  bool busy = false;
+  if (place->offset || (place->kind == PTRS_PLACE_SLOT && place->index) ||
+      ptrs_block_try_free(place->block, PTRS_AT_ONCE, &busy) || busy) {
+    return false;
+  }
+  __atomic_store_n(&ptrs_home(place)->owned, 0, __ATOMIC_RELAXED);
+  return true;
+}
+
+// Let go of what a block held that is gone
+static PyObject *
+release_references(PtrsPlace *place)
+{
+  PyObject *const references = ptrs_references(place);
+  if (references) {
+    return PyObject_CallMethod(references, "release", NULL);
+  }
+  Py_RETURN_NONE;
+}
+
+PyObject *
+ptrs_place_free(PyObject *self, PyObject *unused)
+{
+  (void)unused;
+  PtrsPlace *const place = (PtrsPlace *)self;
+  if (free_block(place)) {
+    return release_references(place);
+  }
+  return ptrs_fall_back_1(PTRS_PY_FREE_METHOD, self);
+}
+
+PyObject *
+ptrs_fast_free(PyObject *module, PyObject *ptr)
+{
+  (void)module;
+  if (ptrs_is_plain(ptr) && free_block((PtrsPlace *)ptr)) {
+    return release_references((PtrsPlace *)ptr);
+  }
+  return ptrs_fall_back_1(PTRS_PY_FREE, ptr);
+}
+
+// Warn of a pointer that was dropped with its block, which is gone now
+static void
+warn_dropped(PyObject *self, int64_t size)
+{
+  PyObject *const number = PyLong_FromLongLong(size);
+  PyObject *const result = number ? ptrs_fall_back_2(PTRS_PY_WARN_DROPPED, self, number) : NULL;
+  if (!result) {
+    PyErr_WriteUnraisable(self);
+  }
+  Py_XDECREF(result);
+  Py_XDECREF(number);
+}
+
+void
+ptrs_place_finalize(PyObject *self)
+{
+  PtrsPlace *const place = (PtrsPlace *)self;
+  if (!__atomic_exchange_n(&place->owned, 0, __ATOMIC_RELAXED)) {
+    return;
+  }
+  // An exception that is under way survives
+  PtrsError error;
+  ptrs_error_take(&error);
+  int64_t size = 0;
+  Py_BEGIN_ALLOW_THREADS;
+  size = ptrs_drop_forgotten(place->block);
+  Py_END_ALLOW_THREADS;
+  if (size >= 0) {
+    warn_dropped(self, size);
+  }
+  ptrs_error_put_back(&error);
+}
+
+#endif

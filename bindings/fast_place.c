@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: MIT
+// The type that all pointers are of: its life, its fields, and what makes one.
+#include "fast.h"
+
+#ifndef PYPY_VERSION
+
+#  include <structmember.h>
+
+PtrsPlace *
+ptrs_new_place(PyObject *type, PtrsBlock block)
+{
+  PyTypeObject *const kind = (PyTypeObject *)type;
+  PtrsPlace *const place   = (PtrsPlace *)kind->tp_alloc(kind, 0);
+  if (place) {
+    place->block = block;
+    place->room  = PY_SSIZE_T_MAX;
+  }
+  return place;
+}
+
+PyObject *
+ptrs_new_alias(PtrsPlace *place, PyTypeObject *type, Py_ssize_t offset)
+{
+  PtrsPlace *const alias = ptrs_new_place((PyObject *)type, place->block);
+  if (alias) {
+    alias->offset = offset;
+    alias->home   = (PyObject *)ptrs_home(place);
+    Py_INCREF(alias->home);
+  }
+  return (PyObject *)alias;
+}
+
+PyObject *
+ptrs_new_slot(PtrsPlace *place, PyObject *type, Py_ssize_t index)
+{
+  PtrsPlace *const slot = ptrs_new_place(type, place->block);
+  if (slot) {
+    slot->offset = index * place->room;
+    slot->room   = place->room;
+    slot->index  = index;
+    slot->kind   = PTRS_PLACE_SLOT;
+    slot->home   = (PyObject *)ptrs_home(place);
+    Py_INCREF(slot->home);
+  }
+  return (PyObject *)slot;
+}
+
+static int
+place_traverse(PyObject *self, visitproc visit, void *arg)
+{
+  PtrsPlace *const place = (PtrsPlace *)self;
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(place->home);
+  Py_VISIT(place->references);
+  return 0;
+}
+
+// Every cycle of pointers goes through the references of an owner: their homes
+// have none, and so aliases keep theirs
+static int
+place_clear(PyObject *self)
+{
+  Py_CLEAR(((PtrsPlace *)self)->references);
+  return 0;
+}
+
+static void
+place_dealloc(PyObject *self)
+{
+  PtrsPlace *const place   = (PtrsPlace *)self;
+  PyTypeObject *const type = Py_TYPE(self);
+
+  // For subclasses made by Python, that has been done
+  if (type->tp_dealloc == place_dealloc && PyObject_CallFinalizerFromDealloc(self) < 0) {
+    return;
+  }
+  PyObject_GC_UnTrack(self);
+  if (place->weakrefs) {
+    PyObject_ClearWeakRefs(self);
+  }
+  Py_CLEAR(place->home);
+  Py_CLEAR(place->references);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+static PyObject *
+place_richcompare(PyObject *self, PyObject *other, int op)
+{
+  if ((op != Py_EQ && op != Py_NE) || !ptrs_is_place(self) || !ptrs_is_place(other)) {
+    Py_RETURN_NOTIMPLEMENTED;
+  }
+  const PtrsPlace *const a = (PtrsPlace *)self;
+  const PtrsPlace *const b = (PtrsPlace *)other;
+  const bool equal         = a->block == b->block && a->offset == b->offset;
+  return PyBool_FromLong(equal == (op == Py_EQ));
+}
+
+static Py_hash_t
+place_hash(PyObject *self)
+{
+  const PtrsPlace *const place = (PtrsPlace *)self;
+  uint64_t bits = (uint64_t)place->block * 0x9E3779B97F4A7C15U + (uint64_t)place->offset;
+  bits ^= bits >> 32;
+  bits *= 0x9E3779B97F4A7C15U;
+  const Py_hash_t hash = (Py_hash_t)(bits ^ bits >> 29);
+  return hash == -1 ? -2 : hash;
+}
+
+// Fields for the Python functions that do the rest; none can be written
+
+static PyObject *
+get_block(PyObject *self, void *unused)
+{
+  (void)unused;
+  return PyLong_FromLongLong(((PtrsPlace *)self)->block);
+}
+
+static PyObject *
+get_home(PyObject *self, void *unused)
+{
+  (void)unused;
+  PyObject *const home = ((PtrsPlace *)self)->home;
+  return Py_BuildValue("O", home ? home : Py_None);
+}
+
+static PyObject *
+get_owned(PyObject *self, void *unused)
+{
+  (void)unused;
+  return PyBool_FromLong(__atomic_load_n(&((PtrsPlace *)self)->owned, __ATOMIC_RELAXED));
+}
+
+static PyObject *
+get_references(PyObject *self, void *unused)
+{
+  (void)unused;
+  PyObject *const references = __atomic_load_n(&((PtrsPlace *)self)->references, __ATOMIC_ACQUIRE);
+  return Py_BuildValue("O", references ? references : Py_None);
+}
+
+static PyObject *
+get_index(PyObject *self, void *unused)
+{
+  (void)unused;
+  const PtrsPlace *const place = (PtrsPlace *)self;
+  return PyLong_FromSsize_t(place->kind == PTRS_PLACE_SLOT ? place->index : 0);
+}
+
+static PyObject *
+get_n_empty(PyObject *self, void *unused)
+{
+  (void)unused;
+  const PtrsPlace *const place = (PtrsPlace *)self;
+  return PyLong_FromSsize_t(place->kind == PTRS_PLACE_ARRAY ? place->index : 0);
+}
+
+static PyGetSetDef place_fields[] = {
+    {"_block", get_block, NULL, NULL, NULL}, {"_home", get_home, NULL, NULL, NULL},
+    {"_owned", get_owned, NULL, NULL, NULL}, {"_references", get_references, NULL, NULL, NULL},
+    {"_index", get_index, NULL, NULL, NULL}, {"_n_empty", get_n_empty, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef place_members[] = {
+    {"_offset", T_PYSSIZET, offsetof(PtrsPlace, offset), READONLY, NULL},
+    {"_room", T_PYSSIZET, offsetof(PtrsPlace, room), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(PtrsPlace, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot place_slots[] = {
+    {Py_tp_doc, (void *)"The state of a pointer, and what is done with it often."},
+    {Py_tp_traverse, (void *)place_traverse},
+    {Py_tp_clear, (void *)place_clear},
+    {Py_tp_dealloc, (void *)place_dealloc},
+    {Py_tp_finalize, (void *)ptrs_place_finalize},
+    {Py_tp_getset, place_fields},
+    {Py_tp_members, place_members},
+    {Py_tp_richcompare, (void *)place_richcompare},
+    {Py_tp_hash, (void *)place_hash},
+    {Py_tp_iter, (void *)ptrs_place_iter},
+    {Py_nb_inplace_lshift, (void *)ptrs_place_ilshift},
+    {Py_nb_invert, (void *)ptrs_place_invert},
+    {Py_nb_add, (void *)ptrs_place_add},
+    {Py_nb_subtract, (void *)ptrs_place_subtract},
+    {Py_mp_subscript, (void *)ptrs_place_get},
+    {Py_mp_ass_subscript, (void *)ptrs_place_set},
+    {Py_bf_getbuffer, (void *)ptrs_place_getbuffer},
+    {0, NULL},
+};
+
+PyType_Spec ptrs_place_spec = {
+    .name      = "pointers._fastpath.Place",
+    .basicsize = sizeof(PtrsPlace),
+    .flags     = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots     = place_slots,
+};
+
+// What Python calls to make pointers.  A handle that names no block, or a place
+// outside of it, is found out by whatever is done with the pointer.
+
+static bool
+is_place_class(PyObject *kind)
+{
+  if (PyType_Check(kind) && PyType_IsSubtype((PyTypeObject *)kind, ptrs_place_type)) {
+    return true;
+  }
+  PyErr_SetString(PyExc_TypeError, "a class of pointers is needed");
+  return false;
+}
+
+static bool
+is_place(PyObject *obj)
+{
+  if (ptrs_is_place(obj)) {
+    return true;
+  }
+  PyErr_Format(PyExc_TypeError, "a pointer is needed, not %.100s", Py_TYPE(obj)->tp_name);
+  return false;
+}
+
+static bool
+is_position(Py_ssize_t number)
+{
+  if (number >= 0) {
+    return true;
+  }
+  PyErr_SetString(PyExc_ValueError, "a position cannot be negative");
+  return false;
+}
+
+static PyObject *
+new_owner(PyObject *module, PyObject *args)
+{
+  (void)module;
+  PyObject *kind  = NULL;
+  long long block = 0;
+  if (!PyArg_ParseTuple(args, "OL", &kind, &block) || !is_place_class(kind)) {
+    return NULL;
+  }
+  PtrsPlace *const place = ptrs_new_place(kind, block);
+  if (place) {
+    place->owned = 1;
+  }
+  return (PyObject *)place;
+}
+
+static PyObject *
+new_stack(PyObject *module, PyObject *args)
+{
+  (void)module;
+  PyObject *kind  = NULL;
+  long long block = 0;
+  if (!PyArg_ParseTuple(args, "OL", &kind, &block) || !is_place_class(kind)) {
+    return NULL;
+  }
+  return (PyObject *)ptrs_new_place(kind, block);
+}
+
+static PyObject *
+new_array(PyObject *module, PyObject *args)
+{
+  (void)module;
+  PyObject *kind       = NULL;
+  long long block      = 0;
+  Py_ssize_t slot_size = 0;
+  Py_ssize_t count     = 0;
+  if (!PyArg_ParseTuple(args, "OLnn", &kind, &block, &slot_size, &count) || !is_place_class(kind) ||
+      !is_position(slot_size) || !is_position(count)) {
+    return NULL;
+  }
+  PtrsPlace *const place = ptrs_new_place(kind, block);
+  if (place) {
+    place->owned = 1;
+    place->room  = slot_size;
+    place->index = count;
+    place->kind  = PTRS_PLACE_ARRAY;
+  }
+  return (PyObject *)place;
+}
+
+static PyObject *
+new_alias(PyObject *module, PyObject *args)
+{
+  (void)module;
+  PyObject *place   = NULL;
+  Py_ssize_t offset = 0;
+  if (!PyArg_ParseTuple(args, "On", &place, &offset) || !is_place(place) || !is_position(offset)) {
+    return NULL;
+  }
+  return ptrs_new_alias((PtrsPlace *)place, Py_TYPE(place), offset);
+}
+
+static PyObject *
+new_slot(PyObject *module, PyObject *args)
+{
+  (void)module;
+  PyObject *kind   = NULL;
+  PyObject *place  = NULL;
+  Py_ssize_t index = 0;
+  if (!PyArg_ParseTuple(args, "OOn", &kind, &place, &index) || !is_place_class(kind) ||
+      !is_place(place) || !is_position(index)) {
+    return NULL;
+  }
+  const Py_ssize_t room = ((PtrsPlace *)place)->room;
+  if (room && index > PY_SSIZE_T_MAX / room) {
+    PyErr_SetString(PyExc_OverflowError, "no array has a slot of that number");
+    return NULL;
+  }
+  return ptrs_new_slot((PtrsPlace *)place, kind, index);
+}
+
+static PyObject *
+disown(PyObject *module, PyObject *home)
+{
+  (void)module;
+  if (!is_place(home)) {
+    return NULL;
+  }
+  // Believed only where it is so: a live block without an owner would leak
+  PtrsBlockInfo info;
+  if (ptrs_block_info(((PtrsPlace *)home)->block, &info)) {
+    __atomic_store_n(&((PtrsPlace *)home)->owned, 0, __ATOMIC_RELAXED);
+  }
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+own_references(PyObject *module, PyObject *args)
+{
+  (void)module;
+  PyObject *place = NULL;
+  PyObject *kind  = NULL;
+  if (!PyArg_ParseTuple(args, "OO", &place, &kind) || !is_place(place)) {
+    return NULL;
+  }
+  PtrsPlace *const home = ptrs_home((PtrsPlace *)place);
+  PyObject *kept        = ptrs_references(home);
+  if (!kept) {
+    PyObject *const made =
+        PyObject_CallFunction(ptrs_python[PTRS_PY_REFERENCES], "L", (long long)home->block);
+    if (!made) {
+      return NULL;
+    }
+    // Who comes here at the same time, also by a finaliser in that call, keeps his
+    if (__atomic_compare_exchange_n(&home->references, &kept, made, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE)) {
+      kept = made;
+    } else {
+      Py_DECREF(made);
+    }
+  }
+  Py_INCREF(kept);
+  return kept;
+}
+
+PyMethodDef ptrs_factories[] = {
+    {"new_owner", new_owner, METH_VARARGS, NULL},
+    {"new_stack", new_stack, METH_VARARGS, NULL},
+    {"new_array", new_array, METH_VARARGS, NULL},
+    {"new_alias", new_alias, METH_VARARGS, NULL},
+    {"new_slot", new_slot, METH_VARARGS, NULL},
+    {"disown", disown, METH_O, NULL},
+    {"own_references", own_references, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+#endif

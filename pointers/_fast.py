@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""The compiled fast path, put in the place of the Python code that it stands for.
+
+Importing this module does it, once, where `pointers._ffi.fast` is there.  What
+the compiled code does not do itself it leaves to these same Python functions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pointers import _allocators, _stack
+from pointers._allocated import AllocatedPointer, BytePointer, HeapPointer, warn_dropped
+from pointers._array import AllocatedArrayPointer, ArraySlotPointer, _Slots
+from pointers._ffi import fast
+from pointers._pointer import Pointer
+from pointers._references import References
+from pointers._view import pin
+
+_STEPS = ("__add__", "__sub__", "__getitem__", "__setitem__")
+
+_METHODS: dict[type, tuple[str, ...]] = {
+    Pointer: ("move", "__ilshift__", "dereference", "__invert__", "read", "write", "view"),
+    HeapPointer: ("free",),
+    BytePointer: _STEPS,
+    _Slots: (*_STEPS, "_store_slots"),
+    AllocatedArrayPointer: ("tolist",),
+}
+
+# What the C type does as it is, with nothing to fall back on.  Named, since what
+# the classes define would hide it.
+_INHERITED: dict[type, tuple[str, ...]] = {
+    Pointer: ("__eq__", "__hash__", "__buffer__"),
+    HeapPointer: ("__del__",),
+    BytePointer: ("__radd__",),
+    _Slots: ("__radd__",),
+    AllocatedArrayPointer: ("__iter__",),
+}
+
+
+def _give() -> None:
+    for kind in (
+        AllocatedPointer,
+        AllocatedArrayPointer,
+        ArraySlotPointer,
+        _stack.StackAllocatedPointer,
+        References,
+    ):
+        fast.give(kind.__name__, kind)
+    for name, obj in {
+        "default_allocator": _allocators._default,
+        "system_allocator": _allocators._SYSTEM,
+        "warn_dropped": warn_dropped,
+        "pin": pin,
+        "describe": _stack.describe,
+        "stack_error": _stack.stack_error,
+        "suspended_error": _stack.suspended_error,
+        "wrapped_error": _stack.wrapped_error,
+        "no_self_error": _stack.no_self_error,
+        "count_slots": _Slots._count,
+    }.items():
+        fast.give(name, obj)
+    fast.set_stack_needs(_stack.LEVEL_NEEDS, _stack.SMALL_SHARE)
+
+
+def _substitute() -> None:
+    for kind, names in _METHODS.items():
+        for name in names:
+            setattr(kind, name, fast.substitute(kind, name, kind.__dict__[name]))
+    for kind, names in _INHERITED.items():
+        for name in names:
+            # __buffer__ is known to classes from 3.12 on
+            if name in fast.Place.__dict__:
+                setattr(kind, name, fast.Place.__dict__[name])
+    functions: Any = _allocators
+    for name in ("malloc", "free"):
+        setattr(functions, name, fast.substitute(None, name, getattr(functions, name)))
+    functions = _stack
+    functions.StackFunction = fast.StackFunction
+    functions.call_once = fast.call_once
+
+
+if fast is not None:
+    _give()
+    _substitute()

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""What a pointer is made of, and the functions that make pointers.
+
+Where the compiled fast path is on, all of it is the C type of
+`bindings/fast_place.c`: its fields are read-only for Python.  What stands here
+is the same for interpreters without it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pointers._ffi import fast
+
+if TYPE_CHECKING:
+    from pointers._references import References
+
+P = TypeVar("P", bound="Place")
+
+#: The room of a pointer that may store as far as its block reaches.
+NO_LIMIT = sys.maxsize
+
+if TYPE_CHECKING or fast is None:
+    _new = object.__new__
+
+    class Place:
+        """The state of a pointer."""
+
+        # _block: the handle.  _offset: bytes from the start of the block.
+        # _room: bytes that a store may take, as far as the block reaches.
+        # _home: the owner, None in the owner.  _owned: the owner has to free the
+        # block.  _references: objects stored by reference, in the owner.
+        # _index: a slot's number, since the offset does not tell it where slots
+        # have no bytes.  _n_empty: slots of an array where these have no bytes.
+        __slots__ = (
+            "__weakref__",
+            "_block",
+            "_home",
+            "_index",
+            "_n_empty",
+            "_offset",
+            "_owned",
+            "_references",
+            "_room",
+        )
+
+        _block: int
+        _offset: int
+        _room: int
+        _home: Any
+        _owned: bool
+        _references: References | None
+        _index: int
+        _n_empty: int
+
+    # References that are being given to their pointers, by the pointers' ids
+    _new_references: dict[int, References] = {}
+
+    def new_owner(kind: type[P], block: int) -> P:
+        """Return the pointer that owns a fresh block."""
+        place = _new(kind)
+        place._block = block
+        place._offset = 0
+        place._room = NO_LIMIT
+        place._home = None
+        place._owned = True
+        place._references = None
+        return place
+
+    def new_array(kind: type[P], block: int, slot_size: int, count: int) -> P:
+        """Return the pointer that owns a fresh block of `count` slots."""
+        array = new_owner(kind, block)
+        array._room = slot_size
+        array._index = 0
+        array._n_empty = count
+        return array
+
+    def new_stack(kind: type[P], block: int) -> P:
+        """Return a pointer to a block that nobody has to free."""
+        place = new_owner(kind, block)
+        place._owned = False
+        return place
+
+    def new_alias(place: P, offset: int) -> P:
+        """Return a pointer to another offset of the same block."""
+        alias = _new(type(place))
+        alias._block = place._block
+        alias._offset = offset
+        alias._room = NO_LIMIT
+        alias._home = place if place._home is None else place._home
+        alias._owned = False
+        alias._references = None
+        return alias
+
+    def new_slot(kind: type[P], place: Place, index: int) -> P:
+        """Return a pointer to a slot of the array that `place` is in."""
+        slot = _new(kind)
+        slot._block = place._block
+        slot._offset = index * place._room
+        slot._room = place._room
+        slot._home = place if place._home is None else place._home
+        slot._owned = False
+        slot._references = None
+        slot._index = index
+        return slot
+
+    def disown(home: Place) -> None:
+        """Note that an owner's block has been freed."""
+        home._owned = False
+
+    def own_references(home: Place, new: Any) -> References:
+        """Return an owner's references, those of `new(handle)` if it has none."""
+        if home._references is None:
+            # No lock: a finaliser or signal handler that comes in between might
+            # want it, too.  All who come here at a time get the same object;
+            # who comes later finds that it has been set.
+            references = _new_references.setdefault(id(home), new(home._block))
+            if home._references is None:
+                home._references = references
+            _new_references.pop(id(home), None)
+        references = home._references
+        return references
+
+else:
+    Place = fast.Place
+    new_owner = fast.new_owner
+    new_array = fast.new_array
+    new_stack = fast.new_stack
+    new_alias = fast.new_alias
+    new_slot = fast.new_slot
+    disown = fast.disown
+    own_references = fast.own_references
