@@ -61,6 +61,7 @@ typedef enum {
   PTRS_PY_WRITE,
   PTRS_PY_VIEW,
   PTRS_PY_FREE_METHOD,
+  PTRS_PY_EQUAL,
   PTRS_PY_BYTES_ADD,
   PTRS_PY_BYTES_SUBTRACT,
   PTRS_PY_BYTES_GET,
@@ -93,6 +94,10 @@ ptrs_fall_back(PtrsPython which, PyObject *const *args, Py_ssize_t n_args, PyObj
 {
   return PyObject_Vectorcall(ptrs_python[which], args, (size_t)n_args, names);
 }
+
+// The same for a method, whose Python function takes its self among them
+PyObject *ptrs_fall_back_method(
+    PtrsPython which, PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names);
 
 PyObject *ptrs_fall_back_1(PtrsPython which, PyObject *a);
 PyObject *ptrs_fall_back_2(PtrsPython which, PyObject *a, PyObject *b);
@@ -167,6 +172,9 @@ Py_ssize_t ptrs_peek_size(PtrsBlock block);
 // Bytes from a pointer to the end of its slot or its block; negative as above
 Py_ssize_t ptrs_peek_room(PtrsPlace *place);
 
+// The same of a block that is pinned, which has a size; never negative
+Py_ssize_t ptrs_pinned_room(PtrsPlace *place);
+
 // Slots of the array that a pointer is in; negative as above, or with no bytes
 Py_ssize_t ptrs_peek_count(PtrsPlace *place);
 
@@ -193,9 +201,9 @@ int ptrs_overwritten(PtrsPlace *place, Py_ssize_t start, Py_ssize_t end);
 PyObject *ptrs_place_ilshift(PyObject *self, PyObject *obj);
 PyObject *ptrs_place_invert(PyObject *self);
 PyObject *ptrs_place_move(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
-PyObject *ptrs_place_dereference(PyObject *self, PyObject *unused);
+PyObject *ptrs_place_dereference(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 PyObject *ptrs_place_read(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
-PyObject *ptrs_place_write(PyObject *self, PyObject *data);
+PyObject *ptrs_place_write(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 
 // fast_steps.c
 
@@ -208,19 +216,20 @@ extern PyType_Spec ptrs_slots_iterator_spec;
 
 // fast_bulk.c
 
-PyObject *ptrs_place_store_slots(PyObject *, PyObject *const *, Py_ssize_t);
-PyObject *ptrs_place_tolist(PyObject *self, PyObject *unused);
+PyObject *ptrs_place_store_slots(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
+PyObject *ptrs_place_tolist(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 
 // fast_heap.c
 
 PyObject *ptrs_fast_malloc(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
-PyObject *ptrs_fast_free(PyObject *module, PyObject *ptr);
-PyObject *ptrs_place_free(PyObject *self, PyObject *unused);
+PyObject *ptrs_fast_free(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
+PyObject *ptrs_place_free(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 void ptrs_place_finalize(PyObject *self);
 
 // fast_view.c
 
 int ptrs_place_getbuffer(PyObject *self, Py_buffer *view, int flags);
+void ptrs_place_releasebuffer(PyObject *self, Py_buffer *view);
 PyObject *ptrs_place_view(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 extern PyType_Spec ptrs_lease_spec;
 

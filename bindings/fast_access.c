@@ -50,10 +50,10 @@ ptrs_place_invert(PyObject *self)
 }
 
 PyObject *
-ptrs_place_dereference(PyObject *self, PyObject *unused)
+ptrs_place_dereference(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
-  (void)unused;
-  return ptrs_place_invert(self);
+  return n_args || names ? ptrs_fall_back_method(PTRS_PY_DEREFERENCE, self, args, n_args, names)
+                         : ptrs_place_invert(self);
 }
 
 // Copy bytes out of a block, or into it
@@ -88,30 +88,13 @@ copy_raw(const PtrsPlace *place, PtrsAccess access, void *data, size_t size)
   return status;
 }
 
-// Make a call with a pointer before the arguments, as its methods take it
-static PyObject *
-fall_back_with_self(
-    PtrsPython which, PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
-{
-  PyObject *all[8]       = {self};
-  const Py_ssize_t n_all = n_args + (names ? PyTuple_GET_SIZE(names) : 0);
-  if (n_all >= (Py_ssize_t)Py_ARRAY_LENGTH(all)) {
-    PyErr_Format(PyExc_TypeError, "takes no %zd arguments", n_all);
-    return NULL;
-  }
-  for (Py_ssize_t i = 0; i < n_all; ++i) {
-    all[i + 1] = args[i];
-  }
-  return ptrs_fall_back(which, all, n_args + 1, names);
-}
-
 PyObject *
 ptrs_place_move(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
   if (n_args == 1 && !names) {
     return ptrs_place_ilshift(self, args[0]);
   }
-  return fall_back_with_self(PTRS_PY_MOVE, self, args, n_args, names);
+  return ptrs_fall_back_method(PTRS_PY_MOVE, self, args, n_args, names);
 }
 
 PyObject *
@@ -131,24 +114,25 @@ ptrs_place_read(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObje
     }
     Py_DECREF(data);
   }
-  return fall_back_with_self(PTRS_PY_READ, self, args, n_args, names);
+  return ptrs_fall_back_method(PTRS_PY_READ, self, args, n_args, names);
 }
 
 PyObject *
-ptrs_place_write(PyObject *self, PyObject *data)
+ptrs_place_write(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
   PtrsPlace *const place = (PtrsPlace *)self;
   Py_buffer source;
-  if (ptrs_is_place(data) || PyObject_GetBuffer(data, &source, PyBUF_SIMPLE)) {
+  if (n_args != 1 || names || ptrs_is_place(args[0]) ||
+      PyObject_GetBuffer(args[0], &source, PyBUF_SIMPLE)) {
     PyErr_Clear();
-    return ptrs_fall_back_2(PTRS_PY_WRITE, self, data);
+    return ptrs_fall_back_method(PTRS_PY_WRITE, self, args, n_args, names);
   }
   const Py_ssize_t size = source.len;
   const bool fits       = size <= ptrs_peek_room(place);
   const bool written    = fits && !copy_raw(place, PTRS_ACCESS_EXCLUSIVE, source.buf, (size_t)size);
   PyBuffer_Release(&source);
   if (!written) {
-    return ptrs_fall_back_2(PTRS_PY_WRITE, self, data);
+    return ptrs_fall_back_method(PTRS_PY_WRITE, self, args, n_args, names);
   }
   if (ptrs_overwritten(place, place->offset, place->offset + size) < 0) {
     return NULL;

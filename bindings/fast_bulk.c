@@ -95,16 +95,12 @@ store_list(PtrsPlace *place, Py_ssize_t start, PyObject *list)
 }
 
 PyObject *
-ptrs_place_store_slots(PyObject *self, PyObject *const *args, Py_ssize_t n_args)
+ptrs_place_store_slots(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
   PtrsPlace *const place = (PtrsPlace *)self;
   Py_ssize_t first       = 0;
-  if (n_args != 2) {
-    PyErr_SetString(PyExc_TypeError, "a first slot and a list are needed");
-    return NULL;
-  }
-  PyObject *const list = args[1];
-  if (ptrs_as_index(args[0], &first) && Py_TYPE(list) == &PyList_Type && place->room > 0 &&
+  PyObject *const list   = n_args == 2 && !names ? args[1] : NULL;
+  if (list && ptrs_as_index(args[0], &first) && Py_TYPE(list) == &PyList_Type && place->room > 0 &&
       PyList_GET_SIZE(list) > 0 && first <= PY_SSIZE_T_MAX / place->room) {
     const Py_ssize_t start = first * place->room;
     const Py_ssize_t count = PyList_GET_SIZE(list);
@@ -115,7 +111,7 @@ ptrs_place_store_slots(PyObject *self, PyObject *const *args, Py_ssize_t n_args)
       Py_RETURN_NONE;
     }
   }
-  return ptrs_fall_back_3(PTRS_PY_STORE_SLOTS, self, args[0], list);
+  return ptrs_fall_back_method(PTRS_PY_STORE_SLOTS, self, args, n_args, names);
 }
 
 static PyObject *
@@ -174,19 +170,20 @@ load_objects(PtrsPlace *place, Py_ssize_t count)
 }
 
 PyObject *
-ptrs_place_tolist(PyObject *self, PyObject *unused)
+ptrs_place_tolist(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
-  (void)unused;
   PtrsPlace *const place = (PtrsPlace *)self;
   const Py_ssize_t count = ptrs_peek_count(place);
   PyObject *list         = NULL;
-  if (count > 0) {
+  if (count > 0 && !n_args && !names) {
     list = load_integers(place, count);
     if (!list && !PyErr_Occurred()) {
       list = load_objects(place, count);
     }
   }
-  return list || PyErr_Occurred() ? list : ptrs_fall_back_1(PTRS_PY_TOLIST, self);
+  return list || PyErr_Occurred()
+             ? list
+             : ptrs_fall_back_method(PTRS_PY_TOLIST, self, args, n_args, names);
 }
 
 #endif

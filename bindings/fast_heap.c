@@ -79,24 +79,23 @@ release_references(PtrsPlace *place)
 }
 
 PyObject *
-ptrs_place_free(PyObject *self, PyObject *unused)
+ptrs_place_free(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
-  (void)unused;
   PtrsPlace *const place = (PtrsPlace *)self;
-  if (free_block(place)) {
+  if (!n_args && !names && free_block(place)) {
     return release_references(place);
   }
-  return ptrs_fall_back_1(PTRS_PY_FREE_METHOD, self);
+  return ptrs_fall_back_method(PTRS_PY_FREE_METHOD, self, args, n_args, names);
 }
 
 PyObject *
-ptrs_fast_free(PyObject *module, PyObject *ptr)
+ptrs_fast_free(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
   (void)module;
-  if (ptrs_is_plain(ptr) && free_block((PtrsPlace *)ptr)) {
-    return release_references((PtrsPlace *)ptr);
+  if (n_args == 1 && !names && ptrs_is_plain(args[0]) && free_block((PtrsPlace *)args[0])) {
+    return release_references((PtrsPlace *)args[0]);
   }
-  return ptrs_fall_back_1(PTRS_PY_FREE, ptr);
+  return ptrs_fall_back(PTRS_PY_FREE, args, n_args, names);
 }
 
 // Warn of a pointer that was dropped with its block, which is gone now

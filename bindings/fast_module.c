@@ -39,6 +39,22 @@ ptrs_fall_back_3(PtrsPython which, PyObject *a, PyObject *b, PyObject *c)
 }
 
 PyObject *
+ptrs_fall_back_method(
+    PtrsPython which, PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  PyObject *all[8]       = {self};
+  const Py_ssize_t n_all = n_args + (names ? PyTuple_GET_SIZE(names) : 0);
+  if (n_all >= (Py_ssize_t)Py_ARRAY_LENGTH(all)) {
+    PyErr_Format(PyExc_TypeError, "takes no %zd arguments", n_all);
+    return NULL;
+  }
+  for (Py_ssize_t i = 0; i < n_all; ++i) {
+    all[i + 1] = args[i];
+  }
+  return ptrs_fall_back(which, all, n_args + 1, names);
+}
+
+PyObject *
 ptrs_raise(PyObject *error)
 {
   if (error) {
@@ -72,67 +88,56 @@ static const struct {
 
 // What stands in for a Python function.  An operator, without a definition, is
 // that of the type.
+#  define METHOD(owner, name, which, signature, function)                                          \
+    {                                                                                              \
+      owner, name, which, signature,                                                               \
+      {                                                                                            \
+        name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS, NULL         \
+      }                                                                                            \
+    }
+#  define OPERATOR(owner, name, which)                                                             \
+    {                                                                                              \
+      owner, name, which, NULL,                                                                    \
+      {                                                                                            \
+        NULL, NULL, 0, NULL                                                                        \
+      }                                                                                            \
+    }
 static struct {
-  const char *owner; // the class, or NULL
+  const char *owner; // the class; empty for a function of the module
   const char *name;
   PtrsPython which;
   const char *signature;
   PyMethodDef def;
 } substitutes[] = {
-#  define FUNCTION(function) (PyCFunction)(void (*)(void))(function)
-#  define WITH_NAMES (METH_FASTCALL | METH_KEYWORDS)
-    {NULL,
-     "malloc",
-     PTRS_PY_MALLOC,
-     "($module, size, *, align=None, allocator=None)",
-     {"malloc", FUNCTION(ptrs_fast_malloc), WITH_NAMES, NULL}},
-    {NULL, "free", PTRS_PY_FREE, "($module, ptr)", {"free", ptrs_fast_free, METH_O, NULL}},
-    {"Pointer",
-     "move",
-     PTRS_PY_MOVE,
-     "($self, obj, *, unsafe=False)",
-     {"move", FUNCTION(ptrs_place_move), WITH_NAMES, NULL}},
-    {"Pointer", "__ilshift__", PTRS_PY_MOVE, NULL, {NULL, NULL, 0, NULL}},
-    {"Pointer",
-     "dereference",
-     PTRS_PY_DEREFERENCE,
-     "($self)",
-     {"dereference", ptrs_place_dereference, METH_NOARGS, NULL}},
-    {"Pointer", "__invert__", PTRS_PY_DEREFERENCE, NULL, {NULL, NULL, 0, NULL}},
-    {"Pointer",
-     "read",
-     PTRS_PY_READ,
-     "($self, n=None)",
-     {"read", FUNCTION(ptrs_place_read), WITH_NAMES, NULL}},
-    {"Pointer", "write", PTRS_PY_WRITE, "($self, data)", {"write", ptrs_place_write, METH_O, NULL}},
-    {"Pointer",
-     "view",
-     PTRS_PY_VIEW,
-     "($self, format='B', writable=True)",
-     {"view", FUNCTION(ptrs_place_view), WITH_NAMES, NULL}},
-    {"HeapPointer",
-     "free",
-     PTRS_PY_FREE_METHOD,
-     "($self)",
-     {"free", ptrs_place_free, METH_NOARGS, NULL}},
-    {"BytePointer", "__add__", PTRS_PY_BYTES_ADD, NULL, {NULL, NULL, 0, NULL}},
-    {"BytePointer", "__sub__", PTRS_PY_BYTES_SUBTRACT, NULL, {NULL, NULL, 0, NULL}},
-    {"BytePointer", "__getitem__", PTRS_PY_BYTES_GET, NULL, {NULL, NULL, 0, NULL}},
-    {"BytePointer", "__setitem__", PTRS_PY_BYTES_SET, NULL, {NULL, NULL, 0, NULL}},
-    {"_Slots", "__add__", PTRS_PY_SLOTS_ADD, NULL, {NULL, NULL, 0, NULL}},
-    {"_Slots", "__sub__", PTRS_PY_SLOTS_SUBTRACT, NULL, {NULL, NULL, 0, NULL}},
-    {"_Slots", "__getitem__", PTRS_PY_SLOTS_GET, NULL, {NULL, NULL, 0, NULL}},
-    {"_Slots", "__setitem__", PTRS_PY_SLOTS_SET, NULL, {NULL, NULL, 0, NULL}},
-    {"_Slots",
-     "_store_slots",
-     PTRS_PY_STORE_SLOTS,
-     "($self, first, values)",
-     {"_store_slots", FUNCTION(ptrs_place_store_slots), METH_FASTCALL, NULL}},
-    {"AllocatedArrayPointer",
-     "tolist",
-     PTRS_PY_TOLIST,
-     "($self)",
-     {"tolist", ptrs_place_tolist, METH_NOARGS, NULL}},
+    METHOD("",
+           "malloc",
+           PTRS_PY_MALLOC,
+           "($module, size, *, align=None, allocator=None)",
+           ptrs_fast_malloc),
+    METHOD("", "free", PTRS_PY_FREE, "($module, ptr)", ptrs_fast_free),
+    METHOD("Pointer", "move", PTRS_PY_MOVE, "($self, obj, *, unsafe=False)", ptrs_place_move),
+    METHOD("Pointer", "dereference", PTRS_PY_DEREFERENCE, "($self)", ptrs_place_dereference),
+    METHOD("Pointer", "read", PTRS_PY_READ, "($self, n=None)", ptrs_place_read),
+    METHOD("Pointer", "write", PTRS_PY_WRITE, "($self, data)", ptrs_place_write),
+    METHOD("Pointer", "view", PTRS_PY_VIEW, "($self, format='B', writable=True)", ptrs_place_view),
+    METHOD("HeapPointer", "free", PTRS_PY_FREE_METHOD, "($self)", ptrs_place_free),
+    METHOD("_Slots",
+           "_store_slots",
+           PTRS_PY_STORE_SLOTS,
+           "($self, first, values)",
+           ptrs_place_store_slots),
+    METHOD("AllocatedArrayPointer", "tolist", PTRS_PY_TOLIST, "($self)", ptrs_place_tolist),
+    OPERATOR("Pointer", "__ilshift__", PTRS_PY_MOVE),
+    OPERATOR("Pointer", "__invert__", PTRS_PY_DEREFERENCE),
+    OPERATOR("Pointer", "__eq__", PTRS_PY_EQUAL),
+    OPERATOR("BytePointer", "__add__", PTRS_PY_BYTES_ADD),
+    OPERATOR("BytePointer", "__sub__", PTRS_PY_BYTES_SUBTRACT),
+    OPERATOR("BytePointer", "__getitem__", PTRS_PY_BYTES_GET),
+    OPERATOR("BytePointer", "__setitem__", PTRS_PY_BYTES_SET),
+    OPERATOR("_Slots", "__add__", PTRS_PY_SLOTS_ADD),
+    OPERATOR("_Slots", "__sub__", PTRS_PY_SLOTS_SUBTRACT),
+    OPERATOR("_Slots", "__getitem__", PTRS_PY_SLOTS_GET),
+    OPERATOR("_Slots", "__setitem__", PTRS_PY_SLOTS_SET),
 };
 
 static PyObject *
@@ -146,6 +151,10 @@ give(PyObject *module, PyObject *args)
   }
   for (size_t i = 0; i < Py_ARRAY_LENGTH(givens); ++i) {
     if (!strcmp(givens[i].name, name) && !ptrs_python[givens[i].which]) {
+      if (givens[i].which <= PTRS_PY_STACK &&
+          (!PyType_Check(obj) || !PyType_IsSubtype((PyTypeObject *)obj, ptrs_place_type))) {
+        return PyErr_Format(PyExc_TypeError, "%s must be a class of pointers", name);
+      }
       Py_INCREF(obj);
       ptrs_python[givens[i].which] = obj;
       Py_RETURN_NONE;
@@ -201,14 +210,13 @@ substitute(PyObject *module, PyObject *args)
   if (!PyArg_ParseTuple(args, "OsO", &owner, &name, &reference)) {
     return NULL;
   }
-  const char *const wanted = owner == Py_None ? "" : ((PyTypeObject *)owner)->tp_name;
   if (owner != Py_None && !PyType_Check(owner)) {
     PyErr_SetString(PyExc_TypeError, "a class or None is needed");
     return NULL;
   }
+  const char *const wanted = owner == Py_None ? "" : ((PyTypeObject *)owner)->tp_name;
   for (size_t i = 0; i < Py_ARRAY_LENGTH(substitutes); ++i) {
-    if (strcmp(substitutes[i].owner ? substitutes[i].owner : "", wanted) ||
-        strcmp(substitutes[i].name, name)) {
+    if (strcmp(substitutes[i].owner, wanted) || strcmp(substitutes[i].name, name)) {
       continue;
     }
     PyMethodDef *const def = &substitutes[i].def;

@@ -87,8 +87,17 @@ place_dealloc(PyObject *self)
 static PyObject *
 place_richcompare(PyObject *self, PyObject *other, int op)
 {
-  if ((op != Py_EQ && op != Py_NE) || !ptrs_is_place(self) || !ptrs_is_place(other)) {
+  if (op != Py_EQ && op != Py_NE) {
     Py_RETURN_NOTIMPLEMENTED;
+  }
+  if (!ptrs_is_place(other)) {
+    PyObject *const equal = ptrs_fall_back_2(PTRS_PY_EQUAL, self, other);
+    if (op == Py_EQ || !equal || equal == Py_NotImplemented) {
+      return equal;
+    }
+    const int opposite = PyObject_Not(equal);
+    Py_DECREF(equal);
+    return opposite < 0 ? NULL : PyBool_FromLong(opposite);
   }
   const PtrsPlace *const a = (PtrsPlace *)self;
   const PtrsPlace *const b = (PtrsPlace *)other;
@@ -187,6 +196,7 @@ static PyType_Slot place_slots[] = {
     {Py_mp_subscript, (void *)ptrs_place_get},
     {Py_mp_ass_subscript, (void *)ptrs_place_set},
     {Py_bf_getbuffer, (void *)ptrs_place_getbuffer},
+    {Py_bf_releasebuffer, (void *)ptrs_place_releasebuffer},
     {0, NULL},
 };
 

@@ -18,15 +18,25 @@ ptrs_peek_size(PtrsBlock block)
   return size;
 }
 
+static Py_ssize_t
+room_in(const PtrsPlace *place, Py_ssize_t size)
+{
+  const Py_ssize_t left = size > place->offset ? size - place->offset : 0;
+  return place->kind == PTRS_PLACE_SLOT && place->room < left ? place->room : left;
+}
+
 Py_ssize_t
 ptrs_peek_room(PtrsPlace *place)
 {
   const Py_ssize_t size = ptrs_peek_size(place->block);
-  if (size < 0) {
-    return -1;
-  }
-  const Py_ssize_t left = size > place->offset ? size - place->offset : 0;
-  return place->kind == PTRS_PLACE_SLOT && place->room < left ? place->room : left;
+  return size < 0 ? -1 : room_in(place, size);
+}
+
+Py_ssize_t
+ptrs_pinned_room(PtrsPlace *place)
+{
+  PtrsBlockInfo info;
+  return ptrs_block_info(place->block, &info) ? 0 : room_in(place, (Py_ssize_t)info.size);
 }
 
 Py_ssize_t

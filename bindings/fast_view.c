@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Buffers: memory that is lent, and pinned meanwhile.
 //
-// What lends is not the pointer but a lease, so that a pointer can be dropped
-// while a view lives; the block then goes with the last lease.
+// What lends in view() is not the pointer but a lease, so that a pointer can be
+// dropped while a view lives; the block then goes with the last lease.
 #include "fast.h"
 
 #ifndef PYPY_VERSION
@@ -45,6 +45,34 @@ PyType_Spec ptrs_lease_spec = {
     .slots     = lease_slots,
 };
 
+// Pin a block; false with an exception
+static bool
+begin(PtrsLease *lease, PtrsBlock block)
+{
+  int status   = 0;
+  lease->block = 0;
+  if (ptrs_peek_size(block) >= 0) {
+    status = ptrs_lease_begin(lease, block);
+  } else {
+    // Gone, or to be waited for
+    Py_BEGIN_ALLOW_THREADS;
+    status = ptrs_lease_begin(lease, block);
+    Py_END_ALLOW_THREADS;
+  }
+  if (!status) {
+    return true;
+  }
+  PyObject *const number = PyLong_FromLongLong(block);
+  PyObject *const pinned = number ? ptrs_fall_back_1(PTRS_PY_PIN, number) : NULL;
+  Py_XDECREF(number);
+  if (pinned) {
+    // By now it could be had
+    Py_DECREF(pinned);
+    PyErr_SetString(PyExc_BufferError, "the memory could not be lent just then: try again");
+  }
+  return false;
+}
+
 // A lease of the memory from a pointer on, or NULL with an exception
 static PyObject *
 new_lease(PtrsPlace *place)
@@ -53,65 +81,49 @@ new_lease(PtrsPlace *place)
   if (!lease) {
     return NULL;
   }
-  lease->lease.block = 0;
-  int status         = 0;
-  if (ptrs_peek_size(place->block) >= 0) {
-    status = ptrs_lease_begin(&lease->lease, place->block);
-  } else {
-    // Gone, or to be waited for
-    Py_BEGIN_ALLOW_THREADS;
-    status = ptrs_lease_begin(&lease->lease, place->block);
-    Py_END_ALLOW_THREADS;
-  }
-  if (status) {
+  if (!begin(&lease->lease, place->block)) {
     Py_DECREF(lease);
-    PyObject *const number = PyLong_FromLongLong(place->block);
-    PyObject *const pinned = number ? ptrs_fall_back_1(PTRS_PY_PIN, number) : NULL;
-    Py_XDECREF(number);
-    if (pinned) {
-      // By now it could be had
-      Py_DECREF(pinned);
-      PyErr_SetString(PyExc_BufferError, "the memory cannot be lent just now: try again");
-    }
     return NULL;
   }
-  // Pinned, the block keeps its size
-  PtrsBlockInfo info;
-  (void)ptrs_block_info(place->block, &info);
-  const Py_ssize_t left = (Py_ssize_t)info.size - place->offset;
-  const Py_ssize_t size = left > 0 ? left : 0;
-  lease->offset         = left > 0 ? place->offset : (Py_ssize_t)info.size;
-  lease->size           = place->kind == PTRS_PLACE_SLOT && place->room < size ? place->room : size;
+  // Pinned, the block keeps its size; and if its end is before the pointer, what
+  // is lent is nothing, at the start
+  const Py_ssize_t size = ptrs_pinned_room(place);
+  lease->offset         = size ? place->offset : 0;
+  lease->size           = size;
   return (PyObject *)lease;
 }
 
+// What takes a buffer of the pointer itself keeps the pointer, too
 int
 ptrs_place_getbuffer(PyObject *self, Py_buffer *view, int flags)
 {
-  view->obj             = NULL;
-  PyObject *const lease = new_lease((PtrsPlace *)self);
-  if (!lease) {
+  PtrsPlace *const place = (PtrsPlace *)self;
+  PtrsLease lease;
+  view->obj = NULL;
+  if (!begin(&lease, place->block)) {
     return -1;
   }
-  const int result = PyObject_GetBuffer(lease, view, flags);
-  Py_DECREF(lease);
-  return result;
+  const Py_ssize_t size = ptrs_pinned_room(place);
+  uint8_t *const mem    = (uint8_t *)lease.mem + (size ? place->offset : 0);
+  if (PyBuffer_FillInfo(view, self, mem, size, 0, flags)) {
+    ptrs_lease_end(&lease);
+    return -1;
+  }
+  return 0;
+}
+
+void
+ptrs_place_releasebuffer(PyObject *self, Py_buffer *view)
+{
+  (void)view;
+  (void)ptrs_block_unpin(((PtrsPlace *)self)->block);
 }
 
 PyObject *
 ptrs_place_view(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
   if (n_args || names) {
-    PyObject *all[4]       = {self};
-    const Py_ssize_t n_all = n_args + (names ? PyTuple_GET_SIZE(names) : 0);
-    if (n_all >= (Py_ssize_t)Py_ARRAY_LENGTH(all)) {
-      PyErr_Format(PyExc_TypeError, "takes no %zd arguments", n_all);
-      return NULL;
-    }
-    for (Py_ssize_t i = 0; i < n_all; ++i) {
-      all[i + 1] = args[i];
-    }
-    return ptrs_fall_back(PTRS_PY_VIEW, all, n_args + 1, names);
+    return ptrs_fall_back_method(PTRS_PY_VIEW, self, args, n_args, names);
   }
   PyObject *const lease = new_lease((PtrsPlace *)self);
   PyObject *const view  = lease ? PyMemoryView_FromObject(lease) : NULL;

@@ -20,7 +20,16 @@ from pointers._view import pin
 _STEPS = ("__add__", "__sub__", "__getitem__", "__setitem__")
 
 _METHODS: dict[type, tuple[str, ...]] = {
-    Pointer: ("move", "__ilshift__", "dereference", "__invert__", "read", "write", "view"),
+    Pointer: (
+        "move",
+        "__ilshift__",
+        "dereference",
+        "__invert__",
+        "read",
+        "write",
+        "view",
+        "__eq__",
+    ),
     HeapPointer: ("free",),
     BytePointer: _STEPS,
     _Slots: (*_STEPS, "_store_slots"),
@@ -30,7 +39,7 @@ _METHODS: dict[type, tuple[str, ...]] = {
 # What the C type does as it is, with nothing to fall back on.  Named, since what
 # the classes define would hide it.
 _INHERITED: dict[type, tuple[str, ...]] = {
-    Pointer: ("__eq__", "__hash__", "__buffer__"),
+    Pointer: ("__hash__", "__buffer__"),
     HeapPointer: ("__del__",),
     BytePointer: ("__radd__",),
     _Slots: ("__radd__",),

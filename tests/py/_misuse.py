@@ -20,10 +20,15 @@ from typing import NamedTuple
 
 import pytest
 
+from pointers._ffi import fast
+
 HERE = Path(__file__).parent
 DRIVER = HERE / "_misuse_driver.py"
 
 PYPY = sys.implementation.name == "pypy"
+
+# Whether the cases run the compiled fast path, by which they may be refused in other ways
+FAST = fast is not None
 
 NOTHING = "nothing"  # the error of what must not raise
 

@@ -15,6 +15,9 @@ from typing import Any
 
 import pointers
 from pointers import Pointer, System, calloc, malloc
+from pointers._ffi import fast
+
+FAST = fast is not None
 
 START = System().stats()[0], System().stats()[3]
 

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from _misuse import NOTHING, Case, cases, check_table, in_modes, tables
+from _misuse import FAST, NOTHING, Case, cases, check_table, in_modes, tables
 
 # What can be done with a pointer `p`; `good` is a live one with a text
 USES = {
@@ -270,7 +270,11 @@ TABLES = {
             before=BLOCK,
             after=KEPT,
         ),
-        *cases("type", ["AllocatedPointer.free(5)", "Pointer.move(5, 6)"], "AttributeError"),
+        *cases(
+            "type",
+            ["AllocatedPointer.free(5)", "Pointer.move(5, 6)"],
+            "TypeError" if FAST else "AttributeError",
+        ),
     ],
     "realloc": [
         *cases(

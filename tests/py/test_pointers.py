@@ -17,6 +17,7 @@ from pointers import (
     Pointer,
     PointersError,
     StackMemoryError,
+    _place,
     malloc,
     realloc,
 )
@@ -134,16 +135,14 @@ def test_forged_private_state_reaches_no_memory() -> None:
     with malloc(28) as ptr:
         ptr <<= 1
         for block in (0, -1, 1, 2**62, ptr._block + (1 << 31), ptr._block + (1 << 40)):
-            forged = ptr + 0
-            forged._block = block
+            forged = _place.new_stack(AllocatedPointer, block)
             with pytest.raises(FreedMemoryError):
                 ~forged
             with pytest.raises(FreedMemoryError):
                 forged.read(1)
             with pytest.raises(FreedMemoryError):
                 forged.free()
-        forged = ptr + 0
-        forged._offset = 20
+        forged = _place.new_alias(ptr, 20)
         with pytest.raises(InvalidSizeError):
             forged <<= 1
         assert ~ptr == 1
