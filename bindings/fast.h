@@ -131,21 +131,31 @@ ptrs_error_put_back(PtrsError *error)
 #  endif
 }
 
-static inline bool
-ptrs_is_place(PyObject *obj)
-{
-  return PyObject_TypeCheck(obj, ptrs_place_type);
-}
-
 // Whether a pointer is of one of the classes that are made here, whose methods
 // are therefore known
 static inline bool
+ptrs_is_plain_type(PyTypeObject *type)
+{
+  PyObject *const kind = (PyObject *)type;
+  return kind == ptrs_python[PTRS_PY_ALLOCATED] || kind == ptrs_python[PTRS_PY_SLOT] ||
+         kind == ptrs_python[PTRS_PY_ARRAY] || kind == ptrs_python[PTRS_PY_STACK];
+}
+
+static inline bool
 ptrs_is_plain(PyObject *obj)
 {
-  PyObject *const type = (PyObject *)Py_TYPE(obj);
-  return type == ptrs_python[PTRS_PY_ALLOCATED] || type == ptrs_python[PTRS_PY_SLOT] ||
-         type == ptrs_python[PTRS_PY_ARRAY] || type == ptrs_python[PTRS_PY_STACK];
+  return ptrs_is_plain_type(Py_TYPE(obj));
 }
+
+static inline bool
+ptrs_is_place(PyObject *obj)
+{
+  return ptrs_is_plain(obj) || PyObject_TypeCheck(obj, ptrs_place_type);
+}
+
+// Let the instances of such a class, which adds nothing to a pointer, go without
+// Python's detours; false if it is another
+bool ptrs_make_plain(PyObject *type);
 
 static inline PtrsPlace *
 ptrs_home(PtrsPlace *place)

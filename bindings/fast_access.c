@@ -34,9 +34,6 @@ store(PtrsPlace *place, PyObject *obj)
 PyObject *
 ptrs_place_ilshift(PyObject *self, PyObject *obj)
 {
-  if (!ptrs_is_place(self)) {
-    Py_RETURN_NOTIMPLEMENTED;
-  }
   PyObject *const result = store((PtrsPlace *)self, obj);
   return result || PyErr_Occurred() ? result : ptrs_fall_back_2(PTRS_PY_MOVE, self, obj);
 }

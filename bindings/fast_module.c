@@ -151,9 +151,8 @@ give(PyObject *module, PyObject *args)
   }
   for (size_t i = 0; i < Py_ARRAY_LENGTH(givens); ++i) {
     if (!strcmp(givens[i].name, name) && !ptrs_python[givens[i].which]) {
-      if (givens[i].which <= PTRS_PY_STACK &&
-          (!PyType_Check(obj) || !PyType_IsSubtype((PyTypeObject *)obj, ptrs_place_type))) {
-        return PyErr_Format(PyExc_TypeError, "%s must be a class of pointers", name);
+      if (givens[i].which <= PTRS_PY_STACK && !ptrs_make_plain(obj)) {
+        return PyErr_Format(PyExc_TypeError, "%s must be a class of pointers, and no more", name);
       }
       Py_INCREF(obj);
       ptrs_python[givens[i].which] = obj;

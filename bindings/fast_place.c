@@ -4,13 +4,39 @@
 
 #ifndef PYPY_VERSION
 
+#  include <string.h>
 #  include <structmember.h>
+
+// Pointers of the plain classes that have gone, to be used again.  Not where
+// several threads could come here at a time, nor where a sanitizer wants to see
+// them go, nor in versions whose collector this has not been tried with.
+#  if !defined(Py_GIL_DISABLED) && !defined(__SANITIZE_ADDRESS__) && PY_VERSION_HEX < 0x030E0000
+#    define MAX_SPARE 64
+#  else
+#    define MAX_SPARE 0
+#  endif
+
+static PyObject *spare[MAX_SPARE + 1];
+static unsigned n_spare;
+
+// Memory of a plain pointer, as tp_alloc() returns it
+static PyObject *
+allocate(PyTypeObject *type)
+{
+  if (!n_spare || !ptrs_is_plain_type(type)) {
+    return type->tp_alloc(type, 0);
+  }
+  PyObject *const self = spare[--n_spare];
+  (void)PyObject_Init(self, type);
+  memset((char *)self + sizeof(PyObject), 0, sizeof(PtrsPlace) - sizeof(PyObject));
+  PyObject_GC_Track(self);
+  return self;
+}
 
 PtrsPlace *
 ptrs_new_place(PyObject *type, PtrsBlock block)
 {
-  PyTypeObject *const kind = (PyTypeObject *)type;
-  PtrsPlace *const place   = (PtrsPlace *)kind->tp_alloc(kind, 0);
+  PtrsPlace *const place = (PtrsPlace *)allocate((PyTypeObject *)type);
   if (place) {
     place->block = block;
     place->room  = PY_SSIZE_T_MAX;
@@ -70,8 +96,10 @@ place_dealloc(PyObject *self)
   PtrsPlace *const place   = (PtrsPlace *)self;
   PyTypeObject *const type = Py_TYPE(self);
 
-  // For subclasses made by Python, that has been done
-  if (type->tp_dealloc == place_dealloc && PyObject_CallFinalizerFromDealloc(self) < 0) {
+  // For subclasses made by Python, that has been done; for most, there is nothing
+  if (type->tp_dealloc == place_dealloc &&
+      (place->owned || type->tp_finalize != ptrs_place_finalize) &&
+      PyObject_CallFinalizerFromDealloc(self) < 0) {
     return;
   }
   PyObject_GC_UnTrack(self);
@@ -80,8 +108,26 @@ place_dealloc(PyObject *self)
   }
   Py_CLEAR(place->home);
   Py_CLEAR(place->references);
-  type->tp_free(self);
+  // The mark of having been finalized cannot be taken away again
+  if (n_spare < MAX_SPARE && ptrs_is_plain_type(type) && !PyObject_GC_IsFinalized(self)) {
+    spare[n_spare++] = self;
+  } else {
+    type->tp_free(self);
+  }
   Py_DECREF(type);
+}
+
+bool
+ptrs_make_plain(PyObject *obj)
+{
+  PyTypeObject *const type = (PyTypeObject *)obj;
+  if (!PyType_Check(obj) || !PyType_IsSubtype(type, ptrs_place_type) ||
+      type->tp_basicsize != (Py_ssize_t)sizeof(PtrsPlace) || type->tp_dictoffset) {
+    return false;
+  }
+  // Python's own would look for what such a class does not have: a dict, slots
+  type->tp_dealloc = place_dealloc;
+  return true;
 }
 
 static PyObject *

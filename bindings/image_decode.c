@@ -136,6 +136,17 @@ decode_text(const uint8_t *bytes, const PtrsShape *shape, uint8_t *scratch, Ptrs
   return PTRS_STATUS_SUCCESS;
 }
 
+// Whether two prefixes, which are whole words, are the same
+static bool
+same_words(const uint8_t *a, const uint8_t *b, size_t size)
+{
+  uint64_t difference = 0;
+  for (size_t at = 0; at < size; at += 8) {
+    difference |= get64(a + at) ^ get64(b + at);
+  }
+  return !difference;
+}
+
 PtrsStatus
 ptrs_image_decode(const uint8_t *bytes, const PtrsShape *shape, void *scratch, PtrsValue *value)
 {
@@ -177,7 +188,7 @@ ptrs_image_decode(const uint8_t *bytes, const PtrsShape *shape, void *scratch, P
   static const uint8_t zeros[4];
   uint8_t prefix[PTRS_IMAGE_PREFIX_MAX];
   ptrs_image_encode_prefix(&found, shape, prefix);
-  if (memcmp(bytes, prefix, shape->prefix) ||
+  if (!same_words(bytes, prefix, shape->prefix) ||
       memcmp(bytes + shape->size - shape->terminator, zeros, shape->terminator)) {
     return PTRS_STATUS_CORRUPT;
   }

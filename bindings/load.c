@@ -16,6 +16,14 @@ padded(size_t size)
   return (size + 7) & ~(size_t)7;
 }
 
+// Whether `small` has room for a copy of an image and for decoding it
+static bool
+fits_small(const PtrsLoad *load, const PtrsShape *shape)
+{
+  const size_t room = sizeof(load->small);
+  return shape->size <= room && ptrs_image_scratch(shape) <= room - padded(shape->size);
+}
+
 // Room for a copy of an image and for decoding it, or NULL
 static uint8_t *
 room_for(PtrsLoad *load, const PtrsShape *shape)
@@ -50,16 +58,18 @@ static PtrsStatus
 copy_image(
     const uint8_t *bytes, size_t room, PtrsLoad *load, PtrsShape *shape, uint8_t **copy, bool *busy)
 {
-  uint8_t prefix[PTRS_IMAGE_PREFIX_MAX];
-  const size_t seen = room < sizeof(prefix) ? room : sizeof(prefix);
-  memcpy(prefix, bytes, seen);
-
-  PtrsShape first;
-  PtrsStatus status = ptrs_image_shape(prefix, room, &first);
-  if (status || first.kind == PTRS_IMAGE_EMPTY) {
-    *shape = first;
+  // Most images are small: copied whole, whatever is behind them
+  uint8_t *const small = (uint8_t *)load->small;
+  memcpy(small, bytes, room < sizeof(load->small) ? room : sizeof(load->small));
+  PtrsStatus status = ptrs_image_shape(small, room, shape);
+  if (status || shape->kind == PTRS_IMAGE_EMPTY) {
     return status;
   }
+  if (fits_small(load, shape)) {
+    *copy = small;
+    return PTRS_STATUS_SUCCESS;
+  }
+  const PtrsShape first = *shape;
   if (busy && first.size > PTRS_AT_ONCE) {
     *busy = true;
     return PTRS_STATUS_SUCCESS;
