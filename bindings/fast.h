@@ -54,6 +54,7 @@ typedef enum {
   PTRS_PY_WRAPPED,       // (function): an exception
   PTRS_PY_NO_SELF,       // (function): an exception
   PTRS_PY_MALLOC,        // what stands in for these, with their arguments
+  PTRS_PY_CALLOC,
   PTRS_PY_FREE,
   PTRS_PY_MOVE,
   PTRS_PY_DEREFERENCE,
@@ -203,6 +204,11 @@ int64_t ptrs_store_object(PtrsBlock block, Py_ssize_t offset, Py_ssize_t room, P
 // Load an object; NULL with or without an exception
 PyObject *ptrs_load_object(PtrsBlock block, Py_ssize_t offset);
 
+// fast_check.c
+
+// Whether samples of all types come through the two functions above unharmed
+bool ptrs_objects_are_understood(void);
+
 // fast_access.c
 
 // Release references that were overwritten, if there are any; -1 with an exception
@@ -231,6 +237,7 @@ PyObject *ptrs_place_tolist(PyObject *, PyObject *const *, Py_ssize_t, PyObject 
 
 // fast_heap.c
 
+PyObject *ptrs_fast_calloc(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 PyObject *ptrs_fast_malloc(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 PyObject *ptrs_fast_free(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 PyObject *ptrs_place_free(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);

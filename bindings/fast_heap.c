@@ -34,24 +34,56 @@ new_block(Py_ssize_t size)
   return block;
 }
 
+// A pointer that owns a new block; NULL with or without an exception
+static PtrsPlace *
+new_owner(PyObject *type, Py_ssize_t size)
+{
+  const PtrsBlock block = new_block(size);
+  if (block <= 0) {
+    return NULL;
+  }
+  PtrsPlace *const place = ptrs_new_place(type, block);
+  if (place) {
+    place->owned = 1;
+  } else {
+    (void)ptrs_block_free(block);
+  }
+  return place;
+}
+
 PyObject *
 ptrs_fast_malloc(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
   (void)module;
   Py_ssize_t size = 0;
   if (n_args == 1 && !names && ptrs_as_index(args[0], &size) && default_is_system()) {
-    const PtrsBlock block = new_block(size);
-    if (block > 0) {
-      PtrsPlace *const place = ptrs_new_place(ptrs_python[PTRS_PY_ALLOCATED], block);
-      if (place) {
-        place->owned = 1;
-      } else {
-        (void)ptrs_block_free(block);
-      }
+    PtrsPlace *const place = new_owner(ptrs_python[PTRS_PY_ALLOCATED], size);
+    if (place || PyErr_Occurred()) {
       return (PyObject *)place;
     }
   }
   return ptrs_fall_back(PTRS_PY_MALLOC, args, n_args, names);
+}
+
+PyObject *
+ptrs_fast_calloc(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  (void)module;
+  Py_ssize_t count = 0;
+  Py_ssize_t size  = 0;
+  if (n_args == 2 && !names && ptrs_as_index(args[0], &count) && ptrs_as_index(args[1], &size) &&
+      (!size || count <= PY_SSIZE_T_MAX / size) && default_is_system()) {
+    PtrsPlace *const place = new_owner(ptrs_python[PTRS_PY_ARRAY], count * size);
+    if (place) {
+      place->room  = size;
+      place->index = count;
+      place->kind  = PTRS_PLACE_ARRAY;
+    }
+    if (place || PyErr_Occurred()) {
+      return (PyObject *)place;
+    }
+  }
+  return ptrs_fall_back(PTRS_PY_CALLOC, args, n_args, names);
 }
 
 // Whether a block could be freed through this pointer, and was

@@ -114,6 +114,11 @@ static struct {
            PTRS_PY_MALLOC,
            "($module, size, *, align=None, allocator=None)",
            ptrs_fast_malloc),
+    METHOD("",
+           "calloc",
+           PTRS_PY_CALLOC,
+           "($module, count, size, *, align=None, allocator=None)",
+           ptrs_fast_calloc),
     METHOD("", "free", PTRS_PY_FREE, "($module, ptr)", ptrs_fast_free),
     METHOD("Pointer", "move", PTRS_PY_MOVE, "($self, obj, *, unsafe=False)", ptrs_place_move),
     METHOD("Pointer", "dereference", PTRS_PY_DEREFERENCE, "($self)", ptrs_place_dereference),
@@ -285,6 +290,10 @@ exec_module(PyObject *module)
   // Its types are those of one interpreter, and there is but one of them
   if (ptrs_place_type || PyInterpreterState_Get() != PyInterpreterState_Main()) {
     PyErr_SetString(PyExc_ImportError, "the fast path is the main interpreter's, and loaded once");
+    return -1;
+  }
+  if (!ptrs_objects_are_understood()) {
+    PyErr_SetString(PyExc_ImportError, "this interpreter's objects are not what they should be");
     return -1;
   }
   if (PyModule_AddFunctions(module, functions) || PyModule_AddFunctions(module, ptrs_factories)) {

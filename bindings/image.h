@@ -122,7 +122,8 @@ PtrsStatus ptrs_image_shape(const uint8_t *bytes, size_t room, PtrsShape *shape)
  * @param[out] value The value; its `data` points into `bytes` or `scratch`.
  *        STR has width 1 or 4, never 2: surrogates that stand alone in an
  *        image of width 2 must not be taken for pairs.
- * @return CORRUPT if the bytes are not the image of any value.
+ * @return CORRUPT if the bytes are not the image of any value; `value` is
+ *         then undefined.
  */
 PtrsStatus ptrs_image_decode(const uint8_t *bytes,
                              const PtrsShape *shape,

@@ -117,17 +117,15 @@ decode_int(const uint8_t *bytes, const PtrsShape *shape, uint8_t *scratch, PtrsV
 static PtrsStatus
 decode_text(const uint8_t *bytes, const PtrsShape *shape, uint8_t *scratch, PtrsValue *value)
 {
+  value->width = shape->width;
+  value->data  = bytes + shape->prefix;
+  value->count = shape->count;
   // The text must need the very width that it has
-  const PtrsValue stored = {.kind  = PTRS_IMAGE_STR,
-                            .width = shape->width,
-                            .data  = bytes + shape->prefix,
-                            .count = shape->count};
   PtrsShape needed;
-  if (ptrs_image_measure(&stored, &needed) || needed.width != shape->width ||
+  if (ptrs_image_measure(value, &needed) || needed.width != shape->width ||
       needed.ascii != shape->ascii) {
     return PTRS_STATUS_CORRUPT;
   }
-  *value = stored;
   if (shape->width == 2) {
     copy_items(scratch, 4, bytes + shape->prefix, 2, shape->count);
     value->data  = scratch;
@@ -136,62 +134,72 @@ decode_text(const uint8_t *bytes, const PtrsShape *shape, uint8_t *scratch, Ptrs
   return PTRS_STATUS_SUCCESS;
 }
 
-// Whether two prefixes, which are whole words, are the same
+// Whether two prefixes, which are whole words, are the same.  One by one, since
+// what was just written in words is slow to read back in larger pieces.
 static bool
 same_words(const uint8_t *a, const uint8_t *b, size_t size)
 {
-  uint64_t difference = 0;
   for (size_t at = 0; at < size; at += 8) {
-    difference |= get64(a + at) ^ get64(b + at);
+    if (get64(a + at) != get64(b + at)) {
+      return false;
+    }
   }
-  return !difference;
+  return true;
+}
+
+static bool
+all_zero(const uint8_t *bytes, size_t size)
+{
+  unsigned bits = 0;
+  for (size_t i = 0; i < size; ++i) {
+    bits |= bytes[i];
+  }
+  return !bits;
 }
 
 PtrsStatus
 ptrs_image_decode(const uint8_t *bytes, const PtrsShape *shape, void *scratch, PtrsValue *value)
 {
   const PtrsValue blank = {.kind = shape->kind, .width = 1};
-  PtrsValue found       = blank;
   PtrsStatus status     = PTRS_STATUS_SUCCESS;
+  *value                = blank;
 
   switch (shape->kind) {
   case PTRS_IMAGE_REFERENCE:
-    found.integer = (int64_t)get64(bytes);
+    value->integer = (int64_t)get64(bytes);
     break;
   case PTRS_IMAGE_BOOL:
   case PTRS_IMAGE_INT:
-    status = decode_int(bytes, shape, (uint8_t *)scratch, &found);
+    status = decode_int(bytes, shape, (uint8_t *)scratch, value);
     break;
   case PTRS_IMAGE_FLOAT:
-    memcpy(&found.real, bytes + 16, sizeof(double));
+    memcpy(&value->real, bytes + 16, sizeof(double));
     break;
   case PTRS_IMAGE_COMPLEX:
-    memcpy(&found.real, bytes + 16, sizeof(double));
-    memcpy(&found.imag, bytes + 24, sizeof(double));
+    memcpy(&value->real, bytes + 16, sizeof(double));
+    memcpy(&value->imag, bytes + 24, sizeof(double));
     break;
   case PTRS_IMAGE_BYTES:
-    found.data  = bytes + shape->prefix;
-    found.count = shape->count;
+    value->data  = bytes + shape->prefix;
+    value->count = shape->count;
     break;
   case PTRS_IMAGE_STR:
-    status = decode_text(bytes, shape, (uint8_t *)scratch, &found);
+    status = decode_text(bytes, shape, (uint8_t *)scratch, value);
     break;
   default:
     break;
   }
   const bool is_bool = shape->kind == PTRS_IMAGE_BOOL;
-  if (status || (is_bool && (found.data || found.integer < 0 || found.integer > 1))) {
+  if (status || (is_bool && (value->data || value->integer < 0 || value->integer > 1))) {
     return PTRS_STATUS_CORRUPT;
   }
 
   // Everything that is not the payload must be what encoding writes
-  static const uint8_t zeros[4];
   uint8_t prefix[PTRS_IMAGE_PREFIX_MAX];
-  ptrs_image_encode_prefix(&found, shape, prefix);
+  ptrs_image_encode_prefix(value, shape, prefix);
   if (!same_words(bytes, prefix, shape->prefix) ||
-      memcmp(bytes + shape->size - shape->terminator, zeros, shape->terminator)) {
+      !all_zero(bytes + shape->size - shape->terminator, shape->terminator)) {
     return PTRS_STATUS_CORRUPT;
   }
-  *value = found;
   return PTRS_STATUS_SUCCESS;
 }

@@ -174,9 +174,13 @@ ptrs_image_encode_prefix(const PtrsValue *value, const PtrsShape *shape, uint8_t
     break;
   }
   if (shape->kind == PTRS_IMAGE_STR) {
-    const uint32_t ascii = shape->ascii ? STATE_ASCII : 0;
-    memset(out + STATE_OFFSET, 0, shape->prefix - STATE_OFFSET);
-    put32(out + STATE_OFFSET, (uint32_t)shape->width << STATE_KIND_SHIFT | STATE_COMPACT | ascii);
+    const uint32_t ascii    = shape->ascii ? STATE_ASCII : 0;
+    const uint32_t state[2] = {(uint32_t)shape->width << STATE_KIND_SHIFT | STATE_COMPACT | ascii,
+                               0};
+    memcpy(out + STATE_OFFSET, state, sizeof(state));
+    for (size_t at = STATE_OFFSET + sizeof(state); at < shape->prefix; at += 8) {
+      put64(out + at, 0);
+    }
   }
 }
 

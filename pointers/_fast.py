@@ -82,7 +82,7 @@ def _substitute() -> None:
             if name in fast.Place.__dict__:
                 setattr(kind, name, fast.Place.__dict__[name])
     functions: Any = _allocators
-    for name in ("malloc", "free"):
+    for name in ("malloc", "calloc", "free"):
         setattr(functions, name, fast.substitute(None, name, getattr(functions, name)))
     functions = _stack
     functions.StackFunction = fast.StackFunction

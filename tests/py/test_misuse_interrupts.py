@@ -197,7 +197,7 @@ def test_interrupts_of_allocations(name: str, mode: str, tmp_path: Path) -> None
     [
         # Compiled, a block and its pointer are made in one go
         name
-        if FAST and name == "malloc and free"
+        if FAST and name in ("malloc and free", "with")
         else pytest.param(
             name,
             marks=pytest.mark.xfail(
