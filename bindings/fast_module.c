@@ -235,7 +235,7 @@ substitute(PyObject *module, PyObject *args)
     if (!def->ml_meth) {
       return PyObject_GetAttrString((PyObject *)ptrs_place_type, name);
     }
-    PyObject *const in   = PyObject_GetAttrString(module, "__package__");
+    PyObject *const in   = PyObject_GetAttrString(reference, "__module__");
     PyObject *const made = owner != Py_None ? PyDescr_NewMethod((PyTypeObject *)owner, def)
                            : in             ? PyCFunction_NewEx(def, module, in)
                                             : NULL;

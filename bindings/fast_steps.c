@@ -67,6 +67,17 @@ has_slots(const PtrsPlace *place)
   return place->kind != PTRS_PLACE_BYTES;
 }
 
+// Which of the two Python functions does the rest.  One that was made without a
+// block is no array yet, but of its class.
+static PtrsPython
+rest_of(const PtrsPlace *place, PtrsPython bytes, PtrsPython slots)
+{
+  PyObject *const type = (PyObject *)Py_TYPE(place);
+  return has_slots(place) || type == ptrs_python[PTRS_PY_ARRAY] || type == ptrs_python[PTRS_PY_SLOT]
+             ? slots
+             : bytes;
+}
+
 // The offset that is `n` bytes from a pointer; false if that is not in its block
 static bool
 step_offset(PtrsPlace *place, Py_ssize_t n, Py_ssize_t *offset)
@@ -129,7 +140,7 @@ ptrs_place_add(PyObject *a, PyObject *b)
   if (result || PyErr_Occurred()) {
     return result;
   }
-  return ptrs_fall_back_2(has_slots(place) ? PTRS_PY_SLOTS_ADD : PTRS_PY_BYTES_ADD, a, b);
+  return ptrs_fall_back_2(rest_of(place, PTRS_PY_BYTES_ADD, PTRS_PY_SLOTS_ADD), a, b);
 }
 
 PyObject *
@@ -144,7 +155,7 @@ ptrs_place_subtract(PyObject *a, PyObject *b)
   if (result || PyErr_Occurred()) {
     return result;
   }
-  return ptrs_fall_back_2(has_slots(place) ? PTRS_PY_SLOTS_SUBTRACT : PTRS_PY_BYTES_SUBTRACT, a, b);
+  return ptrs_fall_back_2(rest_of(place, PTRS_PY_BYTES_SUBTRACT, PTRS_PY_SLOTS_SUBTRACT), a, b);
 }
 
 PyObject *
@@ -162,7 +173,7 @@ ptrs_place_get(PyObject *self, PyObject *key)
   if (result || PyErr_Occurred()) {
     return result;
   }
-  return ptrs_fall_back_2(has_slots(place) ? PTRS_PY_SLOTS_GET : PTRS_PY_BYTES_GET, self, key);
+  return ptrs_fall_back_2(rest_of(place, PTRS_PY_BYTES_GET, PTRS_PY_SLOTS_GET), self, key);
 }
 
 // Where `pointer[key]` is; false for what is rare or wrong
@@ -210,7 +221,7 @@ ptrs_place_set(PyObject *self, PyObject *key, PyObject *value)
     }
   }
   PyObject *const result =
-      ptrs_fall_back_3(has_slots(place) ? PTRS_PY_SLOTS_SET : PTRS_PY_BYTES_SET, self, key, value);
+      ptrs_fall_back_3(rest_of(place, PTRS_PY_BYTES_SET, PTRS_PY_SLOTS_SET), self, key, value);
   Py_XDECREF(result);
   return result ? 0 : -1;
 }
