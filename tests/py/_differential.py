@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: MIT
+"""The side of the differential test that runs in a process of its own.
+
+Reads programs, one JSON list of operations a line, runs each, and answers with
+what every operation gave: a JSON list, too.  Nothing in it depends on where
+memory is, so that two paths that do the same give the same answers.
+"""
+
+import gc
+import itertools
+import json
+import operator
+import re
+import sys
+import warnings
+from typing import Any, Callable
+
+import pointers
+from pointers import (
+    Pointer,
+    System,
+    acquire_stack_alloc,
+    calloc,
+    free,
+    malloc,
+    memcmp,
+    memcpy,
+    memmove,
+    memset,
+    realloc,
+    stack_alloc,
+)
+
+
+class Int(int):
+    pass
+
+
+class Index:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __index__(self) -> int:
+        return self.number
+
+    def __repr__(self) -> str:
+        return f"Index({self.number})"
+
+
+class Text(str):
+    __slots__ = ()
+
+
+THING = ["a list"]
+NAMES = {"Int": Int, "Index": Index, "Text": Text, "THING": THING, "nan": float("nan")}
+
+
+class Program:
+    """The pointers of one program, and what is done with them."""
+
+    def __init__(self) -> None:
+        self.pool: list[Any] = []
+        self.views: list[memoryview] = []
+
+    def pointer(self, pick: int) -> Any:
+        return self.pool[pick % len(self.pool)]
+
+    def value(self, expression: str) -> Any:
+        return eval(expression, {**NAMES, "P": self.pointer})
+
+    def keep(self, result: Any) -> Any:
+        if isinstance(result, Pointer) and len(self.pool) < 40:
+            self.pool.append(result)
+        return result
+
+    def run(self, name: str, arguments: "list[Any]") -> Any:
+        if name in MAKING:
+            return self.keep(MAKING[name](*map(self.value, arguments)))
+        if not self.pool:
+            return None
+        ptr = self.pointer(arguments[0])
+        rest = [self.value(argument) for argument in arguments[1:]]
+        if name == "drop":
+            ptr = None
+            del self.pool[arguments[0] % len(self.pool)]
+            gc.collect()
+            return None
+        if name == "release":
+            for view in self.views:
+                view.release()
+            self.views.clear()
+            return None
+        if name == "view":
+            self.views.append(ptr.view(*rest))
+            return self.views[-1]
+        return self.keep(USING[name](ptr, *rest))
+
+    def end(self) -> None:
+        self.run("release", [0])
+        for ptr in self.pool:
+            owner = ptr if ptr._home is None else ptr._home
+            if not owner.freed:
+                owner.free()
+        self.pool.clear()
+
+
+def iset(ptr: Any, key: Any, obj: Any) -> None:
+    ptr[key] <<= obj
+
+
+def ilshift(ptr: Any, obj: Any) -> Any:
+    ptr <<= obj
+    return ptr
+
+
+def on_stack(size: Any, *objects: Any) -> Any:
+    @stack_alloc(size)
+    def function(ptr: Any, *args: Any, key: Any = None) -> Any:
+        results = []
+        for obj in args:
+            ptr <<= obj
+            results.append(~ptr)
+        results.append((ptr.size, ptr.offset, type(ptr).__name__, (ptr + 1).size, key))
+        return results
+
+    return function(*objects, key="key")
+
+
+MAKING: "dict[str, Callable[..., Any]]" = {
+    "malloc": malloc,
+    "calloc": calloc,
+    "aligned": lambda size, align: malloc(size, align=align),
+    "stack": on_stack,
+    "escape": lambda size: acquire_stack_alloc(size)(lambda ptr: ptr),
+}
+
+USING: "dict[str, Callable[..., Any]]" = {
+    "free": lambda ptr: free(ptr),
+    "free method": lambda ptr: ptr.free(),
+    "realloc": realloc,
+    "move": lambda ptr, obj: ptr.move(obj),
+    "ilshift": ilshift,
+    "load": lambda ptr: ~ptr,
+    "dereference": lambda ptr: ptr.dereference(),
+    # An array without bytes may have any number of slots
+    "unpack": lambda ptr: [*itertools.islice(ptr, 5)],
+    "add": operator.add,
+    "radd": lambda ptr, n: n + ptr,
+    "subtract": operator.sub,
+    "rsubtract": lambda ptr, n: n - ptr,
+    "get": operator.getitem,
+    "set": operator.setitem,
+    "iset": iset,
+    "delete": lambda ptr, key: operator.delitem(ptr, key),
+    "slice": lambda ptr, start, stop: ptr[start:stop],
+    "store slice": lambda ptr, start, stop, values: operator.setitem(
+        ptr, slice(start, stop), values
+    ),
+    "fill": lambda ptr, obj: ptr.fill(obj),
+    "tolist": lambda ptr: ptr.tolist(),
+    "slots": lambda ptr: [slot.assigned for slot in itertools.islice(ptr, 20)],
+    "read": lambda ptr, *n: ptr.read(*n),
+    "write": lambda ptr, data: ptr.write(data),
+    "memset": memset,
+    "memcpy": memcpy,
+    "memmove": memmove,
+    "memcmp": memcmp,
+    "equal": lambda ptr, other: (ptr == other, ptr != other, hash(ptr) == hash(ptr)),
+    "less": operator.lt,
+    "str": str,
+    "repr": repr,
+    "facts": lambda ptr: (
+        type(ptr).__name__,
+        ptr.freed,
+        ptr.assigned,
+        ptr.offset,
+        ptr._index if hasattr(ptr, "index") else 0,
+        None if ptr.freed else (ptr.size, ptr.alignment, bytes(ptr)),
+    ),
+    "with": lambda ptr: ptr.__enter__() is ptr,
+}
+
+
+def shown(result: Any) -> str:
+    """Return a result as text that holds no address."""
+    if isinstance(result, (list, tuple)) and result is not THING:
+        return type(result).__name__ + "(" + ", ".join(map(shown, result)) + ")"
+    if isinstance(result, memoryview):
+        return f"view of {result.tobytes()!r}, {result.format}, {result.readonly}"
+    text = repr(result)
+    return re.sub("0x[0-9a-f]+", "0x", f"{type(result).__name__}: {text}")
+
+
+def outcome(program: Program, name: str, arguments: "list[Any]") -> "list[str]":
+    """Return what an operation gave: its result or its exception, and warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            answer = ["result", shown(program.run(name, arguments))]
+        except Exception as error:
+            answer = [type(error).__name__, re.sub("0x[0-9a-f]+", "0x", str(error))]
+    return answer + sorted(f"{w.category.__name__}: {w.message}" for w in caught)
+
+
+def main() -> None:
+    path = "fast" if pointers._ffi.fast is not None else "reference"
+    print(json.dumps(path), flush=True)
+    for line in sys.stdin:
+        before = System().stats().current_blocks
+        program = Program()
+        answers = [outcome(program, name, arguments) for name, *arguments in json.loads(line)]
+        answers.append(outcome(program, "malloc", ["1"]))  # the names of a failure are gone
+        program.end()
+        del program
+        gc.collect()
+        answers.append(["blocks", str(System().stats().current_blocks - before)])
+        print(json.dumps(answers), flush=True)
+
+
+if __name__ == "__main__":
+    main()
