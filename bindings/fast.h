@@ -258,6 +258,9 @@ extern PyType_Spec ptrs_stack_function_spec;
 // fast_place.c
 
 extern PyType_Spec ptrs_place_spec;
+
+// fast_make.c
+
 extern PyMethodDef ptrs_factories[];
 
 #endif

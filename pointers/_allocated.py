@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 _free = lib.ptrs_block_free
 
+
 def as_steps(value: Any) -> int:
     """Return how far to go from a pointer.
 

@@ -51,7 +51,6 @@ except ModuleNotFoundError as error:
 CALLS_BACK = _calls_back()
 
 
-
 def _load_fast() -> Any:
     """Return the compiled fast path, which is in the same file, or None.
 

