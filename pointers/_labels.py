@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from pointers._ffi import ffi, lib
 
-_PACKAGE = str(Path(__file__).parent)
+# Not by pathlib, which would be half of what importing this package costs
+_PACKAGE = os.path.dirname(__file__)  # noqa: PTH120
 
 
 def _caller() -> str:

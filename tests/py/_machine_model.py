@@ -36,11 +36,32 @@ def size_of(value: Any) -> int:
     return REFERENCE_SIZE if isinstance(value, Token) else len(images.image(value))
 
 
+class Source:
+    """An allocator: what it has given out, and what it refuses."""
+
+    def __init__(self, kind: str, allocator: Any) -> None:
+        self.kind = kind
+        self.allocator = allocator
+        self.stats: dict[str, int] = allocator.stats()._asdict()
+        self.limit: int | None = None  # bytes of a block
+        self.max_align: int | None = None
+        self.marks: list[tuple[int, int]] = []  # numbers, and the ticks when they were made
+
+
 class Block:
     """One block.  `data` has all its bytes, also those behind its size."""
 
-    def __init__(self, kind: str, size: int, capacity: int, slot_size: int | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        size: int,
+        capacity: int,
+        slot_size: int | None = None,
+        source: Source | None = None,
+    ) -> None:
         self.kind = kind  # "heap", "array" or "stack"
+        self.source = source  # of a block of the stack: None
+        self.tick = 0  # when it got its place
         self.size = size
         self.data = bytearray(capacity)
         self.slot_size = slot_size
@@ -146,6 +167,13 @@ class Block:
 
     def resize_errors(self, place: Place, size: int) -> tuple[bool, Errors]:
         """Return whether it is certain, and with which errors."""
+        certain, errors = self._cut_errors(place, size)
+        limit = self.source.limit if self.source else None
+        if limit is not None and size > limit and errors is not ValueError:
+            return True, InvalidSizeError
+        return certain, errors
+
+    def _cut_errors(self, place: Place, size: int) -> tuple[bool, Errors]:
         if self.kind == "stack":
             return True, ValueError
         if place.offset or place.index:

@@ -102,14 +102,14 @@ class Views(Contents):
             for _ in range(ROUNDS if lent and not CPYTHON else 0):
                 gc.collect()
             # The pointer goes with the view, and it was never freed
-            unfreed = lent and keeps and not block.n_views
+            unfreed = lent and keeps and not block.n_views and self.warns(block)
             assert [w.category for w in warned] == [ResourceWarning] * unfreed
             warned.clear()
         if lent and not block.n_keeping:
             block.references = {}
         if lent and not block.n_views:
             self.lent = [other for other in self.lent if other is not block]
-            self.count(blocks=-1, now=-block.size)
+            self.count(block.source, blocks=-1, now=-block.size)
 
     def drop(self, block: Block) -> None:
         """As ever, unless a view keeps the memory; then nobody is warned."""

@@ -10,14 +10,14 @@ import weakref
 from typing import Any
 
 import _image_model as images
-from _machine_model import Block, Place, Token
+from _machine_model import Block, Place, Source, Token
 from _machine_refused import Pointer, check_stale, expect, outcome
 
 from pointers import (
     InvalidSizeError,
     StackMemoryError,
     System,
-    calloc,
+    allocator,
     free,
     malloc,
     realloc,
@@ -57,7 +57,9 @@ class World:
         self.n_objects = 0
         self.keys: set[int] = set()
         self.touched: list[Block] = []
-        self.stats = System().stats()._asdict()
+        self.system = Source("system", System())
+        self.sources = [self.system]
+        self.ticks = 0
 
     # Objects
 
@@ -103,19 +105,47 @@ class World:
         self.blocks.append(block)
         self.touched.append(block)
         self.pointers.append(Pointer(ptr, block, Place(0, None)))
+        self.placed(block)
         return block
 
-    def allocate(self, size: int, align: int) -> None:
-        ptr = malloc(size, align=align)
-        assert ptr.alignment == align
-        self.born(ptr, Block("heap", size, ptr.capacity))
-        self.count(blocks=1, grown=size, now=size)
+    def placed(self, block: Block) -> None:
+        """Take note that a block got a place just now."""
+        self.ticks += 1
+        block.tick = self.ticks
 
-    def allocate_array(self, count: int, slot_size: int) -> None:
-        ptr = calloc(count, slot_size)
+    def allocate(self, size: int, align: int, source: Source, by_default: bool) -> None:
+        """Allocate from a source, as an argument or as the default."""
+        if not self._gives(source, size, align):
+            return
+        if by_default:
+            with allocator(source.allocator):
+                ptr = malloc(size, align=align)
+        else:
+            ptr = malloc(size, align=align, allocator=source.allocator)
+        assert ptr.alignment == align
+        assert ptr.allocator == source.allocator
+        self.born(ptr, Block("heap", size, ptr.capacity, source=source))
+        self.count(source, blocks=1, grown=size, now=size)
+
+    def allocate_array(self, count: int, slot_size: int, source: Source) -> None:
         size = count * slot_size
-        self.born(ptr, Block("array", size, ptr.capacity, slot_size)).empty_slots = count
-        self.count(blocks=1, grown=size, now=size)
+        if not self._gives(source, size, 16):
+            return
+        ptr = source.allocator.calloc(count, slot_size)
+        self.born(ptr, Block("array", size, ptr.capacity, slot_size, source)).empty_slots = count
+        self.count(source, blocks=1, grown=size, now=size)
+
+    def _gives(self, source: Source, size: int, align: int) -> bool:
+        """Tell whether a source has such a block; if not, check that it says so."""
+        errors: Any = ()
+        if source.limit is not None and size > source.limit:
+            errors = InvalidSizeError
+        if source.max_align is not None and align > source.max_align:
+            errors = (ValueError, InvalidSizeError)
+        if errors:
+            expect(errors, lambda: source.allocator.malloc(size, align=align))
+            self.count(source)
+        return not errors
 
     def ended(self, block: Block) -> None:
         block.freed = True
@@ -139,8 +169,12 @@ class World:
             else None
         )
         if expect(errors, ptr.free) if method else expect(errors, free, ptr):
-            self.count(blocks=-1, now=-block.size)
+            self.count(block.source, blocks=-1, now=-block.size)
             self.ended(block)
+
+    def warns(self, block: Block) -> bool:
+        """Tell whether a block that is dropped should have been freed: not those of an arena."""
+        return block.source is not None and block.source.kind != "arena"
 
     def drop(self, block: Block) -> None:
         """Let go of all pointers to a block of the heap, which frees it with a warning."""
@@ -150,11 +184,11 @@ class World:
             self.pointers = [p for p in self.pointers if p.block is not block]
             for _ in range(0 if CPYTHON else 3):
                 gc.collect()
-            assert [w.category for w in warned] == [ResourceWarning]
-            assert "dropped without free" in str(warned[0].message)
+            assert [w.category for w in warned] == [ResourceWarning] * self.warns(block)
+            assert all("dropped without free" in str(w.message) for w in warned)
             warned.clear()
         self.touched = []
-        self.count(blocks=-1, now=-block.size)
+        self.count(block.source, blocks=-1, now=-block.size)
 
     def realloc(self, pointer: Pointer, size: int) -> None:
         ptr, block, place = pointer
@@ -162,6 +196,7 @@ class World:
         if block.n_views and errors is not ValueError:
             # Whether a stored object would be cut is seen before or after the views
             certain, errors = True, (BufferError, InvalidSizeError)
+        address = ptr.address
         if certain:
             done = expect(errors, realloc, ptr, size)
         else:
@@ -169,8 +204,10 @@ class World:
             assert error is None or isinstance(error, errors or ())
             done = error is None
         if done:
-            self.count(grown=max(0, size - block.size), now=size - block.size)
+            self.count(block.source, grown=max(0, size - block.size), now=size - block.size)
             block.resized(size, ptr.capacity)
+            if ptr.address != address:
+                self.placed(block)
 
     def point(self, pointer: Pointer, steps: int, how: str) -> None:
         """Make another pointer into the same block."""
@@ -188,28 +225,32 @@ class World:
 
     # Statistics
 
-    def count(self, *, blocks: int = 0, grown: int = 0, now: int = 0) -> None:
-        """Take note of what the allocator gave out, and check that it says the same.
+    def count(
+        self, source: Source | None = None, *, blocks: int = 0, grown: int = 0, now: int = 0
+    ) -> None:
+        """Take note of what an allocator gave out, and check that all say the same.
 
         :param blocks: How many more blocks there are.
         :param grown: Bytes that were given out.
         :param now: How many more bytes there are.
         """
-        stats = self.stats
-        stats["current_blocks"] += blocks
-        stats["total_blocks"] += max(0, blocks)
-        stats["current_bytes"] += now
-        stats["total_bytes"] += grown
-        stats["peak_blocks"] = max(stats["peak_blocks"], stats["current_blocks"])
-        stats["peak_bytes"] = max(stats["peak_bytes"], stats["current_bytes"])
-        assert System().stats()._asdict() == stats
+        if source is not None:
+            stats = source.stats
+            stats["current_blocks"] += blocks
+            stats["total_blocks"] += max(0, blocks)
+            stats["current_bytes"] += now
+            stats["total_bytes"] += grown
+            stats["peak_blocks"] = max(stats["peak_blocks"], stats["current_blocks"])
+            stats["peak_bytes"] = max(stats["peak_bytes"], stats["current_bytes"])
+        for source in self.sources:
+            assert source.allocator.stats()._asdict() == source.stats, source.kind
 
     def count_temporary(self) -> None:
         """Take note of blocks that the package may have made for itself, and freed."""
         now = System().stats()._asdict()
         for name, number in now.items():
             if name.startswith("current"):
-                assert number == self.stats[name], name
+                assert number == self.system.stats[name], name
             else:
-                assert number >= self.stats[name], name
-        self.stats = now
+                assert number >= self.system.stats[name], name
+        self.system.stats = now

@@ -12,7 +12,7 @@ from typing import Any
 import _image_model as images
 from _machine_model import Place
 from _machine_refused import Pointer
-from _machine_views import Views
+from _machine_sources import Sources
 from _machine_world import CPYTHON
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -31,6 +31,7 @@ NEW = object()
 OLD = object()
 references = st.sampled_from((NEW, NEW, OLD))
 kinds = st.sampled_from("BBbcHiqd")
+sources = st.sampled_from(("system", "system", "system", "arena", "arena", "pool", "guard"))
 # Values at the limits of each type's forms: to draw from a table takes less time
 _INTS = (0, 1, -1, 255, 2**30 - 1, -(2**30), 2**60, 2**62, -(2**63), 2**63, 2**64, -(10**30))
 _OTHERS = (None, True, False, 1.5, -0.0, float("nan"), complex(1, -2), b"", b"b", b"x" * 40)
@@ -46,7 +47,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = Views()
+        self.world = Sources()
         self.n_steps = 0
 
     # Choices: by number, so that they shrink and mean something in any state
@@ -78,14 +79,36 @@ class Machine(RuleBasedStateMachine):
     # Allocation
 
     @precondition(few_blocks)
-    @rule(size=sizes, align=aligns)
-    def malloc(self, size: int, align: int) -> None:
-        self.world.allocate(size, align)
+    @rule(size=sizes, align=aligns, source=sources, by_default=flags)
+    def malloc(self, size: int, align: int, source: str, by_default: bool) -> None:
+        self.world.allocate(size, align, self.world.source(source), by_default)
 
     @precondition(few_blocks)
-    @rule(count=st.integers(0, 8), size=st.sampled_from((0, 1, 8, 16, 24, 28, 32, 48, 64)))
-    def calloc(self, count: int, size: int) -> None:
-        self.world.allocate_array(count, size)
+    @rule(
+        count=st.integers(0, 8),
+        size=st.sampled_from((0, 1, 8, 16, 24, 28, 32, 48, 64)),
+        source=sources,
+    )
+    def calloc(self, count: int, size: int, source: str) -> None:
+        self.world.allocate_array(count, size, self.world.source(source))
+
+    @rule()
+    def mark(self) -> None:
+        self.world.mark()
+
+    @rule(pick=picks)
+    def rewind(self, pick: int) -> None:
+        self.world.rewind(pick)
+
+    @rule(seldom=st.integers(0, 3))
+    def reset(self, seldom: int) -> None:
+        if seldom == 0:
+            self.world.reset()
+
+    @rule(kind=st.sampled_from(("arena", "pool", "guard")), seldom=st.integers(0, 3))
+    def close(self, kind: str, seldom: int) -> None:
+        if seldom == 0:
+            self.world.close(kind)
 
     @precondition(any_pointers)
     @rule(pick=picks, size=sizes, slots=flags)
@@ -289,7 +312,10 @@ _SIMPLE_OPERATIONS = st.one_of(
     _operation("realloc", pick=picks, size=sizes, slots=flags),
     _operation("free", pick=picks, method=flags, seldom=st.integers(0, 2)),
     _operation("drop", pick=picks, seldom=st.integers(0, 9)),
-    _operation("malloc", "few_blocks", size=sizes, align=aligns),
+    _operation("malloc", "few_blocks", size=sizes, align=aligns, source=sources, by_default=flags),
+    _operation("mark", "always"),
+    _operation("rewind", "always", pick=picks),
+    _operation("close", "always", kind=st.just("arena"), seldom=st.integers(0, 3)),
     _operation("view", pick=picks, kind=kinds, writable=flags, as_buffer=flags),
     _operation("write_view", "any_views", pick=picks, first=st.integers(0, 4), data=raw),
     _operation("release", "any_views", pick=picks),

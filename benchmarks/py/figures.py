@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+"""What Python's operations are held to, and what they take: a table.
+
+Each is a ratio to what users have without this package, timed in the same
+process in interleaved rounds, so that a change of the machine's speed meets
+both.  Run it with an installed package: python benchmarks/py/figures.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import subprocess
+import sys
+from typing import NamedTuple
+
+from case import POINTERS, Case
+
+import pointers
+
+PYPY = platform.python_implementation() == "PyPy"
+WARM_UP_ROUNDS = 3
+MIB = 1 << 20
+
+BASES = [
+    Case(
+        "create_string_buffer(28)",
+        "create(28)",
+        "from ctypes import create_string_buffer as create",
+    ),
+    Case("bytearray(28)", "bytearray(28)"),
+    Case("empty Python call", "empty()", "def empty(): pass"),
+    Case(
+        "memmove of 1 MiB",
+        f"memmove(target, source, {MIB})",
+        f"from ctypes import create_string_buffer, memmove\n"
+        f"source, target = create_string_buffer({MIB}), create_string_buffer({MIB})",
+    ),
+]
+BUFFER, ARRAY, CALL, COPY = (base.name for base in BASES)
+NANOSECOND = "1 ns"
+
+
+class Figure(NamedTuple):
+    """An operation, and the most that it may take as a multiple of another."""
+
+    case: Case
+    cpython: tuple[float, str]
+    pypy: tuple[float, str]
+
+    @property
+    def wanted(self) -> tuple[float, str]:
+        return self.pypy if PYPY else self.cpython
+
+
+VALUES = {"int": "12345", "float": "1.5", "11-char str": "'hello world'", "bytes": "b'hello world'"}
+ONE = f"{POINTERS}\nptr = malloc(64).move({{}})"
+MANY = f"{POINTERS}\narray = calloc(1000, 28)\narray[:] = range(1000)"
+RAW = f"{POINTERS}\nptr, data = malloc({MIB}), bytes({MIB})"
+
+FIGURES = [
+    Figure(
+        Case("malloc(28) and free", "free(malloc(28))", POINTERS), (0.65, BUFFER), (0.8, BUFFER)
+    ),
+    *(
+        Figure(
+            Case(f"store {kind}", f"nonlocal ptr; ptr <<= {value}", ONE.format(value)),
+            (0.9, ARRAY),
+            (1.2, ARRAY),
+        )
+        for kind, value in VALUES.items()
+    ),
+    *(
+        Figure(Case(f"load {kind}", "~ptr", ONE.format(value)), (0.9, ARRAY), (1.2, ARRAY))
+        for kind, value in VALUES.items()
+    ),
+    Figure(
+        Case(
+            "store by enumerate(array), each",
+            "for i, p in enumerate(array): p <<= i",
+            MANY,
+            "",
+            1000,
+        ),
+        (2, ARRAY),
+        (1.5, ARRAY),
+    ),
+    Figure(
+        Case("array[:] = range(1000), each", "array[:] = range(1000)", MANY, "", 1000),
+        (1.5, CALL),
+        (10, NANOSECOND),
+    ),
+    Figure(
+        Case("array.tolist(), each", "array.tolist()", MANY, "", 1000), (1, CALL), (10, NANOSECOND)
+    ),
+    Figure(
+        Case(
+            "empty stack call",
+            "function()",
+            f"{POINTERS}\n@stack_alloc(28)\ndef function(ptr): pass",
+        ),
+        (1.2, BUFFER),
+        (3, BUFFER),
+    ),
+    Figure(Case("read 1 MiB", "ptr.read()", RAW), (1 / 0.95, COPY), (1 / 0.95, COPY)),
+    Figure(Case("write 1 MiB", "ptr.write(data)", RAW), (1 / 0.95, COPY), (1 / 0.95, COPY)),
+]
+
+
+def time_cases(cases: list[Case], rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Return the nanoseconds that one operation took in each round."""
+    timers = {case: case.timer() for case in cases}
+    loops = {}
+    for case, timer in timers.items():
+        count, taken = 1, timer(1)
+        # Warm-up at the same time: what PyPy compiles, it compiles here
+        while taken < seconds:
+            count *= 2
+            taken = timer(count)
+        loops[case] = count
+    times: dict[str, list[float]] = {case.name: [] for case in cases}
+    for round_ in range(rounds + WARM_UP_ROUNDS):
+        for case, timer in timers.items():
+            taken = timer(loops[case]) / (loops[case] * case.operations) * 1e9
+            if round_ >= WARM_UP_ROUNDS:
+                times[case.name].append(taken)
+    return times
+
+
+def time_imports(rounds: int) -> dict[str, list[float]]:
+    """Return the nanoseconds that imports took in new processes, without their start."""
+    times: dict[str, list[float]] = {"import ctypes": [], "import pointers": []}
+    for _ in range(rounds):
+        for statement, found in times.items():
+            code = (
+                f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
+            )
+            found.append(float(subprocess.check_output([sys.executable, "-c", code])) * 1e9)
+    return times
+
+
+def row(name: str, times: dict[str, list[float]], limit: float, base: str) -> str:
+    """Return one line of the table."""
+    least, median = min(times[name]), statistics.median(times[name])
+    ratios = least, median
+    if base != NANOSECOND:
+        ratios = least / min(times[base]), median / statistics.median(times[base])
+    verdict = "met" if ratios[0] <= limit else "missed"
+    return (
+        f"{name:33}{least:12,.0f}{median:12,.0f}  {limit:5.2f} x {base:26}"
+        f"{ratios[0]:6.2f}{ratios[1]:6.2f}  {verdict}"
+    )
+
+
+def main() -> None:
+    """Time everything and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--seconds", type=float, default=0.005, help="least length of a round")
+    options = parser.parse_args()
+
+    cases = [*BASES, *(figure.case for figure in FIGURES)]
+    times = time_cases(cases, options.rounds, options.seconds)
+    times.update(time_imports(max(3, options.rounds // 2)))
+
+    path = "compiled" if pointers._ffi.fast is not None else "Python"
+    print(f"{platform.python_implementation()} {platform.python_version()}, {sys.platform}, {path}")
+    print(f"{'ns for one':33}{'least':>12}{'median':>12}  {'wanted: at most':34}{'is':>6}{'':6}")
+    for base in BASES:
+        least, median = min(times[base.name]), statistics.median(times[base.name])
+        print(f"{base.name:33}{least:12,.0f}{median:12,.0f}")
+    for figure in FIGURES:
+        print(row(figure.case.name, times, *figure.wanted))
+    print(row("import pointers", times, 1.5, "import ctypes"))
+    print("is: the ratio of the least, then of the medians; the verdict is the former's")
+
+
+if __name__ == "__main__":
+    main()
