@@ -149,7 +149,7 @@ def row(name: str, times: dict[str, list[float]], limit: float, base: str) -> st
     verdict = "met" if ratios[0] <= limit else "missed"
     return (
         f"{name:33}{least:12,.0f}{median:12,.0f}  {limit:5.2f} x {base:26}"
-        f"{ratios[0]:6.2f}{ratios[1]:6.2f}  {verdict}"
+        f" {ratios[0]:7.2f} {ratios[1]:7.2f}  {verdict}"
     )
 
 
@@ -166,7 +166,7 @@ def main() -> None:
 
     path = "compiled" if pointers._ffi.fast is not None else "Python"
     print(f"{platform.python_implementation()} {platform.python_version()}, {sys.platform}, {path}")
-    print(f"{'ns for one':33}{'least':>12}{'median':>12}  {'wanted: at most':34}{'is':>6}{'':6}")
+    print(f"{'ns for one':33}{'least':>12}{'median':>12}  {'wanted: at most':34} {'is':>7}")
     for base in BASES:
         least, median = min(times[base.name]), statistics.median(times[base.name])
         print(f"{base.name:33}{least:12,.0f}{median:12,.0f}")

@@ -93,3 +93,21 @@ def test_the_command_prints_medians_and_ratios(tmp_path: Path) -> None:
     rows = {line[2:38].strip(): line.split()[-1] for line in table if line.startswith("  ")}
     assert rows["pointers"] == "1.00"
     assert {"pointers, malloc and free", "bytearray", "no memory at all"} <= set(rows)
+
+
+def test_the_figures_are_ratios_with_verdicts(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, f"{FOLDER}/figures.py", "--rounds", "1", "--seconds", "1e-5"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.endswith(("met", "missed"))]
+    assert len(rows) >= 15
+    for row in rows:
+        limit, ratio = float(row[row.index("x") - 1]), float(row[-3])
+        if abs(ratio - limit) > 0.01:  # both are rounded
+            assert row[-1] == ("met" if ratio < limit else "missed"), row
