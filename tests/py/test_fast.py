@@ -44,6 +44,17 @@ def test_the_environment_chooses(run_python: Any) -> None:
         assert run_python(code, POINTERS_FAST=value).stdout.strip() == expected
 
 
+def test_it_stays_away_where_there_is_no_global_lock(run_python: Any) -> None:
+    code = """
+        import sys
+        sys._is_gil_enabled = lambda: False
+        import pointers._ffi
+        print(pointers._ffi.fast)
+    """
+    done = run_python(code)
+    assert done.stdout == "None\n", done.stderr
+
+
 def test_the_reference_path_is_python(run_python: Any) -> None:
     done = run_python(
         """
