@@ -16,6 +16,11 @@ SIZE_MAX = sys.maxsize
 # The bytes are overwritten at once
 _new_buffer = ffi.new_allocator(should_clear_after_alloc=False)
 
+# Where reads come by, as long as no read is using them: to allocate takes longer than to
+# copy.  Who reads in a signal handler or finaliser amid a read takes another.
+_buffers: list[Any] = []
+_BUFFER_SIZE = 64 * 1024
+
 
 def as_int(value: Any, message: str) -> int:
     """Return an int itself, of whatever has an index.
@@ -89,11 +94,17 @@ def as_bytes(data: Any) -> Any:
 def read_bytes(block: int, offset: int, room: int, n: Any) -> bytes:
     """Return `n` bytes at an offset, or all `room`, which were there just now."""
     size = room if n is None else as_range(n, room)
-    data = _new_buffer("uint8_t[]", size)
-    status = lib.ptrs_block_read(block, offset, size, data)
+    try:
+        data = _buffers.pop()
+    except IndexError:
+        data = _new_buffer("uint8_t[]", _BUFFER_SIZE)
+    target = data if size <= _BUFFER_SIZE else _new_buffer("uint8_t[]", size)
+    status = lib.ptrs_block_read(block, offset, size, target)
     if status:
+        _buffers.append(data)
         raise status_error(status)
-    result: bytes = ffi.buffer(data)[:]
+    result: bytes = ffi.buffer(target, size)[:]
+    _buffers.append(data)
     return result
 
 
