@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Values out of blocks.
 #include "access.h"
+#include "image_digit.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -136,6 +137,12 @@ static bool
 load_int(const uint8_t *bytes, size_t room, int64_t *integer)
 {
   uint8_t copy[PTRS_IMAGE_PREFIX_MAX];
+  if (room >= PTRS_DIGIT_SIZE) {
+    memcpy(copy, bytes, PTRS_DIGIT_SIZE);
+    if (ptrs_digit_decode(copy, integer)) {
+      return true;
+    }
+  }
   PtrsShape shape;
   PtrsValue value;
   memcpy(copy, bytes, room < sizeof(copy) ? room : sizeof(copy));

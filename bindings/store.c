@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Values into blocks.
 #include "access.h"
+#include "image_digit.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -158,7 +159,12 @@ ptrs_store_integers(PtrsBlock block,
   PtrsShape shape;
   for (size_t i = 0; i < count; ++i) {
     value.integer = integers[i];
-    if (ptrs_image_measure(&value, &shape) || shape.size > stride) {
+    if (ptrs_is_digit(integers[i])) {
+      shape.size = PTRS_DIGIT_SIZE;
+    } else {
+      (void)ptrs_image_measure(&value, &shape); // a word is not too large to be measured
+    }
+    if (shape.size > stride) {
       return -PTRS_STATUS_OUT_OF_BOUNDS;
     }
   }
@@ -169,9 +175,14 @@ ptrs_store_integers(PtrsBlock block,
   }
   const bool fit = ptrs_strides_fit(&entry, offset, stride, count);
   for (size_t i = 0; fit && i < count; ++i) {
-    value.integer = integers[i];
-    (void)ptrs_image_measure(&value, &shape);
-    ptrs_image_encode(&value, &shape, entry.mem + offset + i * stride);
+    uint8_t *const out = entry.mem + offset + i * stride;
+    if (ptrs_is_digit(integers[i])) {
+      ptrs_digit_encode(integers[i], out);
+    } else {
+      value.integer = integers[i];
+      (void)ptrs_image_measure(&value, &shape);
+      ptrs_image_encode(&value, &shape, out);
+    }
   }
   ptrs_block_leave(&entry);
   return fit ? 0 : -PTRS_STATUS_OUT_OF_BOUNDS;

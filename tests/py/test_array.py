@@ -11,6 +11,7 @@ from pointers import (
     AllocatedArrayPointer,
     AllocationError,
     ArraySlotPointer,
+    CorruptObjectError,
     DereferenceError,
     FreedMemoryError,
     InvalidSizeError,
@@ -18,6 +19,7 @@ from pointers import (
     free,
     malloc,
     realloc,
+    sizeof,
 )
 
 
@@ -305,3 +307,25 @@ def test_pointers_do_not_add_up() -> None:
         for one, other in ((array, array), (array[1], array[2]), (array, array[0])):
             with pytest.raises(TypeError, match="unsupported operand"):
                 one + other
+
+
+@pytest.mark.parametrize("value", [1, -1, 12345, 2**30 - 1, 1 - 2**30, 0, 2**30])
+def test_what_is_loaded_at_once_is_what_is_loaded_one_by_one(value: int) -> None:
+    def outcome(load: Any) -> Any:
+        try:
+            loaded = load()
+        except CorruptObjectError:
+            return "corrupt"
+        except DereferenceError:
+            return "empty"
+        return type(loaded), loaded
+
+    with calloc(5, 32) as array:
+        array[:] = [7, 7, value, 7, 7]
+        raw = array[2].read()
+        for bit in range(8 * sizeof(value)):
+            changed = int.from_bytes(raw, "little") ^ 1 << bit
+            array[2].write(changed.to_bytes(32, "little"))
+            one = outcome(array[2].dereference)
+            several = outcome(lambda: array.tolist()[2])
+            assert one == several, bit
