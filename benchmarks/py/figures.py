@@ -13,6 +13,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 from typing import NamedTuple
 
 from case import POINTERS, Case
@@ -21,6 +22,8 @@ import pointers
 
 PYPY = platform.python_implementation() == "PyPy"
 WARM_UP_ROUNDS = 3
+WARM_UP = 100
+MAX_LOOPS = 1 << 20
 MIB = 1 << 20
 
 BASES = [
@@ -113,12 +116,13 @@ def time_cases(cases: list[Case], rounds: int, seconds: float) -> dict[str, list
     timers = {case: case.timer() for case in cases}
     loops = {}
     for case, timer in timers.items():
-        count, taken = 1, timer(1)
-        # Warm-up at the same time: what PyPy compiles, it compiles here
-        while taken < seconds:
-            count *= 2
-            taken = timer(count)
-        loops[case] = count
+        # What PyPy compiles, it compiles here: it starts with the thousandth round of a loop,
+        # and with the calls that leave a loop's compiled path
+        until = time.perf_counter() + seconds * (WARM_UP if PYPY else 1)
+        count = 1
+        while timer(count) < seconds or time.perf_counter() < until:
+            count = min(2 * count, MAX_LOOPS)
+        loops[case] = max(1, int(count * seconds / max(timer(count), 1e-9)))
     times: dict[str, list[float]] = {case.name: [] for case in cases}
     for round_ in range(rounds + WARM_UP_ROUNDS):
         for case, timer in timers.items():
