@@ -20,7 +20,7 @@ typedef struct {
   PyObject *dict;
   PyObject *weakrefs;
   char in_class;   // it was defined in the body of a class
-  char is_method;  // and became an attribute of it by itself
+  char is_method;  // and became an attribute of it by itself; atomic
   char takes_self; // it is called with a self before the pointer
 } StackFunction;
 
@@ -35,6 +35,13 @@ typedef struct {
   PyObject *result;
   bool entered;
 } Frame;
+
+// Whether where self is cannot be told: it came to its class inside of something else
+static bool
+is_wrapped(const StackFunction *function)
+{
+  return function->in_class && !__atomic_load_n(&function->is_method, __ATOMIC_RELAXED);
+}
 
 // Call the function with `room` for its arguments, one more than there are
 static PyObject *
@@ -186,7 +193,7 @@ function_vectorcall(PyObject *self, PyObject *const *args, size_t n_args_flag, P
 {
   const StackFunction *const function = (StackFunction *)self;
   const bool takes_self               = function->in_class || function->takes_self;
-  if (function->in_class && !function->is_method) {
+  if (is_wrapped(function)) {
     return ptrs_raise(ptrs_fall_back_1(PTRS_PY_WRAPPED, function->func));
   }
   if (takes_self && !PyVectorcall_NARGS(n_args_flag)) {
@@ -257,7 +264,7 @@ function_get(PyObject *self, PyObject *instance, PyObject *owner)
 {
   (void)owner;
   const StackFunction *const function = (StackFunction *)self;
-  if (function->in_class && !function->is_method) {
+  if (is_wrapped(function)) {
     Py_INCREF(self); // to be refused when it is called
     return self;
   }
@@ -268,10 +275,13 @@ function_get(PyObject *self, PyObject *instance, PyObject *owner)
   }
   StackFunction *const method = (StackFunction *)made;
   method->in_class            = function->in_class;
-  method->is_method           = function->is_method;
+  method->is_method           = 1;
   method->takes_self          = 1;
-  method->dict                = function->dict;
-  Py_XINCREF(method->dict);
+  method->dict                = PyObject_GenericGetDict(self, NULL);
+  if (!method->dict) {
+    Py_DECREF(made);
+    return NULL;
+  }
   if (!instance || instance == Py_None) {
     return made;
   }
@@ -284,7 +294,7 @@ static PyObject *
 set_name(PyObject *self, PyObject *args)
 {
   (void)args;
-  ((StackFunction *)self)->is_method = 1;
+  __atomic_store_n(&((StackFunction *)self)->is_method, 1, __ATOMIC_RELAXED);
   Py_RETURN_NONE;
 }
 

@@ -262,10 +262,9 @@ count_slots(PyObject *array)
 }
 
 static PyObject *
-iterator_next(PyObject *self)
+next_slot(SlotsIterator *iterator)
 {
-  SlotsIterator *const iterator = (SlotsIterator *)self;
-  PyObject *result              = NULL;
+  PyObject *result = NULL;
   if (!iterator->array) {
     return NULL;
   }
@@ -279,6 +278,21 @@ iterator_next(PyObject *self)
   if (!result) {
     Py_CLEAR(iterator->array);
   }
+  return result;
+}
+
+static PyObject *
+iterator_next(PyObject *self)
+{
+  PyObject *result = NULL;
+  // Without a global lock, others may be at the same iterator
+#  ifdef Py_GIL_DISABLED
+  Py_BEGIN_CRITICAL_SECTION(self);
+#  endif
+  result = next_slot((SlotsIterator *)self);
+#  ifdef Py_GIL_DISABLED
+  Py_END_CRITICAL_SECTION();
+#  endif
   return result;
 }
 

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, Callable, TypeVar, overload
 
+from pointers._dropped import COUNTS_REFERENCES, free_dropped
 from pointers._errors import FreedMemoryError, status_error
 from pointers._ffi import lib
 from pointers._place import NO_LIMIT, disown, new_alias
@@ -79,15 +79,6 @@ def distance(a: Pointer[Any], b: Pointer[Any]) -> int:
     if a._block != b._block:
         raise ValueError("pointers into different blocks have no distance")
     return a._offset - b._offset
-
-
-def warn_dropped(ptr: Any, size: int, _warn: Any = warnings.warn) -> None:
-    """Warn of a pointer that was dropped with its block of `size` bytes."""
-    _warn(
-        f"{type(ptr).__name__} to {size} bytes was dropped without free()",
-        ResourceWarning,
-        source=ptr,
-    )
 
 
 class HeapPointer(Pointer[T]):
@@ -179,20 +170,19 @@ class HeapPointer(Pointer[T]):
         if not self.freed:
             self.free()
 
-    def __del__(
-        self,
-        # Bound here, since a module's globals may be gone when the program ends
-        _drop: Any = lib.ptrs_drop_forgotten,
-        _warn: Any = warn_dropped,
-    ) -> None:
-        try:
-            owned = self._owned
-        except AttributeError:
-            return  # never came to be
-        if owned:
-            size = _drop(self._block)
-            if size >= 0:
-                _warn(self, size)
+    if COUNTS_REFERENCES:
+
+        def __del__(
+            self,
+            # Bound here, since a module's globals may be gone when the program ends
+            _free_dropped: Any = free_dropped,
+        ) -> None:
+            try:
+                owned = self._owned
+            except AttributeError:
+                return  # never came to be
+            if owned:
+                _free_dropped(self._block, self)
 
 
 class AllocatedPointer(HeapPointer[T], BytePointer[T]):

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from pointers import _allocators, _stack
-from pointers._allocated import AllocatedPointer, BytePointer, HeapPointer, warn_dropped
+from pointers._allocated import AllocatedPointer, BytePointer, HeapPointer
 from pointers._array import AllocatedArrayPointer, ArraySlotPointer, _Slots
+from pointers._dropped import warn_dropped
 from pointers._ffi import fast
 from pointers._pointer import Pointer
 from pointers._references import References

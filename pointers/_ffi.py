@@ -58,9 +58,6 @@ def _load_fast() -> Any:
     """
     if sys.implementation.name != "cpython" or os.environ.get("POINTERS_FAST") == "0":
         return None
-    # Written for interpreters without a global lock, too, but not yet tried on one
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        return None
     # What cffi makes cannot hand out Python objects; a second init function can
     path = sys.modules["pointers._core"].__file__
     loader = importlib.machinery.ExtensionFileLoader("pointers._fastpath", str(path))

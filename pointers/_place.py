@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pointers._dropped import COUNTS_REFERENCES, Keeper, keep
 from pointers._ffi import fast
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ if TYPE_CHECKING or fast is None:
 
         # _block: the handle.  _offset: bytes from the start of the block.
         # _room: bytes that a store may take, as far as the block reaches.
-        # _home: the owner, None in the owner.  _owned: the owner has to free the
-        # block.  _references: objects stored by reference, in the owner.
+        # _home: the owner, None in the owner.  _owned: what frees the block of an
+        # owner that is dropped, or False where nothing has to.
+        # _references: objects stored by reference, in the owner.
         # _index: a slot's number, since the offset does not tell it where slots
         # have no bytes.  _n_empty: slots of an array where these have no bytes.
         __slots__ = (
@@ -49,7 +51,7 @@ if TYPE_CHECKING or fast is None:
         _offset: int
         _room: int
         _home: Any
-        _owned: bool
+        _owned: bool | Keeper
         _references: References | None
         _index: int
         _n_empty: int
@@ -57,15 +59,21 @@ if TYPE_CHECKING or fast is None:
     # References that are being given to their pointers, by the pointers' ids
     _new_references: dict[int, References] = {}
 
-    def new_owner(kind: type[P], block: int) -> P:
-        """Return the pointer that owns a fresh block."""
+    def new_stack(kind: type[P], block: int) -> P:
+        """Return a pointer to a block that nobody has to free."""
         place = _new(kind)
         place._block = block
         place._offset = 0
         place._room = NO_LIMIT
         place._home = None
-        place._owned = True
+        place._owned = False
         place._references = None
+        return place
+
+    def new_owner(kind: type[P], block: int) -> P:
+        """Return the pointer that owns a fresh block."""
+        place = new_stack(kind, block)
+        place._owned = True if COUNTS_REFERENCES else keep(place, block)
         return place
 
     def new_array(kind: type[P], block: int, slot_size: int, count: int) -> P:
@@ -75,12 +83,6 @@ if TYPE_CHECKING or fast is None:
         array._index = 0
         array._n_empty = count
         return array
-
-    def new_stack(kind: type[P], block: int) -> P:
-        """Return a pointer to a block that nobody has to free."""
-        place = new_owner(kind, block)
-        place._owned = False
-        return place
 
     def new_alias(place: P, offset: int) -> P:
         """Return a pointer to another offset of the same block."""
@@ -107,7 +109,9 @@ if TYPE_CHECKING or fast is None:
 
     def disown(home: Place) -> None:
         """Note that an owner's block has been freed."""
-        home._owned = False
+        keeper, home._owned = home._owned, False
+        if keeper.__class__ is Keeper:
+            keeper.retire()
 
     def own_references(home: Place, new: Any) -> References:
         """Return an owner's references, those of `new(handle)` if it has none."""

@@ -16,10 +16,10 @@ SIZE_MAX = sys.maxsize
 # The bytes are overwritten at once
 _new_buffer = ffi.new_allocator(should_clear_after_alloc=False)
 
-# Where reads come by, as long as no read is using them: to allocate takes longer than to
+# Where reads come by, as long as no read is using them: fresh pages take longer than to
 # copy.  Who reads in a signal handler or finaliser amid a read takes another.
 _buffers: list[Any] = []
-_BUFFER_SIZE = 64 * 1024
+_BUFFER_SIZE = 1024 * 1024
 
 
 def as_int(value: Any, message: str) -> int:

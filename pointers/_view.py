@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import gc
-import sys
 from types import MethodType
 from typing import Any, Callable
 
+from pointers._dropped import COUNTS_REFERENCES
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 
@@ -19,9 +19,7 @@ _REFUSALS = {
 }
 
 # Where objects go with their last reference, so do pins; elsewhere the collector
-# has to find that a view is gone
-_COUNTS_REFERENCES = sys.implementation.name == "cpython"
-
+# has to find that a view is gone.
 # A view of a view is ended in one round, what it was made of in the next, down
 # to the buffer; casts and slices add rounds
 _COLLECTIONS = 8
@@ -96,7 +94,7 @@ def _retry(refusal: int, status: int, function: Callable[..., int], *arguments: 
 
     Where views end only when the collector finds them, it gets its chance.
     """
-    for _ in range(0 if _COUNTS_REFERENCES else _COLLECTIONS):
+    for _ in range(0 if COUNTS_REFERENCES else _COLLECTIONS):
         if abs(status) != refusal:
             break
         gc.collect()

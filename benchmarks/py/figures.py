@@ -14,12 +14,14 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 from case import POINTERS, Case
 
 import pointers
 
+HERE = Path(__file__).parent
 PYPY = platform.python_implementation() == "PyPy"
 WARM_UP_ROUNDS = 3
 WARM_UP = 100
@@ -140,7 +142,9 @@ def time_imports(rounds: int) -> dict[str, list[float]]:
             code = (
                 f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
             )
-            found.append(float(subprocess.check_output([sys.executable, "-c", code])) * 1e9)
+            # In this folder: in that of a clone, the folder pointers/ would hide the package
+            taken = subprocess.check_output([sys.executable, "-c", code], cwd=HERE)
+            found.append(float(taken) * 1e9)
     return times
 
 

@@ -184,7 +184,10 @@ def test_the_default_is_that_of_the_context() -> None:
             thread.join()
         elsewhere()
         gc.collect()
-        assert seen == [System(), System()]
+        # A thread has a context of its own, which starts empty or, where Python says so
+        # (by default without a global lock), as a copy of that of its maker
+        inherits = getattr(sys.flags, "thread_inherit_context", False)
+        assert seen == [outer if inherits else System(), System()]
 
 
 def test_the_default_of_tasks() -> None:
@@ -275,6 +278,7 @@ def test_reset_and_rewind() -> None:
         kept <<= 1
         mark = arena.mark()
         held = object()
+        n_references = sys.getrefcount(held) if hasattr(sys, "getrefcount") else 0
         gone = [arena.malloc(64) for _ in range(10)]
         for ptr in gone:
             ptr <<= held
@@ -283,7 +287,7 @@ def test_reset_and_rewind() -> None:
         assert (~kept, arena.stats().current_blocks) == (1, 1)
         arena.rewind(mark)
         if hasattr(sys, "getrefcount"):
-            assert sys.getrefcount(held) == 2
+            assert sys.getrefcount(held) == n_references
         view = kept.view()
         for act in (arena.reset, arena.close):
             with pytest.raises(BufferError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -68,7 +69,7 @@ def test_the_document_tells_how_it_was_made(bench: Bench) -> None:
     assert document["package"] == {"name": "pointers-cffi", "version": __version__}
     assert document["parameters"]["seed"] == 7
     assert document["parameters"]["quick"] is False
-    assert document["machine"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert document["machine"]["python"] == platform.python_version()
     assert document["machine"]["cores"] >= 1
     assert document["date"].endswith("+00:00")
     assert document["workloads"] == [{"name": "even", "description": _bench_fake.WORKLOADS["even"]}]

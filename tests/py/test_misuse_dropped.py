@@ -40,6 +40,12 @@ DROPS = {
     ),
     "freed": ("p = malloc(48); free(p); del p", "", 0),
     "freed by an alias": ("p = malloc(48); free(p + 0); del p", "", 0),
+    "freed before another": (
+        "import gc; p = malloc(48); free(p); q = malloc(64).move(1); del p; gc.collect(); free(q)",
+        "",
+        0,
+    ),
+    "dropped after another": ("free(malloc(8)); malloc(48)", "AllocatedPointer to 48 bytes", 1),
     "with": ("with malloc(48) as p: p <<= [p]", "", 0),
     "freed inside with": ("with malloc(48) as p: free(p)", "", 0),
     "array freed by its slot": ("a = calloc(3, 28); free(a[0])", "", 0),

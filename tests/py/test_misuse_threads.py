@@ -40,6 +40,22 @@ PROGRAMS = {
             assert results.count(None) == 1, results
             assert sum(type(r) is FreedMemoryError for r in results) == 3, results
     """,
+    "one iterator": """
+        a = calloc(64, 28)
+        for _ in range(200):
+            slots = iter(a)
+            def take():
+                found = []
+                while True:
+                    try:
+                        found.append(next(slots).index)
+                    except StopIteration:
+                        return found
+                    except ValueError:
+                        pass  # the reference path's serves one thread at a time
+            assert sorted(sum(together(take, take, take), [])) == list(range(64))
+        free(a)
+    """,
     "use against free": """
         def use(p):
             def run():

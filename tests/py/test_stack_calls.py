@@ -216,7 +216,11 @@ def test_threads_have_stacks_of_their_own() -> None:
     assert len({address for _, address in results}) == 4
 
 
-@pytest.mark.parametrize("kib", [32, 64, 256, 1024])
+# 3.14 and later cannot start a thread on 32 KiB, and wait for ever for it to start
+SMALL_STACKS = [64, 256, 1024] if sys.version_info >= (3, 14) else [32, 64, 256, 1024]
+
+
+@pytest.mark.parametrize("kib", SMALL_STACKS)
 def test_threads_with_small_stacks(run_python: Any, kib: int) -> None:
     done = run_python(f"""
         import threading
