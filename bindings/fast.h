@@ -19,6 +19,7 @@
 #ifndef PYPY_VERSION
 
 #  include "access.h"
+#  include "recursion.h"
 
 // Steps of a pointer are bytes, or the slots of an array
 typedef enum { PTRS_PLACE_BYTES, PTRS_PLACE_ARRAY, PTRS_PLACE_SLOT } PtrsPlaceKind;
@@ -49,7 +50,7 @@ typedef enum {
   PTRS_PY_WARN_DROPPED,  // (pointer, size)
   PTRS_PY_PIN,           // (handle), for its errors
   PTRS_PY_DESCRIBE,      // (stack function, function): whether it is in a class
-  PTRS_PY_STACK_ERROR,   // (status, size, limit): an exception
+  PTRS_PY_STACK_ERROR,   // (status, size): an exception
   PTRS_PY_RETURNED,      // (function, result): an exception
   PTRS_PY_WRAPPED,       // (function): an exception
   PTRS_PY_NO_SELF,       // (function): an exception
@@ -83,11 +84,8 @@ extern PyTypeObject *ptrs_slots_iterator_type;
 extern PyTypeObject *ptrs_lease_type;
 extern PyTypeObject *ptrs_stack_function_type;
 
-// Stack that an interpreter may need for each level of its recursion limit, and
-// the part of a stack that is too small for that which blocks may take; both
-// from pointers/_stack.py
-extern size_t ptrs_level_needs;
-extern size_t ptrs_small_share;
+// What this interpreter's recursion needs of the stack, from pointers/_stack.py
+extern PtrsStackNeeds ptrs_stack_needs;
 
 // The C function's own arguments for the Python function that it stands for
 static inline PyObject *

@@ -14,8 +14,7 @@ PyTypeObject *ptrs_place_type;
 PyTypeObject *ptrs_slots_iterator_type;
 PyTypeObject *ptrs_lease_type;
 PyTypeObject *ptrs_stack_function_type;
-size_t ptrs_level_needs = 1;
-size_t ptrs_small_share = 1;
+PtrsStackNeeds ptrs_stack_needs = {1, 1, 1};
 
 PyObject *
 ptrs_fall_back_1(PtrsPython which, PyObject *a)
@@ -171,17 +170,18 @@ static PyObject *
 set_stack_needs(PyObject *module, PyObject *args)
 {
   (void)module;
-  Py_ssize_t needs = 0;
-  Py_ssize_t share = 0;
-  if (!PyArg_ParseTuple(args, "nn", &needs, &share)) {
+  long long needs = 0;
+  long long gives = 0;
+  long long share = 0;
+  if (!PyArg_ParseTuple(args, "LLL", &needs, &gives, &share)) {
     return NULL;
   }
-  if (needs <= 0 || share <= 0) {
-    PyErr_SetString(PyExc_ValueError, "both must be positive");
+  if (needs <= 0 || gives <= 0 || share <= 0) {
+    PyErr_SetString(PyExc_ValueError, "all must be positive");
     return NULL;
   }
-  ptrs_level_needs = (size_t)needs;
-  ptrs_small_share = (size_t)share;
+  const PtrsStackNeeds given = {needs, gives, share};
+  ptrs_stack_needs           = given;
   Py_RETURN_NONE;
 }
 

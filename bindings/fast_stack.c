@@ -7,8 +7,6 @@
 
 #  include <structmember.h>
 
-#  include "ptrs/stack.h"
-
 // Arguments that fit into a call's own frame
 #  define FEW 8
 
@@ -114,28 +112,11 @@ enter(PtrsBlock block, void *mem, size_t size, void *ctx)
   Py_LeaveRecursiveCall();
 }
 
-// Bytes that this thread's stack blocks may take together, so that recursion to
-// the interpreter's limit still ends in RecursionError
-static size_t
-choose_limit(void)
-{
-  size_t stack = 0;
-  if (ptrs_stack_size(&stack)) {
-    return 1;
-  }
-  const size_t levels = (size_t)Py_GetRecursionLimit();
-  const size_t needs  = levels > stack / ptrs_level_needs ? stack : levels * ptrs_level_needs;
-  const size_t limit  = stack - needs;
-  const size_t least  = stack / ptrs_small_share;
-  return limit > least ? limit : least ? least : 1;
-}
-
 static PyObject *
-raise_stack_error(PtrsStatus status, Py_ssize_t size, size_t limit)
+raise_stack_error(PtrsStatus status, Py_ssize_t size)
 {
-  PyObject *const error = PyObject_CallFunction(ptrs_python[PTRS_PY_STACK_ERROR], "inn",
-                                                (int)status, size, (Py_ssize_t)limit);
-  return ptrs_raise(error);
+  return ptrs_raise(
+      PyObject_CallFunction(ptrs_python[PTRS_PY_STACK_ERROR], "in", (int)status, size));
 }
 
 // Release what the memory held, whatever exception is under way
@@ -168,7 +149,7 @@ call(const StackFunction *function,
                         .args        = args,
                         .n_args_flag = n_args_flag,
                         .names       = names};
-  const size_t limit = choose_limit();
+  const size_t limit = (size_t)ptrs_stack_limit(Py_GetRecursionLimit(), &ptrs_stack_needs);
   // Where other threads use the memory, it waits for them, who need no interpreter
   const PtrsStatus status =
       ptrs_stack_call((size_t)function->size, (size_t)function->align, limit, enter, &frame);
@@ -177,7 +158,7 @@ call(const StackFunction *function,
     Py_DECREF(frame.pointer);
   }
   if (!frame.result) {
-    return frame.entered ? NULL : raise_stack_error(status, function->size, limit);
+    return frame.entered ? NULL : raise_stack_error(status, function->size);
   }
   if (PyGen_CheckExact(frame.result) || PyCoro_CheckExact(frame.result) ||
       PyAsyncGen_CheckExact(frame.result)) {

@@ -22,7 +22,7 @@ REGION = re.compile(r"/\* cdef: begin \*/(.*?)/\* cdef: end \*/", re.DOTALL)
 EXTRA = """
 #define PTRS_ALIGN_DEFAULT ...
 #define PTRS_ALIGN_MAX ...
-extern "Python" void ptrs_enter_frame(PtrsBlock block, void *mem, size_t size, void *ctx);
+extern "Python" void ptrs_enter_frame(PtrsBlock block, int64_t number);
 """
 
 

@@ -70,7 +70,7 @@ def _give() -> None:
         "count_slots": _Slots._count,
     }.items():
         fast.give(name, obj)
-    fast.set_stack_needs(_stack.LEVEL_NEEDS, _stack.SMALL_SHARE)
+    fast.set_stack_needs(_stack.LEVEL_NEEDS, _stack.LEVEL_GIVES, _stack.SMALL_SHARE)
 
 
 def _substitute() -> None:

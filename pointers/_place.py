@@ -47,6 +47,9 @@ if TYPE_CHECKING or fast is None:
             "_room",
         )
 
+        # Not to be changed: a class of another kind would free nothing
+        __class__: Any = property(type)
+
         _block: int
         _offset: int
         _room: int

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
-import threading
 import types
 from typing import Any, Callable, Generic, TypeVar
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _get_recursion_limit = sys.getrecursionlimit
-_stack_call = lib.ptrs_stack_call
+_stack_call = lib.ptrs_stack_call_within
 
 # CO_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_ASYNC_GENERATOR
 _SUSPENDING = 0x20 | 0x80 | 0x100 | 0x200
@@ -32,16 +32,18 @@ _SUSPENDED = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType
 # counts those that a block takes: a block gets two thirds of them at most.
 _PYPY = sys.implementation.name == "pypy"
 LEVEL_NEEDS = 768 if _PYPY else 5300 if sys.version_info >= (3, 13) else 2700
-_PYPY_LEVEL_GIVES = 512
+LEVEL_GIVES = 512 if _PYPY else sys.maxsize
+
+# On stacks that are too small for the recursion limit anyway, blocks together
+# take no more than this part.
+SMALL_SHARE = 16
+
+_NEEDS = ffi.new("PtrsStackNeeds *", (LEVEL_NEEDS, LEVEL_GIVES, SMALL_SHARE))
 
 # An exception that not even the callback's handlers could keep: on PyPy they
 # have no stack left at the end of the recursion, and on CPython one interrupt
 # has met another.
 _LOST = RecursionError if _PYPY else KeyboardInterrupt
-
-# On stacks that are too small for the recursion limit anyway, blocks together
-# take no more than this part.
-SMALL_SHARE = 16
 
 
 class StackAllocatedPointer(BytePointer[T]):
@@ -73,49 +75,29 @@ class _Frame:
         self.finished = False
 
 
-class _Limits(threading.local):
-    """What the stack blocks of one thread may take."""
-
-    def __init__(self) -> None:
-        size = ffi.new("size_t *")
-        #: Bytes of the thread's C stack; 0 if they are not known.
-        self.stack_size: int = 0 if lib.ptrs_stack_size(size) else size[0]
-        #: Bytes that the thread's stack blocks may take together ...
-        self.limit = 0
-        #: ... at this recursion limit.
-        self.levels = 0
-
-    def choose_limit(self, levels: int) -> None:
-        """Choose a limit that leaves room for recursion to the interpreter's limit.
-
-        Such recursion must still end in RecursionError, and not at the end of
-        the stack.
-        """
-        size = self.stack_size
-        limit = max(size - levels * LEVEL_NEEDS, size // SMALL_SHARE, 1)
-        self.limit = min(limit, levels * _PYPY_LEVEL_GIVES) if _PYPY else limit
-        self.levels = levels
-
-
-_limits = _Limits()
+# Calls that are under way, by their numbers
+_frames: dict[int, _Frame] = {}
+_numbers = itertools.count(1)
 
 
 def _on_error(_kind: Any, error: BaseException, traceback: Any) -> None:
     """Keep an exception that arrived before the callback could catch any."""
-    ctx = traceback.tb_frame.f_locals.get("ctx") if traceback is not None else None
-    if ctx is not None:
-        frame: _Frame = ffi.from_handle(ctx)
-        if frame.error is None:
-            frame.error = error
+    number = traceback.tb_frame.f_locals.get("number") if traceback is not None else None
+    frame = _frames.get(number) if number is not None else None
+    if frame is not None and frame.error is None:
+        frame.error = error
 
 
 @ffi.def_extern(onerror=_on_error)
-def ptrs_enter_frame(block: int, _mem: Any, _size: int, ctx: Any) -> None:
-    frame: _Frame = ffi.from_handle(ctx)
+def ptrs_enter_frame(block: int, number: int) -> None:
+    frame = _frames[number]
     try:
         frame.entered = True
         frame.pointer = pointer = new_stack(StackAllocatedPointer, block)
-        frame.result = frame.func(pointer, *frame.args, **frame.kwargs)
+        if frame.kwargs:
+            frame.result = frame.func(pointer, *frame.args, **frame.kwargs)
+        else:
+            frame.result = frame.func(pointer, *frame.args)
         frame.finished = True
     except BaseException as error:
         frame.error = error
@@ -126,13 +108,12 @@ _ENTER = ffi.addressof(lib, "ptrs_enter_frame")
 
 def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any) -> R:
     frame = _Frame(func, args, kwargs)
-    handle = ffi.new_handle(frame)
-    levels = _get_recursion_limit()
-    if levels != _limits.levels:
-        _limits.choose_limit(levels)
+    number = next(_numbers)
     try:
-        status = _stack_call(size, align, _limits.limit, _ENTER, handle)
+        _frames[number] = frame
+        status = _stack_call(_get_recursion_limit(), _NEEDS, size, align, _ENTER, number)
     finally:
+        _frames.pop(number, None)
         pointer = frame.pointer
         if pointer is not None and pointer._references is not None:
             pointer._references.release()
@@ -143,7 +124,7 @@ def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any)
         finally:
             del error  # its traceback holds this frame
     if status:
-        raise stack_error(status, size, _limits.limit)
+        raise stack_error(status, size)
     if not frame.entered:
         raise RecursionError("maximum recursion depth exceeded on entering a stack function")
     if not frame.finished:
@@ -172,10 +153,10 @@ def suspended_error(func: Any, result: Any) -> TypeError:
     )
 
 
-def stack_error(status: int, size: int, limit: int) -> Exception:
+def stack_error(status: int, size: int) -> Exception:
     """Return the error of a call that got no memory."""
     available = ffi.new("size_t *")
-    lib.ptrs_stack_available(limit, available)
+    lib.ptrs_stack_available(lib.ptrs_stack_limit(_get_recursion_limit(), _NEEDS), available)
     return status_error(
         status,
         stack_exhausted=f"no {size} bytes of stack here: at most {available[0]} can be had; "

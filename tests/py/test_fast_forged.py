@@ -92,7 +92,7 @@ def test_factories_take_no_wrong_arguments() -> None:
             lambda: fast.StackFunction(-1, 16, print),
             lambda: fast.StackFunction(8, 0, print),
             lambda: fast.call_once(8, -1, print),
-            lambda: fast.set_stack_needs(0, 1),
+            lambda: fast.set_stack_needs(1, 1, 0),
         ):
             with pytest.raises((TypeError, ValueError, OverflowError)):
                 wrong()

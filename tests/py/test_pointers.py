@@ -10,12 +10,14 @@ import pytest
 
 import pointers
 from pointers import (
+    AllocatedArrayPointer,
     AllocatedPointer,
     DereferenceError,
     FreedMemoryError,
     InvalidSizeError,
     Pointer,
     PointersError,
+    StackAllocatedPointer,
     StackMemoryError,
     _place,
     malloc,
@@ -168,3 +170,11 @@ def test_errors_have_two_bases(error: "type[Exception]", base: "type[Exception]"
 
 def test_generics_at_run_time() -> None:
     assert AllocatedPointer[int].__origin__ is AllocatedPointer
+
+
+def test_the_class_of_a_pointer_cannot_be_changed() -> None:
+    with malloc(28) as ptr:
+        for kind in (StackAllocatedPointer, AllocatedArrayPointer):
+            with pytest.raises((AttributeError, TypeError)):
+                ptr.__class__ = kind  # type: ignore[assignment]
+        assert type(ptr) is ptr.__class__ is AllocatedPointer
