@@ -4,12 +4,15 @@
 
 #define CODE_POINT_MAX 0x10FFFFU
 
-// A number with the highest bit of the greatest code point: all that the
-// choice of a width needs, found without a branch per item
+// A number with the highest bit of the greatest code point, as far as the
+// choice of a width needs it, found without a branch per item
 static uint32_t
 or_of_items(const uint8_t *text, int width, size_t count)
 {
   uint32_t bits = 0;
+  if (width == 1) {
+    return has_high_bits(text, count) ? 0x80 : 0;
+  }
   for (size_t i = 0; i < count; ++i) {
     bits |= item(text, width, i);
   }

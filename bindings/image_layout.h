@@ -60,6 +60,26 @@ put32(uint8_t *bytes, uint32_t word)
   memcpy(bytes, &word, sizeof(word));
 }
 
+// Whether any byte is 0x80 or more, looked at in words, of which the last may
+// overlap the one before it
+static inline bool
+has_high_bits(const uint8_t *bytes, size_t count)
+{
+  uint64_t bits = 0;
+  size_t i      = 0;
+  for (; i + 8 <= count; i += 8) {
+    bits |= get64(bytes + i);
+  }
+  if (i && i < count) {
+    bits |= get64(bytes + count - 8);
+  } else {
+    for (; i < count; ++i) {
+      bits |= bytes[i];
+    }
+  }
+  return bits & 0x8080808080808080U;
+}
+
 // Item `i` of text whose items may lie at any address
 static inline uint32_t
 item(const uint8_t *text, int width, size_t i)

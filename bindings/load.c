@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Values out of blocks.
 #include "access.h"
+#include "image_ascii.h"
 #include "image_digit.h"
 
 #include <stdbool.h>
@@ -53,6 +54,23 @@ ptrs_load_clear(PtrsLoad *load)
   load->heap_size = 0;
 }
 
+// Decode the images that are by far the most, in little time
+static bool
+decode_frequent(const uint8_t *copy, size_t room, PtrsLoad *load)
+{
+  PtrsValue value = {.kind = PTRS_IMAGE_INT, .width = 1};
+  if (room < PTRS_DIGIT_SIZE || !ptrs_digit_decode(copy, &value.integer)) {
+    value.integer = 0;
+    if (!ptrs_ascii_decode(copy, room, &value.count)) {
+      return false;
+    }
+    value.kind = PTRS_IMAGE_STR;
+    value.data = copy + PTRS_ASCII_PREFIX;
+  }
+  load->value = value;
+  return true;
+}
+
 // Copy the image at `bytes`; its shape is that of the copy.  The block is held
 // against checked writers, but not against those who have its address.
 static PtrsStatus
@@ -62,6 +80,10 @@ copy_image(
   // Most images are small: copied whole, whatever is behind them
   uint8_t *const small = (uint8_t *)load->small;
   memcpy(small, bytes, room < sizeof(load->small) ? room : sizeof(load->small));
+  if (decode_frequent(small, room < sizeof(load->small) ? room : sizeof(load->small), load)) {
+    shape->kind = load->value.kind;
+    return PTRS_STATUS_SUCCESS; // there is no copy to decode
+  }
   PtrsStatus status = ptrs_image_shape(small, room, shape);
   if (status || shape->kind == PTRS_IMAGE_EMPTY) {
     return status;

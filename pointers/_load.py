@@ -64,9 +64,11 @@ _records: list[_Record] = []
 
 
 def _text(value: Any, count: int) -> str:
+    text: str
     if value.width == 1:
-        return str(_buffer(value.data, count), "latin-1")
-    text: str = _unpack(_cast("char32_t *", value.data), count)
+        text = _buffer(value.data, count)[:].decode("latin-1")
+    else:
+        text = _unpack(_cast("char32_t *", value.data), count)
     return text
 
 

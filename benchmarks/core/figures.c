@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The figures that the library is held to, as a table: what was wanted, what
 // was measured, each against what it is compared with in the same rounds.
+//
+// With --beside, in a process that has had a second thread: from then on steps
+// are atomic, here and in the C library.
 #define _POSIX_C_SOURCE 200809L
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -233,6 +237,19 @@ tell(const char *name, const char *wanted, double measured, bool met)
   (void)printf("%-44s %-12s %10.2f  %s\n", name, wanted, measured, met ? "met" : "missed");
 }
 
+static void *
+end_at_once(void *unused)
+{
+  return unused;
+}
+
+static bool
+have_had_a_thread(void)
+{
+  pthread_t thread;
+  return !pthread_create(&thread, NULL, end_at_once, NULL) && !pthread_join(thread, NULL);
+}
+
 static bool
 set_up(void)
 {
@@ -246,11 +263,16 @@ set_up(void)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
-  double a = 0;
-  double b = 0;
-  if (!set_up()) {
+  double a          = 0;
+  double b          = 0;
+  const bool beside = argc == 2 && !strcmp(argv[1], "--beside");
+  if (argc > 1 && !beside) {
+    (void)fprintf(stderr, "usage: %s [--beside]\n", argv[0]);
+    return 2;
+  }
+  if (!set_up() || (beside && !have_had_a_thread())) {
     (void)fprintf(stderr, "no memory\n");
     return 1;
   }

@@ -13,6 +13,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -166,14 +167,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--seconds", type=float, default=0.005, help="least length of a round")
+    parser.add_argument(
+        "--beside",
+        action="store_true",
+        help="in a process that has had a second thread: from then on steps are atomic",
+    )
     options = parser.parse_args()
+    if options.beside:
+        thread = threading.Thread(target=int)
+        thread.start()
+        thread.join()
 
     cases = [*BASES, *(figure.case for figure in FIGURES)]
     times = time_cases(cases, options.rounds, options.seconds)
     times.update(time_imports(max(3, options.rounds // 2)))
 
     path = "compiled" if pointers._ffi.fast is not None else "Python"
-    print(f"{platform.python_implementation()} {platform.python_version()}, {sys.platform}, {path}")
+    alone = "after a second thread" if options.beside else "one thread"
+    version = f"{platform.python_implementation()} {platform.python_version()}"
+    print(f"{version}, {sys.platform}, {path}, {alone}")
     print(f"{'ns for one':33}{'least':>12}{'median':>12}  {'wanted: at most':34} {'is':>7}")
     for base in BASES:
         least, median = min(times[base.name]), statistics.median(times[base.name])

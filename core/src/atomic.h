@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The only user of <stdatomic.h>: the few operations that the core needs,
-// each with the one memory order that it is used with.
+// each with the one memory order that it is used with.  Those that read and
+// write are not locked while no other thread exists.
 #ifndef PTRS_ATOMIC_H
 #define PTRS_ATOMIC_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "alone.h"
 
 typedef struct {
   _Atomic uint64_t value;
@@ -22,16 +25,39 @@ ptrs_atomic_load(const PtrsAtomic *atomic)
   return atomic_load_explicit(&atomic->value, memory_order_acquire);
 }
 
+// For counters that order nothing else
+static inline uint64_t
+ptrs_atomic_peek(const PtrsAtomic *atomic)
+{
+  return atomic_load_explicit(&atomic->value, memory_order_relaxed);
+}
+
 static inline void
 ptrs_atomic_store(PtrsAtomic *atomic, uint64_t value)
 {
   atomic_store_explicit(&atomic->value, value, memory_order_release);
 }
 
+// Store what another thread than this one, if there is ever any, sees from its start
+static inline void
+ptrs_atomic_put(PtrsAtomic *atomic, uint64_t value)
+{
+  atomic_store_explicit(&atomic->value, value, memory_order_relaxed);
+}
+
 // Replace *expected by value; else refresh *expected.  May fail spuriously.
 static inline bool
 ptrs_atomic_swap_if(PtrsAtomic *atomic, uint64_t *expected, uint64_t value)
 {
+  if (ptrs_is_alone()) {
+    const uint64_t seen = ptrs_atomic_peek(atomic);
+    const bool same     = seen == *expected;
+    *expected           = seen;
+    if (same) {
+      ptrs_atomic_put(atomic, value);
+    }
+    return same;
+  }
   return atomic_compare_exchange_weak_explicit(&atomic->value, expected, value,
                                                memory_order_acq_rel, memory_order_acquire);
 }
@@ -40,19 +66,32 @@ ptrs_atomic_swap_if(PtrsAtomic *atomic, uint64_t *expected, uint64_t value)
 static inline uint64_t
 ptrs_atomic_exchange(PtrsAtomic *atomic, uint64_t value)
 {
+  if (ptrs_is_alone()) {
+    const uint64_t before = ptrs_atomic_peek(atomic);
+    ptrs_atomic_put(atomic, value);
+    return before;
+  }
   return atomic_exchange_explicit(&atomic->value, value, memory_order_acquire);
 }
 
 static inline void
 ptrs_atomic_sub(PtrsAtomic *atomic, uint64_t value)
 {
-  atomic_fetch_sub_explicit(&atomic->value, value, memory_order_release);
+  if (ptrs_is_alone()) {
+    ptrs_atomic_put(atomic, ptrs_atomic_peek(atomic) - value);
+  } else {
+    atomic_fetch_sub_explicit(&atomic->value, value, memory_order_release);
+  }
 }
 
 static inline void
 ptrs_atomic_clear_bits(PtrsAtomic *atomic, uint64_t bits)
 {
-  atomic_fetch_and_explicit(&atomic->value, ~bits, memory_order_release);
+  if (ptrs_is_alone()) {
+    ptrs_atomic_put(atomic, ptrs_atomic_peek(atomic) & ~bits);
+  } else {
+    atomic_fetch_and_explicit(&atomic->value, ~bits, memory_order_release);
+  }
 }
 
 // Take one away; whether that was the last.  What was done before by those who
@@ -67,13 +106,12 @@ ptrs_atomic_take_last(PtrsAtomic *atomic)
 static inline uint64_t
 ptrs_atomic_count(PtrsAtomic *atomic, uint64_t value)
 {
+  if (ptrs_is_alone()) {
+    const uint64_t sum = ptrs_atomic_peek(atomic) + value;
+    ptrs_atomic_put(atomic, sum);
+    return sum;
+  }
   return atomic_fetch_add_explicit(&atomic->value, value, memory_order_relaxed) + value;
-}
-
-static inline uint64_t
-ptrs_atomic_peek(const PtrsAtomic *atomic)
-{
-  return atomic_load_explicit(&atomic->value, memory_order_relaxed);
 }
 
 // Raise a counter to `value` if it is lower

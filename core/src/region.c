@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "region.h"
 
-#include "checked.h"
 #include "owner.h"
-#include "stats.h"
 
 #define CHUNK_ALIGN PTRS_ALIGN_DEFAULT
 
@@ -11,21 +9,6 @@ static uint8_t *
 chunk_bytes(PtrsChunk *chunk)
 {
   return (uint8_t *)chunk;
-}
-
-// Where in a chunk a block would start; false if it does not fit
-static bool
-place(PtrsChunk *chunk, size_t size, size_t align, size_t *start)
-{
-  const uintptr_t base = (uintptr_t)chunk;
-  size_t address       = 0;
-  size_t end           = 0;
-  if (!ptrs_checked_round_up(base + chunk->used, align, &address) ||
-      !ptrs_checked_add(address - base, size, &end) || end > chunk->size) {
-    return false;
-  }
-  *start = address - base;
-  return true;
 }
 
 // Put a chunk in which a block surely fits behind the current one
@@ -55,35 +38,22 @@ add_chunk(PtrsRegion *region, size_t size, size_t align)
   return chunk;
 }
 
-// Take bytes of the region.  A block of no bytes takes one, so that its address
-// is its own.  *clean is how many bytes from the end were never written.
-static uint8_t *
-take(PtrsRegion *region, size_t size, size_t align, size_t *clean)
+PtrsChunk *
+ptrs_region_next_chunk(PtrsRegion *region, size_t size, size_t align, size_t *start)
 {
-  const size_t taken = size ? size : 1;
-  size_t start       = 0;
-  PtrsChunk *chunk   = region->current;
-  if (size > PTRS_SIZE_MAX) {
-    return NULL;
+  // The next one may be there since before a reset
+  PtrsChunk *chunk = region->current ? region->current->next : region->first;
+  if (chunk) {
+    chunk->used = sizeof(PtrsChunk);
   }
-  if (!chunk || !place(chunk, taken, align, &start)) {
-    // The next one may be there since before a reset
-    chunk = chunk ? chunk->next : region->first;
-    if (chunk) {
-      chunk->used = sizeof(PtrsChunk);
+  if (!chunk || !ptrs_chunk_place(chunk, size, align, start)) {
+    chunk = add_chunk(region, size, align);
+    if (!chunk || !ptrs_chunk_place(chunk, size, align, start)) {
+      return NULL;
     }
-    if (!chunk || !place(chunk, taken, align, &start)) {
-      chunk = add_chunk(region, taken, align);
-      if (!chunk || !place(chunk, taken, align, &start)) {
-        return NULL;
-      }
-    }
-    region->current = chunk;
   }
-  chunk->used  = start + taken;
-  *clean       = chunk->used - ptrs_clamp(chunk->dirty, start, chunk->used);
-  chunk->dirty = ptrs_max(chunk->dirty, chunk->used);
-  return chunk_bytes(chunk) + start;
+  region->current = chunk;
+  return chunk;
 }
 
 bool
@@ -111,15 +81,6 @@ mark_of(const PtrsRegion *region, const void *mem)
     mark = mark->older;
   }
   return mark;
-}
-
-static void
-count_in(PtrsMark *mark, size_t size)
-{
-  if (mark) {
-    mark->bytes += size;
-    mark->blocks += 1;
-  }
 }
 
 static void
@@ -159,17 +120,6 @@ resize_in_place(PtrsRegion *region, uint8_t *mem, size_t old_size, size_t new_si
 }
 
 void *
-ptrs_region_alloc(PtrsRegion *region, size_t size, size_t align, size_t *clean)
-{
-  uint8_t *const mem = take(region, size, align, clean);
-  if (mem) {
-    ptrs_stats_alloc(&region->stats, size);
-    count_in(region->newest, size);
-  }
-  return mem;
-}
-
-void *
 ptrs_region_realloc(PtrsRegion *region, void *mem, size_t old_size, size_t new_size, size_t align)
 {
   PtrsMark *const old_mark = mark_of(region, mem);
@@ -178,12 +128,12 @@ ptrs_region_realloc(PtrsRegion *region, void *mem, size_t old_size, size_t new_s
   if (!resize_in_place(region, (uint8_t *)mem, old_size, new_size)) {
     size_t clean = 0;
     new_mark     = region->newest;
-    new_mem      = take(region, new_size, align, &clean);
+    new_mem      = ptrs_region_take(region, new_size, align, &clean);
   }
   if (new_mem) {
     ptrs_stats_resize(&region->stats, old_size, new_size);
     count_out(old_mark, old_size);
-    count_in(new_mark, new_size);
+    ptrs_mark_count_in(new_mark, new_size);
   }
   return new_mem;
 }
@@ -203,7 +153,7 @@ ptrs_region_mark(PtrsRegion *region)
 {
   size_t clean = 0;
   PtrsMark *const mark =
-      (PtrsMark *)(void *)take(region, sizeof(PtrsMark), _Alignof(PtrsMark), &clean);
+      (PtrsMark *)(void *)ptrs_region_take(region, sizeof(PtrsMark), _Alignof(PtrsMark), &clean);
   if (mark) {
     const PtrsMark fresh = {
         .older  = region->newest,

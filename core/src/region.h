@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "checked.h"
 #include "ptrs/allocator.h"
+#include "stats.h"
 
 // At the start of each chunk; blocks follow
 typedef struct PtrsChunk {
@@ -38,9 +40,68 @@ typedef struct {
   PtrsStats stats;
 } PtrsRegion;
 
+// Where in a chunk a block would start; false if it does not fit
+static inline bool
+ptrs_chunk_place(const PtrsChunk *chunk, size_t size, size_t align, size_t *start)
+{
+  const uintptr_t base = (uintptr_t)chunk;
+  size_t address       = 0;
+  size_t end           = 0;
+  if (!ptrs_checked_round_up(base + chunk->used, align, &address) ||
+      !ptrs_checked_add(address - base, size, &end) || end > chunk->size) {
+    return false;
+  }
+  *start = address - base;
+  return true;
+}
+
+// Go on to a chunk in which a block fits; NULL if there is no memory for one
+PtrsChunk *ptrs_region_next_chunk(PtrsRegion *region, size_t size, size_t align, size_t *start);
+
+// Take bytes of the region.  A block of no bytes takes one, so that its address
+// is its own.  *clean is how many bytes from the end were never written.
+static inline uint8_t *
+ptrs_region_take(PtrsRegion *region, size_t size, size_t align, size_t *clean)
+{
+  const size_t taken = size ? size : 1;
+  size_t start       = 0;
+  PtrsChunk *chunk   = region->current;
+  if (size > PTRS_SIZE_MAX) {
+    return NULL;
+  }
+  if (!chunk || !ptrs_chunk_place(chunk, taken, align, &start)) {
+    chunk = ptrs_region_next_chunk(region, taken, align, &start);
+    if (!chunk) {
+      return NULL;
+    }
+  }
+  chunk->used  = start + taken;
+  *clean       = chunk->used - ptrs_clamp(chunk->dirty, start, chunk->used);
+  chunk->dirty = ptrs_max(chunk->dirty, chunk->used);
+  return (uint8_t *)chunk + start;
+}
+
+static inline void
+ptrs_mark_count_in(PtrsMark *mark, size_t size)
+{
+  if (mark) {
+    mark->bytes += size;
+    mark->blocks += 1;
+  }
+}
+
 // A new block; *clean is how many bytes at its end are surely zero.  NULL if
 // there is no memory.
-void *ptrs_region_alloc(PtrsRegion *region, size_t size, size_t align, size_t *clean);
+static inline void *
+ptrs_region_alloc(PtrsRegion *region, size_t size, size_t align, size_t *clean)
+{
+  uint8_t *const mem = ptrs_region_take(region, size, align, clean);
+  if (mem) {
+    ptrs_stats_alloc(&region->stats, size);
+    ptrs_mark_count_in(region->newest, size);
+  }
+  return mem;
+}
 
 // Where a block of another size is, which the caller copies if it is elsewhere.
 void *ptrs_region_realloc(

@@ -95,9 +95,10 @@ def test_the_command_prints_medians_and_ratios(tmp_path: Path) -> None:
     assert {"pointers, malloc and free", "bytearray", "no memory at all"} <= set(rows)
 
 
-def test_the_figures_are_ratios_with_verdicts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["--beside"]], ids=["alone", "beside"])
+def test_the_figures_are_ratios_with_verdicts(tmp_path: Path, options: "list[str]") -> None:
     done = subprocess.run(
-        [sys.executable, f"{FOLDER}/figures.py", "--rounds", "1", "--seconds", "1e-5"],
+        [sys.executable, f"{FOLDER}/figures.py", "--rounds", "1", "--seconds", "1e-5", *options],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -105,6 +106,7 @@ def test_the_figures_are_ratios_with_verdicts(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert ("after a second thread" in done.stdout) is bool(options)
     rows = [line.split() for line in done.stdout.splitlines() if line.endswith(("met", "missed"))]
     assert len(rows) >= 15
     for row in rows:
