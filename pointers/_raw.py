@@ -78,7 +78,7 @@ def as_align(value: Any) -> int:
 
 
 def as_bytes(data: Any) -> Any:
-    """Return a bytes-like object in a form that C can read.
+    """Return a bytes-like object in a form that C can read, until `let_go`.
 
     :raises TypeError: it has no buffer.
     """
@@ -88,7 +88,14 @@ def as_bytes(data: Any) -> Any:
         view = memoryview(data)
     except TypeError:
         raise TypeError(f"data must be bytes-like, not {type(data).__name__}") from None
-    return view.tobytes() if not view.c_contiguous else ffi.from_buffer(data)
+    with view:
+        return view.tobytes() if not view.c_contiguous else ffi.from_buffer(data)
+
+
+def let_go(source: Any) -> None:
+    """Let others resize what `as_bytes` has returned, also where nothing counts references."""
+    if type(source) is not bytes:
+        ffi.release(source)
 
 
 def read_bytes(block: int, offset: int, room: int, n: Any) -> bytes:
@@ -111,16 +118,22 @@ def read_bytes(block: int, offset: int, room: int, n: Any) -> bytes:
 def first_bytes(data: Any, n: int) -> bytes:
     """Return a copy of the first `n` bytes of a bytes-like object."""
     source = as_bytes(data)
-    size = as_range(n, len(source))
-    first: bytes = (source if type(source) is bytes else ffi.buffer(source))[:size]
+    try:
+        size = as_range(n, len(source))
+        first: bytes = (source if type(source) is bytes else ffi.buffer(source))[:size]
+    finally:
+        let_go(source)
     return first
 
 
 def write_bytes(block: int, offset: int, room: int, data: Any, n: Any = None) -> int:
     """Write `n` bytes of a bytes-like object, or all, at an offset; return how many."""
     source = as_bytes(data)
-    size = as_range(len(source) if n is None else as_range(n, len(source)), room)
-    status = lib.ptrs_block_write(block, offset, size, source)
+    try:
+        size = as_range(len(source) if n is None else as_range(n, len(source)), room)
+        status = lib.ptrs_block_write(block, offset, size, source)
+    finally:
+        let_go(source)
     if status:
         raise status_error(status)
     return size
