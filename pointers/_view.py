@@ -67,8 +67,10 @@ def lend(pinned: Any, offset: int, size: int, kind: str, writable: bool) -> memo
         return view if writable else view.toreadonly()
     except BaseException:
         # Or whoever keeps the error would keep the pin, by its traceback
-        view.release()
-        lib.ptrs_lease_end(lease)
+        try:
+            view.release()
+        finally:
+            lib.ptrs_lease_end(lease)
         raise
 
 

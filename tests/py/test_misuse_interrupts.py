@@ -2,6 +2,7 @@
 """Interrupts that arrive at any time of any operation: nothing is lost, torn or left behind."""
 
 import signal
+import sys
 import textwrap
 from pathlib import Path
 
@@ -176,9 +177,16 @@ def program(operation: str, after: str) -> str:
     return f"{start}\n{run}\n{after}\n{textwrap.dedent(END)}"
 
 
+# From version 8 on, PyPy keeps an exception for ever whose handler was interrupted (it stays in
+# sys.exc_info()), and with it the views of its traceback
+KEEPS_EXCEPTIONS = PYPY and getattr(sys, "pypy_version_info", (0,)) >= (8,)
+
+
 @in_modes
 @pytest.mark.parametrize("name", KEPT)
 def test_interrupts(name: str, mode: str, tmp_path: Path) -> None:
+    if name == "views" and KEEPS_EXCEPTIONS:
+        pytest.skip("this PyPy keeps exceptions that were interrupted, and their views")
     check_program(program(*KEPT[name]), mode, tmp_path, errors=None)
 
 
