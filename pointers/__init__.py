@@ -8,7 +8,6 @@ from pointers import _fast as _fast  # first: it replaces what is imported below
 from pointers._allocated import AllocatedPointer
 from pointers._allocators import (
     Allocator,
-    Stats,
     System,
     allocator,
     calloc,
@@ -29,13 +28,17 @@ from pointers._errors import (
     StackMemoryError,
 )
 from pointers._getsizeof import install as _install_getsizeof
-from pointers._guard import Guard, GuardInfo, report_faults
-from pointers._heaps import Arena, Foreign, Pool, load_allocator
 from pointers._image_size import sizeof
-from pointers._memory import memcmp, memcpy, memmove, memset
 from pointers._pointer import Pointer
 from pointers._stack import StackAllocatedPointer, acquire_stack_alloc, stack_alloc
+from pointers._typing import TYPE_CHECKING
 from pointers._version import __version__
+
+if TYPE_CHECKING:
+    from pointers._guard import Guard, report_faults
+    from pointers._heaps import Arena, Foreign, Pool, load_allocator
+    from pointers._memory import memcmp, memcpy, memmove, memset
+    from pointers._records import GuardInfo, Stats
 
 __all__ = [
     "AllocatedArrayPointer",
@@ -77,10 +80,40 @@ __all__ = [
     "stack_alloc",
 ]
 
-_install_getsizeof()
+# What is imported when it is first asked for, by the module that has it
+_LATER = {
+    "_guard": ("Guard", "report_faults"),
+    "_heaps": ("Arena", "Foreign", "Pool", "load_allocator"),
+    "_memory": ("memcmp", "memcpy", "memmove", "memset"),
+    "_records": ("GuardInfo", "Stats"),
+}
 
-# Where users find the classes, for tracebacks, help() and pickled exceptions
+
+def _publish(value: object) -> None:
+    """Let a class be known by the place where users find it: in tracebacks, help() and pickles."""
+    if isinstance(value, type):
+        value.__module__ = __name__
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        for module, names in _LATER.items():
+            if name in names:
+                from importlib import import_module
+
+                value = getattr(import_module(f"{__name__}.{module}"), name)
+                _publish(value)
+                globals()[name] = value
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
+
+_install_getsizeof()
 for _name in __all__:
-    if isinstance(globals()[_name], type):
-        globals()[_name].__module__ = __name__
+    if _name in globals():
+        _publish(globals()[_name])
 del _name

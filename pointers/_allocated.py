@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, TypeVar, overload
-
 from pointers._dropped import COUNTS_REFERENCES, free_dropped
 from pointers._errors import FreedMemoryError, status_error
 from pointers._ffi import lib
@@ -12,10 +10,8 @@ from pointers._place import NO_LIMIT, disown, new_alias
 from pointers._pointer import Pointer
 from pointers._raw import as_int, as_size
 from pointers._sources import source_of
+from pointers._typing import Any, Callable, Self, TypeVar, overload
 from pointers._view import retry_pinned
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 T = TypeVar("T")
 

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from contextvars import ContextVar, Token
 
 from pointers._allocated import AllocatedPointer, HeapPointer
 from pointers._array import AllocatedArrayPointer, checked_array_size
@@ -17,12 +15,11 @@ from pointers._pointer import Pointer
 from pointers._raw import SIZE_MAX, as_align, as_size
 from pointers._references import release_gone
 from pointers._sources import owned, revivers, source_key, sources
+from pointers._typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from pointers._view import retry_pinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from typing_extensions import Self
+    from pointers._records import Stats
 
 P = TypeVar("P", bound=Pointer[Any])
 A = TypeVar("A", bound="Allocator")
@@ -34,17 +31,6 @@ _IN_USE = (
     "cannot {action} the allocator: views use its memory, or another allocator has it as its "
     "parent: release those first"
 )
-
-
-class Stats(NamedTuple):
-    """What an allocator has given out: requested bytes, and blocks."""
-
-    current_bytes: int
-    peak_bytes: int
-    total_bytes: int
-    current_blocks: int
-    peak_blocks: int
-    total_blocks: int
 
 
 class Allocator:
@@ -93,6 +79,8 @@ class Allocator:
         Totals and peaks of the system's count the scratch blocks in which bulk
         stores make their images, too.
         """
+        from pointers._records import Stats
+
         stats = ffi.new("PtrsStats *")
         lib.ptrs_allocator_stats(self._cdata, stats)
         return Stats(*(getattr(stats, name) for name in Stats._fields))
@@ -167,21 +155,28 @@ _default: ContextVar[Allocator] = ContextVar("pointers.allocator", default=_SYST
 _overridden = False
 
 
-@contextlib.contextmanager
-def allocator(source: A) -> Iterator[A]:
-    """Make an allocator the default of `malloc` and `calloc` while the block runs.
+class allocator(Generic[A]):  # noqa: N801 - used as a function
+    """Make an allocator the default of `malloc` and `calloc` while a `with` block runs.
 
     It is the default of this context alone (as in `contextvars`): other threads
     and other tasks keep theirs.  The allocator is not closed at the end.
     """
-    global _overridden
-    _checked(source)
-    _overridden = True
-    token = _default.set(source)
-    try:
-        yield source
-    finally:
-        _default.reset(token)
+
+    __slots__ = ("_source", "_tokens")
+
+    def __init__(self, source: A) -> None:
+        global _overridden
+        _checked(source)
+        _overridden = True
+        self._source = source
+        self._tokens: list[Token[Allocator]] = []
+
+    def __enter__(self) -> A:
+        self._tokens.append(_default.set(self._source))
+        return self._source
+
+    def __exit__(self, *_exc_info: object) -> None:
+        _default.reset(self._tokens.pop())
 
 
 def _checked(source: Any) -> Allocator:

@@ -3,19 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
-
 from pointers._allocated import HeapPointer, as_steps, distance
 from pointers._bulk import load_slots, store_slots
 from pointers._ffi import lib
 from pointers._place import new_slot
 from pointers._pointer import Pointer
 from pointers._raw import as_size
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from typing_extensions import Self
+from pointers._typing import Any, Iterator, Self, TypeVar, overload
 
 T = TypeVar("T")
 

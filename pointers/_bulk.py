@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
-
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 from pointers._image_size import sizeof
 from pointers._images import STORES
 from pointers._references import References
+from pointers._typing import Any, Callable
 
 _INT64_MIN = -(1 << 63)
 _INT64_MAX = (1 << 63) - 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
 
 from pointers._ffi import lib
+from pointers._typing import Any
 
 #: Whether objects go with their last reference.  Elsewhere, the collector has to find them.
 COUNTS_REFERENCES = sys.implementation.name == "cpython"

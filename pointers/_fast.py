@@ -7,8 +7,6 @@ the compiled code does not do itself it leaves to these same Python functions.
 
 from __future__ import annotations
 
-from typing import Any
-
 from pointers import _allocators, _stack
 from pointers._allocated import AllocatedPointer, BytePointer, HeapPointer
 from pointers._array import AllocatedArrayPointer, ArraySlotPointer, _Slots
@@ -16,6 +14,7 @@ from pointers._dropped import warn_dropped
 from pointers._ffi import fast
 from pointers._pointer import Pointer
 from pointers._references import References
+from pointers._typing import Any
 from pointers._view import pin
 
 _STEPS = ("__add__", "__sub__", "__getitem__", "__setitem__")

@@ -7,7 +7,8 @@ import _thread
 import importlib.machinery
 import os
 import sys
-from typing import Any
+
+from pointers._typing import Any
 
 
 def _is_isolated() -> bool:

@@ -8,12 +8,11 @@ and here that has an answer: the size of the object's image.
 
 from __future__ import annotations
 
-import functools
 import sys
-from typing import Any
 
 from pointers._image_size import sizeof
 from pointers._images import STORES
+from pointers._typing import Any
 
 
 def install() -> None:
@@ -30,11 +29,12 @@ def install() -> None:
     else:
         return
 
-    @functools.wraps(original)
     def getsizeof(obj: Any, *default: Any, **keywords: Any) -> int:
         kind = type(obj)
         if not default and not keywords and type(kind) is type and kind in STORES:
             return sizeof(obj)
         return original(obj, *default, **keywords)
 
+    getsizeof.__doc__ = original.__doc__
+    getsizeof.__wrapped__ = original  # type: ignore[attr-defined]
     sys.getsizeof = getsizeof

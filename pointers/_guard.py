@@ -4,23 +4,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple
 
 from pointers._allocators import Allocator
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 from pointers._raw import as_size
 from pointers._sources import revivers
+from pointers._typing import TYPE_CHECKING, Any
 
-
-class GuardInfo(NamedTuple):
-    """What a guard allocator knows beside its statistics."""
-
-    quarantine_blocks: int
-    quarantine_bytes: int
-    damaged_blocks: int
-    mappings: int
-    max_mappings: int
+if TYPE_CHECKING:
+    from pointers._records import GuardInfo
 
 
 class Guard(Allocator):
@@ -55,6 +48,8 @@ class Guard(Allocator):
         `damaged_blocks` were freed with bytes beside them overwritten, where
         their ends were not flush.
         """
+        from pointers._records import GuardInfo
+
         info = ffi.new("PtrsGuardInfo *")
         status = lib.ptrs_guard_info(self._cdata, info)
         if status:

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from pointers._allocators import Allocator, System
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 from pointers._raw import as_align, as_int, as_size
 from pointers._sources import revivers
+from pointers._typing import Any
 
 _MESSAGE_SIZE = 512
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import ctypes
 import struct
 import sys
-from typing import Any, Callable
 
 from pointers import _image_synth
 from pointers._ffi import lib
 from pointers._image_size import n_digits
 from pointers._layout import Layout, probe
+from pointers._typing import Any, Callable
 
 _store_image = lib.ptrs_store_image
 

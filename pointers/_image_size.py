@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from pointers._typing import Callable
 
 #: Bytes of the image of an object that is stored by reference: a header alone.
 REFERENCE_SIZE = 16

@@ -8,10 +8,9 @@ the image or a negated status.
 
 from __future__ import annotations
 
-from typing import Callable
-
 from pointers._ffi import lib
 from pointers._layout import native_text
+from pointers._typing import Callable
 
 Store = Callable[[int, int, int, object], int]
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable
 
 from pointers import _image_synth
 from pointers._errors import PointersError, status_error
 from pointers._ffi import ffi, lib
 from pointers._image_size import sizeof
+from pointers._typing import Any, Callable
 
 Stores = dict[type, Callable[..., int]]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
 
 from pointers._ffi import ffi, lib
+from pointers._typing import Any
 
 # Not by pathlib, which would be half of what importing this package costs
 _PACKAGE = os.path.dirname(__file__)  # noqa: PTH120

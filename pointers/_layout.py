@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import struct
 import sys
-from typing import Callable, NamedTuple
+from types import SimpleNamespace
+
+from pointers._typing import Callable
 
 # Copies `count` bytes at an address; only for memory that is known to be there.
 Copy = Callable[[int, int], bytes]
 
 
-class Layout(NamedTuple):
+class Layout(SimpleNamespace):
     """Offsets into objects, in bytes from ``id(obj)``."""
 
     header: int  #: first byte after the object header, where float and complex begin

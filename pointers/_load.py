@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import codecs
 import sys
-from typing import Any
 
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
+from pointers._typing import Any
 
 if sys.implementation.name == "pypy":
     # Imports its codecs on first use; an interrupt amid that would keep the import's lock

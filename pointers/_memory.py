@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
-
 from pointers._errors import status_error
 from pointers._ffi import lib
 from pointers._pointer import Pointer
 from pointers._raw import as_int, as_range, first_bytes, write_bytes
+from pointers._typing import Any, TypeVar
 
 P = TypeVar("P", bound=Pointer[Any])
 

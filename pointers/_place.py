@@ -9,10 +9,10 @@ is the same for interpreters without it.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from pointers._dropped import COUNTS_REFERENCES, Keeper, keep
 from pointers._ffi import fast
+from pointers._typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from pointers._references import References

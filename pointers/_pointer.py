@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from pointers._errors import CorruptObjectError, DereferenceError, PointersError, status_error
 from pointers._ffi import lib
@@ -15,13 +13,9 @@ from pointers._load import EMPTY, Key, load
 from pointers._place import Place, own_references
 from pointers._raw import read_bytes, write_bytes
 from pointers._references import MISSING, References
+from pointers._typing import Any, Generic, Iterator, NoReturn, Self, TypeVar
 from pointers._unsafe import reference_unsafe, store_unsafe
 from pointers._view import lend, pin
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from typing_extensions import Self
 
 T = TypeVar("T")
 
@@ -267,9 +261,10 @@ class Pointer(Place, Generic[T]):
     def __str__(self) -> str:
         assigned, obj = self._peek()
         if assigned:
-            # A pointer can always be printed, even if what it points at cannot
-            with contextlib.suppress(Exception):
+            try:
                 return str(obj)
+            except Exception:
+                return repr(self)  # even if what it points at cannot be printed
         return repr(self)
 
     def __repr__(self) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import operator
 import sys
-from typing import Any
 
 from pointers._errors import AllocationError, InvalidSizeError, status_error
 from pointers._ffi import ffi, lib
+from pointers._typing import Any
 
 #: The greatest size of a block in bytes, as in ISO C: ``PTRDIFF_MAX``.
 SIZE_MAX = sys.maxsize

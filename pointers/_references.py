@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 import weakref
-from typing import Any, Callable
+from _thread import RLock
 
 from pointers._ffi import lib
 from pointers._image_size import REFERENCE_SIZE
+from pointers._typing import Any, Callable
 
 _store_reference = lib.ptrs_store_reference
 _has_reference = lib.ptrs_has_reference
@@ -18,6 +18,7 @@ _allocator_of = lib.ptrs_allocator_of
 _size_of = lib.ptrs_size_of
 
 MISSING = object()
+_NONE: dict[int, object] = {}
 
 # Keys are never used twice, so that a word that was copied somewhere cannot
 # come to mean another object.
@@ -30,12 +31,12 @@ _references: dict[int, weakref.WeakSet[References]] = {}
 
 
 class References:
-    """The objects that the images in one block refer to, by their offsets.
+    """The objects that the images in one block refer to, by offset and key.
 
-    An entry is made before its image is written and, under the same lock,
-    stays only if that succeeds.  Whoever has overwritten bytes afterwards asks
-    which entries still have their image (`overwritten`): the memory decides,
-    so a plain store needs no lock of its own.
+    The memory decides what is held: a key is there before its image is written,
+    and is taken out once its image is not found any more.  So whatever is
+    interrupted, each image has its object; at worst an object stays until the
+    bytes there are written again.
 
     The lock is reentrant, since a finaliser may run at any time and use the
     same block.  Objects are released outside of it for the same reason.
@@ -45,8 +46,8 @@ class References:
 
     def __init__(self, block: int) -> None:
         self._block = block
-        self._entries: dict[int, tuple[int, object]] = {}
-        self._lock = threading.RLock()
+        self._entries: dict[int, dict[int, object]] = {}
+        self._lock = RLock()
         _references.setdefault(_allocator_of(block), weakref.WeakSet()).add(self)
 
     def store(
@@ -82,32 +83,25 @@ class References:
             none; returns a negated status, or raises, if it has written none.
         """
         keys = {offset: next(_keys) for offset in objects}
-        entries = {offset: (keys[offset], obj) for offset, obj in objects.items()}
-        released: list[tuple[int, object]] = []
+        released: list[object] = []
         with self._lock:
-            replaced = {at: self._entries[at] for at in entries if at in self._entries}
-            self._entries.update(entries)
-            status = -1
             try:
+                self._hold(objects, keys)
                 status = write(keys)
             finally:
-                if status >= 0:
-                    # Again, since a finaliser may have stored here meanwhile
-                    self._entries.update(entries)
-                    released = self._without_image(block, min(entries), end)
-                else:
-                    for offset in entries:
-                        self._entries.pop(offset, None)
-                    self._entries.update(replaced)
+                # Again, since a finaliser may have stored here meanwhile
+                self._hold(objects, keys)
+                # Slots without bytes end before the images that do not fit into them
+                reach = max(end, max(objects) + 1)
+                released = self._without_image(block, min(objects), reach)
         # Out of the lock: what these release may run anything
-        del replaced, released
+        del released
         return status
 
     def load(self, offset: int, key: int) -> Any:
         """Return the object with this key at this offset, or `MISSING`."""
         with self._lock:
-            entry = self._entries.get(offset)
-        return entry[1] if entry is not None and entry[0] == key else MISSING
+            return self._entries.get(offset, _NONE).get(key, MISSING)
 
     def overwritten(self, block: int, start: int, end: int) -> None:
         """Release what has lost its image to a write of the bytes [start, end)."""
@@ -118,8 +112,10 @@ class References:
     def cuts(self, size: int) -> int | None:
         """Return the end of an image that a block of `size` bytes would cut."""
         with self._lock:
-            for offset in list(self._entries):
-                if offset < size < offset + REFERENCE_SIZE:
+            for offset, held in list(self._entries.items()):
+                if offset < size < offset + REFERENCE_SIZE and any(
+                    _has_reference(self._block, offset, key) == 1 for key in list(held)
+                ):
                     return offset + REFERENCE_SIZE
         return None
 
@@ -129,18 +125,24 @@ class References:
             entries, self._entries = self._entries, {}
         del entries
 
-    def _without_image(self, block: int, start: int, end: int) -> list[tuple[int, object]]:
-        """Take out the entries in reach of [start, end) whose image is gone."""
+    def _hold(self, objects: dict[int, object], keys: dict[int, int]) -> None:
+        for offset, obj in objects.items():
+            self._entries.setdefault(offset, {})[keys[offset]] = obj
+
+    def _without_image(self, block: int, start: int, end: int) -> list[object]:
+        """Take out the objects in reach of [start, end) whose image is gone."""
         first = start - REFERENCE_SIZE + 1
         if end - first < len(self._entries):
             offsets = [at for at in range(first, end) if at in self._entries]
         else:
             offsets = [at for at in list(self._entries) if first <= at < end]
-        released = []
+        released: list[object] = []
         for at in offsets:
-            entry = self._entries.get(at)
-            if entry is not None and _has_reference(block, at, entry[0]) != 1:
-                released.append(self._entries.pop(at))
+            held = self._entries.get(at, _NONE)
+            gone = [key for key in list(held) if _has_reference(block, at, key) != 1]
+            released.extend(held.pop(key, None) for key in gone)
+            if not held:
+                self._entries.pop(at, None)
         return released
 
 
@@ -157,7 +159,7 @@ def release_gone(source: int) -> None:
 def _renew_locks() -> None:
     for some in list(_references.values()):
         for references in list(some):
-            references._lock = threading.RLock()
+            references._lock = RLock()
 
 
 if hasattr(os, "register_at_fork"):

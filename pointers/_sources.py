@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any, Callable
 
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
+from pointers._typing import Any, Callable
 
 #: An allocator is in here for as long as it lives.
 sources: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()

@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import sys
 import types
-from typing import Any, Callable, Generic, TypeVar
 
 from pointers._allocated import BytePointer
 from pointers._errors import status_error
 from pointers._ffi import CALLS_BACK, ffi, lib
 from pointers._place import new_stack
 from pointers._raw import as_align, as_size
+from pointers._typing import Any, Callable, Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -197,8 +196,10 @@ def _check_function(func: Any) -> None:
         )
     if not callable(func):
         raise TypeError(f"stack_alloc needs a function, not {type(func).__name__}")
+    from functools import partial
+
     inner = func
-    while isinstance(inner, functools.partial):
+    while isinstance(inner, partial):
         inner = inner.func
     inner = getattr(inner, "__func__", inner)
     code = getattr(inner, "__code__", None) or getattr(
@@ -218,7 +219,9 @@ def describe(wrapper: Any, func: Any) -> bool:
 
     There its first argument is self.
     """
-    functools.update_wrapper(wrapper, func)
+    from functools import update_wrapper
+
+    update_wrapper(wrapper, func)
     scope = getattr(func, "__qualname__", "").rpartition(".")[0]
     return bool(scope) and not scope.endswith("<locals>")
 
@@ -256,12 +259,12 @@ class StackFunction(Generic[R]):
     def _call_method(self, *args: Any, **kwargs: Any) -> R:
         if not args:
             raise no_self_error(self._func)
-        method = functools.partial(_self_first, self._func, args[0])
+        func, instance = self._func, args[0]
+
+        def method(ptr: Any, *args: Any, **kwargs: Any) -> R:
+            return func(instance, ptr, *args, **kwargs)
+
         return _call(self._size, self._align, method, args[1:], kwargs)
-
-
-def _self_first(func: Callable[..., R], self: Any, ptr: Any, *args: Any, **kwargs: Any) -> R:
-    return func(self, ptr, *args, **kwargs)
 
 
 def stack_alloc(

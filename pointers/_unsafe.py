@@ -7,10 +7,9 @@ is gone; what lies behind a live one is not protected.
 
 from __future__ import annotations
 
-from typing import Callable
-
 from pointers._ffi import lib
 from pointers._images import image
+from pointers._typing import Callable
 
 
 def store_unsafe(

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import gc
 from types import MethodType
-from typing import Any, Callable
 
 from pointers._dropped import COUNTS_REFERENCES
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
+from pointers._typing import Any, Callable
 
 _PINNED = lib.PTRS_STATUS_PINNED
 _FULL = lib.PTRS_STATUS_OVERFLOW  # of pins

@@ -23,6 +23,7 @@ from pointers import (
     memset,
     realloc,
 )
+from pointers._ffi import lib
 
 # What releases: the object stands at offset 16 of 64 bytes
 
@@ -346,3 +347,21 @@ def test_objects_live_while_their_bytes_stand(operations: list[Any]) -> None:
             assert ref() is not None
     collect()
     assert all(ref() is None for _, ref in held.values())
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_an_interrupt_amid_a_store_leaves_what_is_in_the_memory(written: bool) -> None:
+    old, new = ["old"], ["new"]
+    with malloc(64) as p:
+        p <<= old
+
+        def write(*arguments: int) -> int:
+            if written:
+                lib.ptrs_store_reference(*arguments)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            p._own_references().store(p._block, 0, 64, new, write)
+        assert ~p is (new if written else old)
+        p <<= 0
+        assert not p._references._entries  # type: ignore[union-attr]
