@@ -20,6 +20,8 @@ from pointers._view import retry_pinned
 
 if TYPE_CHECKING:
     from pointers._records import Stats
+else:
+    Stats = tuple  # what it is, without the module that it is in
 
 P = TypeVar("P", bound=Pointer[Any])
 A = TypeVar("A", bound="Allocator")

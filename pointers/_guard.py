@@ -14,6 +14,8 @@ from pointers._typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pointers._records import GuardInfo
+else:
+    GuardInfo = tuple  # what it is, without the module that it is in
 
 
 class Guard(Allocator):

@@ -4,6 +4,9 @@
 import copy
 import pickle
 import re
+import sys
+import types
+import typing
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ import pointers
 from pointers import (
     AllocatedArrayPointer,
     AllocatedPointer,
+    Arena,
     DereferenceError,
     FreedMemoryError,
     InvalidSizeError,
@@ -20,6 +24,7 @@ from pointers import (
     StackAllocatedPointer,
     StackMemoryError,
     _place,
+    allocator,
     malloc,
     realloc,
 )
@@ -178,3 +183,61 @@ def test_the_class_of_a_pointer_cannot_be_changed() -> None:
             with pytest.raises((AttributeError, TypeError)):
                 ptr.__class__ = kind  # type: ignore[assignment]
         assert type(ptr) is ptr.__class__ is AllocatedPointer
+
+
+# What types are at run time, where the module typing is not imported
+
+
+def test_importing_takes_no_typing(run_python: Any) -> None:
+    code = "import sys; before = set(sys.modules); import pointers; print({*sys.modules} - before)"
+    done = run_python(code)
+    assert "'pointers._pointer'" in done.stdout, done.stderr
+    assert "'typing'" not in done.stdout
+
+
+def test_every_name_is_there(run_python: Any) -> None:
+    done = run_python("""
+        import pointers
+        assert set(pointers.__all__) <= set(dir(pointers))
+        for name in pointers.__all__:
+            value = getattr(pointers, name)
+            if isinstance(value, type):
+                assert value.__module__ == "pointers", name
+        try:
+            pointers.nothing
+        except AttributeError as error:
+            print(error)
+    """)
+    assert done.stdout == "module 'pointers' has no attribute 'nothing'\n", done.stderr
+
+
+def test_classes_can_be_subscripted() -> None:
+    assert typing.get_origin(AllocatedPointer[int]) is AllocatedPointer
+    assert typing.get_args(Pointer[int]) == (int,)
+
+    class Mine(AllocatedPointer[int]):
+        __slots__ = ()
+
+    assert issubclass(Mine, AllocatedPointer)
+    assert typing.get_origin(Mine[str]) is Mine
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="`int | None` cannot be evaluated")
+@pytest.mark.parametrize("name", sorted(set(pointers.__all__) - {"__version__"}))
+def test_annotations_can_be_evaluated(name: str) -> None:
+    value = getattr(pointers, name)
+    functions = vars(value).values() if isinstance(value, type) else [value]
+    for function in functions:
+        if isinstance(function, types.FunctionType):
+            assert "return" in typing.get_type_hints(function) or not function.__annotations__
+
+
+def test_a_default_allocator_may_be_nested() -> None:
+    with Arena() as outer, Arena() as inner:
+        default = allocator(outer)
+        with default, allocator(inner), default as again:
+            assert again is outer
+            with malloc(8) as ptr:
+                assert ptr.allocator is outer
+        with malloc(8) as ptr:
+            assert ptr.allocator is not outer
