@@ -10,7 +10,7 @@ nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
 
 
-@nox.session(python=["3.9", "3.10", "3.11", "3.12", "3.13", "pypy3"])
+@nox.session(python=["3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15", "pypy3"])
 def tests(session: nox.Session) -> None:
     """Run the Python tests."""
     session.install(".[test]")
