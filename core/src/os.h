@@ -9,6 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__has_include)
+#  if __has_include(<sys/single_threaded.h>)
+#    include <sys/single_threaded.h> // glibc 2.32
+#    define PTRS_OS_KNOWS_THREADS
+#  endif
+#endif
+
 typedef struct {
   pthread_mutex_t lock;
 } PtrsMutex;
@@ -27,6 +34,20 @@ void ptrs_os_once(PtrsOnce *once, void (*init)(void));
 // Call these around fork(2), in the parent before, in the parent after, in the
 // child after.  Does nothing where there is no fork.
 void ptrs_os_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+// Whether the calling thread is surely the only one of the process.  A step that
+// nobody can come between need not be atomic, and an atomic one costs as much as
+// all else that is done to a small block.  The C library keeps the answer for its
+// own malloc(3): true until a thread is created, which no thread does amid a step.
+static inline bool
+ptrs_os_is_alone(void)
+{
+#ifdef PTRS_OS_KNOWS_THREADS
+  return __libc_single_threaded;
+#else
+  return false;
+#endif
+}
 
 // Wait a little for another thread; `round` counts the calls of one wait from
 // 0 up: first the processor is told, then the scheduler, then the thread sleeps.

@@ -44,7 +44,7 @@ end_at_once(void *unused)
 }
 
 // From its first thread on, even after that has ended, the library takes other
-// ways (alone.h): with TAP_BESIDE in the environment, cases are run by those
+// ways (atomic.h): with TAP_BESIDE in the environment, cases are run by those
 static void
 begin(void)
 {

@@ -72,6 +72,8 @@ def test_an_interruption_ends_the_child_and_keeps_what_was_measured(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Tests that run in the background may have been told to ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not bench.log.exists() or len(bench.log.read_text().splitlines()) < 4:
