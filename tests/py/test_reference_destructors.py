@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
+import warnings
 import weakref
 from typing import Any, Callable
 
@@ -214,3 +216,47 @@ def test_a_first_store_by_reference_in_a_finaliser(run_python: Any) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def test_blocks_of_finalisers_outlive_the_pointers_that_these_free() -> None:
+    made: list[Any] = []
+
+    class Owner:
+        """In a cycle with its pointer, which it frees for another."""
+
+        pointer: Any
+
+        def __del__(self) -> None:
+            with contextlib.suppress(FreedMemoryError):  # PyPy may end either first
+                free(self.pointer)
+            made.append(malloc(28).move(7))
+
+    class Watcher:
+        """Goes together with a pointer that it cannot reach any more."""
+
+        def __init__(self, pointer: Any) -> None:
+            self.reference = weakref.ref(pointer)
+
+        def __del__(self) -> None:
+            made.append(malloc(28).move(7))
+            assert self.reference() is None
+
+    def drop() -> None:
+        for _ in range(50):
+            owner = Owner()
+            owner.pointer = malloc(64)
+            owner.pointer <<= [owner]
+            pointer = malloc(64)
+            watcher = Watcher(pointer)
+            pointer <<= [watcher, pointer]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        for _ in range(5):
+            drop()
+            for _ in range(3):
+                gc.collect()
+    assert len(made) == 500
+    for pointer in made:
+        assert ~pointer == 7
+        free(pointer)
