@@ -48,7 +48,7 @@ ptrs_image_shape_text(int width, bool ascii, size_t count, PtrsShape *shape)
 {
   shape->width      = width;
   shape->ascii      = ascii;
-  shape->prefix     = ascii ? 40 : 56;
+  shape->prefix     = ascii ? ASCII_PREFIX : 56;
   shape->count      = count;
   shape->terminator = (size_t)width;
   return ptrs_image_close_shape(shape);

@@ -22,6 +22,9 @@
 #define HASH_OFFSET 24
 #define STATE_OFFSET 32 // str
 
+// str: bytes before the text, where that is ASCII
+#define ASCII_PREFIX ((size_t)40)
+
 // int: the tag's low bits are the sign, the digit count stands above
 #define TAG_ZERO 1U
 #define TAG_NEGATIVE 2U

@@ -65,7 +65,7 @@ decode_frequent(const uint8_t *copy, size_t room, PtrsLoad *load)
       return false;
     }
     value.kind = PTRS_IMAGE_STR;
-    value.data = copy + PTRS_ASCII_PREFIX;
+    value.data = copy + ASCII_PREFIX;
   }
   load->value = value;
   return true;
@@ -79,8 +79,9 @@ copy_image(
 {
   // Most images are small: copied whole, whatever is behind them
   uint8_t *const small = (uint8_t *)load->small;
-  memcpy(small, bytes, room < sizeof(load->small) ? room : sizeof(load->small));
-  if (decode_frequent(small, room < sizeof(load->small) ? room : sizeof(load->small), load)) {
+  const size_t copied  = room < sizeof(load->small) ? room : sizeof(load->small);
+  memcpy(small, bytes, copied);
+  if (decode_frequent(small, copied, load)) {
     shape->kind = load->value.kind;
     return PTRS_STATUS_SUCCESS; // there is no copy to decode
   }
