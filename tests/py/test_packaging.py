@@ -7,11 +7,14 @@ import json
 import re
 from importlib.metadata import Distribution, PackagePath, distribution
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NEWLINE = "\n"
 FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -45,18 +48,32 @@ def test_metadata(installed: Distribution) -> None:
     assert metadata.get_all("Provides-Extra") == ["test", "cli", "bench"]
 
 
+def examples() -> list[Any]:
+    """Return each example as (file, match), with an id that says where it stands."""
+    return [
+        pytest.param(path, fence, id=f"{path.stem}-{text.count(NEWLINE, 0, fence.start()) + 1}")
+        for path in PAGES
+        for text in [path.read_text(encoding="utf-8")]
+        for fence in FENCE.finditer(text)
+    ]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_example_of_a_page_is_run(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(FENCE.findall(text)) == text.count("```python")
+
+
 def test_the_readme_has_examples() -> None:
-    assert len(FENCE.findall(README)) == README.count("```python") > 0
+    assert "```python" in README
 
 
 # Not by pytest-markdown-docs: beside the README it imports every test module a second time
-@pytest.mark.parametrize(
-    "fence", [pytest.param(f, id=str(f.start())) for f in FENCE.finditer(README)]
-)
-def test_readme_example(fence: re.Match[str]) -> None:
-    line = README.count("\n", 0, fence.start(1))
-    code = compile("\n" * line + fence.group(1), str(ROOT / "README.md"), "exec", dont_inherit=True)
-    exec(code, {"__name__": "readme"})
+@pytest.mark.parametrize(("path", "fence"), examples())
+def test_example(path: Path, fence: re.Match[str]) -> None:
+    line = fence.string.count("\n", 0, fence.start(1))
+    code = compile("\n" * line + fence.group(1), str(path), "exec", dont_inherit=True)
+    exec(code, {"__name__": path.stem})
 
 
 def test_cffi_is_the_only_dependency(installed: Distribution) -> None:
