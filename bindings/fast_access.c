@@ -79,7 +79,7 @@ copy_raw(const PtrsPlace *place, PtrsAccess access, void *data, size_t size)
   } else if (size && access == PTRS_ACCESS_SHARED) {
     memcpy(data, entry.mem + offset, size);
   } else if (size) {
-    memmove(entry.mem + offset, data, size); // the source may be a view of the block
+    memmove(entry.mem + offset, data, size); // as ptrs_block_write() does
   }
   ptrs_block_leave(&entry);
   return status;

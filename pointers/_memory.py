@@ -41,7 +41,8 @@ def memcpy(dst: P, src: Any, n: int) -> P:
     """Copy `n` bytes from a pointer or a bytes-like object, as memcpy(3); return `dst`.
 
     :raises InvalidSizeError: there are fewer on either side; nothing was written.
-    :raises ValueError: the ranges overlap.
+    :raises ValueError: the ranges of two pointers overlap. A view of the same block is
+        copied as by `memmove`.
     """
     return _copy(dst, src, n, overlap=False)
 

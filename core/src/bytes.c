@@ -19,12 +19,13 @@ enter_range(PtrsBlock block, PtrsAccess access, size_t offset, size_t size, Ptrs
   return status;
 }
 
-// No bytes may be at NULL, which memcpy does not allow
+// No bytes may be at NULL, which memmove does not allow.  The caller's memory may
+// overlap the block's, by a view or an address of that.
 static void
 copy_bytes(void *to, const void *from, size_t size)
 {
   if (size) {
-    memcpy(to, from, size);
+    memmove(to, from, size);
   }
 }
 
