@@ -69,9 +69,18 @@ int ptrs_load_ints(PtrsBlock block, size_t offset, size_t stride, int64_t *integ
    bytes of a whole block that no other thread knows of: all or none. */
 int ptrs_store_images(PtrsBlock block, size_t offset, size_t stride, PtrsBlock staged);
 
-/* Resize, unless an image at the start of the block would be cut:
-   OUT_OF_BOUNDS. */
+/* Resize, unless an image that starts within the new size would be cut: OUT_OF_BOUNDS.
+   What is no whole image, but would become one with the zeros of a later growth, loses its
+   type word. */
 int ptrs_resize(PtrsBlock block, size_t size);
+
+/* The same for an array, whose last slots go with all that is stored there: no image is
+   kept from being cut, and none that was cut is left. */
+int ptrs_resize_slots(PtrsBlock block, size_t size);
+
+/* The offset of the first image that ptrs_resize() would refuse to cut, for messages;
+   negative if there is none now. */
+int64_t ptrs_cut_of(PtrsBlock block, size_t size);
 
 /* A pin that is taken back with the object that holds it. */
 typedef struct {

@@ -2,21 +2,6 @@
 // The core's calls and the blocks' properties, reshaped for an interpreter.
 #include "access.h"
 
-static PtrsStatus
-keep_first_image(const uint8_t *mem, size_t capacity, size_t new_size, void *ctx)
-{
-  (void)ctx;
-  PtrsShape shape;
-  const PtrsStatus status = ptrs_image_shape(mem, capacity, &shape);
-  return !status && shape.size > new_size ? PTRS_STATUS_OUT_OF_BOUNDS : PTRS_STATUS_SUCCESS;
-}
-
-int
-ptrs_resize(PtrsBlock block, size_t size)
-{
-  return -(int)ptrs_block_realloc_if(block, size, keep_first_image, NULL);
-}
-
 int64_t
 ptrs_new_block(PtrsAllocator *allocator, size_t size, size_t align)
 {

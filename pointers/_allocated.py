@@ -118,7 +118,8 @@ class HeapPointer(Pointer[T]):
         """Change the size of the block; the pointer and all aliases stay valid.
 
         :param size: Bytes.  Added ones are zero.
-        :raises InvalidSizeError: an object that is stored here would be cut.
+        :raises InvalidSizeError: an object would be cut that is stored in the block, at
+            any offset.  One that starts behind the new end is gone.
         :raises AllocationError: there is no memory; the block is as it was.
         """
         if self._offset:
@@ -127,10 +128,6 @@ class HeapPointer(Pointer[T]):
         return self
 
     def _resize(self, size: int) -> None:
-        home = self if self._home is None else self._home
-        references = home._references
-        if references is not None and references.cuts(size):
-            raise self._resize_error(-lib.PTRS_STATUS_OUT_OF_BOUNDS, size)
         self._resize_by(lib.ptrs_resize, size)
 
     def _resize_by(self, resize: Callable[[int, int], int], size: int) -> None:
@@ -146,12 +143,13 @@ class HeapPointer(Pointer[T]):
 
     def _resize_error(self, status: int, size: int) -> Exception:
         limit = ""
+        cut = max(0, lib.ptrs_cut_of(self._block, size))
         if abs(status) == lib.PTRS_STATUS_TOO_LARGE:
             limit = f"{lib.ptrs_allocator_max_size(self.allocator._cdata)} bytes"
         return status_error(
             status,
-            out_of_bounds=f"the object that is stored here does not fit into {size} bytes: "
-            "store a smaller one first",
+            out_of_bounds=f"the object that is stored at offset {cut} does not fit into {size} "
+            "bytes: store a smaller one there, or clear its bytes with memset()",
             no_mem=f"no memory for {size} bytes; the block is as it was",
             too_large=f"{size} bytes are more than the {limit} that its allocator serves; "
             "the block is as it was",

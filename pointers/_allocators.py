@@ -292,8 +292,9 @@ def realloc(ptr: P, size: int) -> P:
     the smaller size are kept, added ones are zero; an array takes a multiple
     of its slot size.
 
-    :raises InvalidSizeError: the object that is stored would be cut, or the
-        block's allocator serves no blocks of that size.
+    :raises InvalidSizeError: an object that is stored would be cut (a slot that is
+        cut off an array is gone, with what it holds), or the block's allocator
+        serves no blocks of that size.
     :raises AllocationError: there is no memory.  As after any error, the
         block is as it was.
     """

@@ -105,7 +105,7 @@ class _Slots(HeapPointer[T]):
         slot_size = self._room
         if size % slot_size if slot_size else size:
             raise ValueError(f"{size} bytes are no whole number of slots of {slot_size} bytes")
-        self._resize_by(lib.ptrs_block_realloc, size)
+        self._resize_by(lib.ptrs_resize_slots, size)
 
 
 class AllocatedArrayPointer(_Slots[T]):
@@ -167,7 +167,10 @@ class ArraySlotPointer(_Slots[T]):
         super().free()
 
     def realloc(self, size: int) -> Self:
-        """Change the size of the whole array, through its first slot."""
+        """Change the size of the whole array, through its first slot.
+
+        A slot that is cut off is gone, with what it holds.
+        """
         if self._index:
             raise self._not_at_start("realloc")
         return super().realloc(size)

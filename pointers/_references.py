@@ -109,16 +109,6 @@ class References:
             released = self._without_image(block, start, end)
         del released
 
-    def cuts(self, size: int) -> int | None:
-        """Return the end of an image that a block of `size` bytes would cut."""
-        with self._lock:
-            for offset, held in list(self._entries.items()):
-                if offset < size < offset + REFERENCE_SIZE and any(
-                    _has_reference(self._block, offset, key) == 1 for key in list(held)
-                ):
-                    return offset + REFERENCE_SIZE
-        return None
-
     def release(self) -> None:
         """Release everything: the block is gone."""
         with self._lock:

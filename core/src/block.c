@@ -93,7 +93,7 @@ ptrs_block_disown(PtrsBlock block)
 }
 
 PtrsStatus
-ptrs_block_realloc_if(PtrsBlock block, size_t size, PtrsResizeCheck check, void *ctx)
+ptrs_block_realloc_if(PtrsBlock block, size_t size, const PtrsResizeRules *rules)
 {
   if (size > PTRS_SIZE_MAX) {
     return PTRS_STATUS_OVERFLOW;
@@ -103,13 +103,17 @@ ptrs_block_realloc_if(PtrsBlock block, size_t size, PtrsResizeCheck check, void 
   if (status) {
     return status;
   }
+  const size_t capacity = ptrs_slot_capacity(slot);
   if (slot->flags & PTRS_BLOCK_NOT_FREEABLE) {
     status = PTRS_STATUS_NOT_FREEABLE;
-  } else {
-    status = check ? check(slot->mem, ptrs_slot_capacity(slot), size, ctx) : PTRS_STATUS_SUCCESS;
+  } else if (rules->check) {
+    status = rules->check(slot->mem, capacity, size, rules->ctx);
   }
   if (!status) {
     status = ptrs_life_resize(slot, size);
+    if (!status && rules->changed) {
+      rules->changed(slot->mem, ptrs_min(capacity, size), ptrs_slot_capacity(slot), rules->ctx);
+    }
   }
   ptrs_slot_leave_exclusive(slot);
   return status;
@@ -118,7 +122,8 @@ ptrs_block_realloc_if(PtrsBlock block, size_t size, PtrsResizeCheck check, void 
 PtrsStatus
 ptrs_block_realloc(PtrsBlock block, size_t size)
 {
-  return ptrs_block_realloc_if(block, size, NULL, NULL);
+  const PtrsResizeRules none = {.check = NULL};
+  return ptrs_block_realloc_if(block, size, &none);
 }
 
 PtrsStatus

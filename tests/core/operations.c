@@ -175,7 +175,8 @@ refuse_to_be_called(const uint8_t *mem, size_t capacity, size_t new_size, void *
 static PtrsStatus
 call_realloc_if(PtrsBlock block)
 {
-  return ptrs_block_realloc_if(block, 16, refuse_to_be_called, NULL);
+  const PtrsResizeRules rules = {.check = refuse_to_be_called};
+  return ptrs_block_realloc_if(block, 16, &rules);
 }
 
 static PtrsStatus

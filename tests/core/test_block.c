@@ -224,6 +224,8 @@ typedef struct {
   size_t capacity;
   size_t new_size;
   int first;
+  size_t n_changes;
+  size_t kept;
 } Check;
 
 static PtrsStatus
@@ -238,7 +240,18 @@ answer_check(const uint8_t *mem, size_t capacity, size_t new_size, void *ctx)
 }
 
 static void
-realloc_if_asks_first(void)
+note_change(uint8_t *mem, size_t kept, size_t capacity, void *ctx)
+{
+  Check *const check = (Check *)ctx;
+  ++check->n_changes;
+  check->kept = kept;
+  CHECK_EQ(mem[0], 0x66);
+  CHECK_FILLED(mem + kept, capacity - kept, 0);
+  mem[0] = 0x67;
+}
+
+static void
+realloc_if_asks_first_and_tells_afterwards(void)
 {
   FailingAllocator failing;
   failing_init(&failing, heap());
@@ -249,9 +262,10 @@ realloc_if_asks_first(void)
   CHECK_EQ(ptrs_block_info(block, &info), PTRS_STATUS_SUCCESS);
 
   // A refusal is passed on as it is, and nothing has been asked of the allocator
-  Check check          = {.answer = PTRS_STATUS_CORRUPT};
-  const size_t n_calls = failing.n_calls;
-  CHECK_EQ(ptrs_block_realloc_if(block, 20, answer_check, &check), PTRS_STATUS_CORRUPT);
+  Check check                 = {.answer = PTRS_STATUS_CORRUPT};
+  const PtrsResizeRules rules = {.check = answer_check, .changed = note_change, .ctx = &check};
+  const size_t n_calls        = failing.n_calls;
+  CHECK_EQ(ptrs_block_realloc_if(block, 20, &rules), PTRS_STATUS_CORRUPT);
   CHECK_EQ(check.n_calls, 1);
   CHECK_EQ(check.capacity, info.capacity);
   CHECK_EQ(check.new_size, 20);
@@ -261,18 +275,27 @@ realloc_if_asks_first(void)
 
   // Not asked about what is refused anyway
   void *mem = NULL;
-  CHECK_EQ(ptrs_block_realloc_if(block, SIZE_MAX, answer_check, &check), PTRS_STATUS_OVERFLOW);
+  CHECK_EQ(ptrs_block_realloc_if(block, SIZE_MAX, &rules), PTRS_STATUS_OVERFLOW);
   CHECK_EQ(ptrs_block_pin(block, &mem), PTRS_STATUS_SUCCESS);
-  CHECK_EQ(ptrs_block_realloc_if(block, 20, answer_check, &check), PTRS_STATUS_PINNED);
+  CHECK_EQ(ptrs_block_realloc_if(block, 20, &rules), PTRS_STATUS_PINNED);
   CHECK_EQ(ptrs_block_unpin(block), PTRS_STATUS_SUCCESS);
   CHECK_EQ(check.n_calls, 1);
 
-  check.answer = PTRS_STATUS_SUCCESS;
-  CHECK_EQ(ptrs_block_realloc_if(block, 20, answer_check, &check), PTRS_STATUS_SUCCESS);
-  CHECK_EQ(check.n_calls, 2);
-  check_block(block, 20, 0, 0x66);
-  CHECK_EQ(ptrs_block_realloc_if(block, 10, NULL, NULL), PTRS_STATUS_SUCCESS);
-  check_block(block, 10, 0, 0x66);
+  // Nor told of a change where there was none
+  check.answer    = PTRS_STATUS_SUCCESS;
+  failing.fail_at = failing.n_calls + 1;
+  CHECK_EQ(ptrs_block_realloc_if(block, 20, &rules), PTRS_STATUS_NO_MEM);
+  CHECK_EQ(check.n_changes, 0);
+  check_block(block, 40, 0, 0x66);
+
+  CHECK_EQ(ptrs_block_realloc_if(block, 20, &rules), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(check.n_changes, 1);
+  CHECK_EQ(check.kept, 20);
+  CHECK_EQ(ptrs_block_info(block, &info), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(((uint8_t *)info.mem)[0], 0x67);
+  CHECK_EQ(ptrs_block_fill(block, 0, info.size, 0x66), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_realloc_if(block, 400, &rules), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(check.kept, info.capacity);
   CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_SUCCESS);
   CHECK_EQ(failing.n_blocks, 0);
 }
@@ -289,6 +312,6 @@ main(void)
   TAP_RUN(shrunk_and_grown_is_zero);
   TAP_RUN(alloc_then_grow_is_zero);
   TAP_RUN(realloc_checks_the_size);
-  TAP_RUN(realloc_if_asks_first);
+  TAP_RUN(realloc_if_asks_first_and_tells_afterwards);
   return tap_end();
 }

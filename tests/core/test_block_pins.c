@@ -168,7 +168,6 @@ adopted_blocks_are_lent(void)
   CHECK_EQ(ptrs_block_drop(block), PTRS_STATUS_NOT_FREEABLE);
   CHECK_EQ(ptrs_block_realloc(block, 8), PTRS_STATUS_NOT_FREEABLE);
   CHECK_EQ(ptrs_block_realloc(block, 48), PTRS_STATUS_NOT_FREEABLE);
-  CHECK_EQ(ptrs_block_realloc_if(block, 8, NULL, NULL), PTRS_STATUS_NOT_FREEABLE);
   CHECK_EQ(ptrs_block_write(block, 0, 1, "w"), PTRS_STATUS_SUCCESS);
   CHECK_EQ(mem[0], 'w');
 

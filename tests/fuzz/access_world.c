@@ -43,6 +43,35 @@ world_adopt(Input *input, World *world)
   model_born(block, size, true);
 }
 
+// Whether a whole image that starts within `size` bytes would be cut to them
+static bool
+is_cut(const ModelBlock *block, size_t size)
+{
+  bool cut = false;
+  for (size_t at = 0; at < (size ? size : 1) && at < block->capacity; ++at) {
+    PtrsShape shape;
+    cut |= !ptrs_image_shape(block->shadow + at, block->capacity - at, &shape) &&
+           shape.kind != PTRS_IMAGE_EMPTY && at + shape.size > size;
+  }
+  return cut;
+}
+
+// What zeros behind the first `kept` bytes would complete has lost its type word
+static void
+end_cut(ModelBlock *block, size_t kept)
+{
+  for (size_t at = 0; at + PTRS_IMAGE_HEADER <= kept; ++at) {
+    uint8_t prefix[PTRS_IMAGE_PREFIX_MAX] = {0};
+    PtrsShape shape;
+    for (size_t i = 0; i < sizeof(prefix) && at + i < kept; ++i) {
+      prefix[i] = block->shadow[at + i];
+    }
+    if (!ptrs_image_shape(prefix, SIZE_MAX, &shape) && shape.size > kept - at) {
+      memset(block->shadow + at + 8, 0, 8);
+    }
+  }
+}
+
 void
 world_resize(Input *input, World *world)
 {
@@ -57,15 +86,16 @@ world_resize(Input *input, World *world)
     wrong |= answer_if(block->pins, PTRS_STATUS_PINNED) |
              answer_if(block->flags, PTRS_STATUS_NOT_FREEABLE);
   }
-  PtrsShape shape;
-  if (!wrong && !ptrs_image_shape(block->shadow, block->capacity, &shape)) {
-    wrong = answer_if(shape.size > size, PTRS_STATUS_OUT_OF_BOUNDS);
+  if (!wrong && size < block->capacity) {
+    wrong = answer_if(is_cut(block, size), PTRS_STATUS_OUT_OF_BOUNDS);
   }
   if (!wrong) {
     wrong = answer_if(model->junk.fails || size > JUNK_MAX_SIZE, PTRS_STATUS_NO_MEM);
   }
   if (model_expect(status_of(ptrs_resize(handle, size)), wrong)) {
+    const size_t kept = size < block->capacity ? size : block->capacity;
     model_resized(block, size);
+    end_cut(block, kept);
   }
 }
 

@@ -151,8 +151,9 @@ resize(Input *input, Model *model, bool checked)
   if (!wrong) {
     wrong = answer_if(model->junk.fails || size > JUNK_MAX_SIZE, PTRS_STATUS_NO_MEM);
   }
-  const PtrsStatus status = checked ? ptrs_block_realloc_if(handle, size, check_resize, &check)
-                                    : ptrs_block_realloc(handle, size);
+  const PtrsResizeRules rules = {.check = check_resize, .ctx = &check};
+  const PtrsStatus status =
+      checked ? ptrs_block_realloc_if(handle, size, &rules) : ptrs_block_realloc(handle, size);
   if (model_expect(status, wrong)) {
     model_resized(block, size);
   }

@@ -173,6 +173,30 @@ def value_of(data: bytes) -> Any:
     return value
 
 
+def claimed_size(data: bytes) -> int | None:
+    """Return the bytes that the image at the start of memory claims to have, if it is one.
+
+    Zeros may be thought behind `data`, where the image ends behind it.
+    """
+    type_word, tag, state = struct.unpack_from("=8xQQ8xI", data.ljust(40, b"\0"))
+    count = tag  # of bytes and str
+    if type_word in (NONE, REFERENCE):
+        return 16
+    if type_word == FLOAT:
+        return 24
+    if type_word == COMPLEX:
+        return 32
+    if type_word in (BOOL, INT):
+        digits = tag >> LV_SHIFT
+        return None if type_word == BOOL and digits > 1 else 24 + 4 * digits
+    if type_word == BYTES:
+        return 33 + int(count)
+    kind, ascii_only = state >> STATE_KIND & 7, state >> STATE_ASCII & 1
+    if type_word != STR or kind not in (1, 2, 4) or (ascii_only and kind != 1):
+        return None
+    return (40 if ascii_only else 56) + (int(count) + 1) * kind
+
+
 def same(a: object, b: object) -> bool:
     """Whether two values are of one type and equal to the last bit."""
     return type(a) is type(b) and image(a) == image(b)

@@ -165,38 +165,37 @@ class Block:
 
     # Sizes
 
-    def resize_errors(self, place: Place, size: int) -> tuple[bool, Errors]:
-        """Return whether it is certain, and with which errors."""
-        certain, errors = self._cut_errors(place, size)
+    def resize_errors(self, place: Place, size: int) -> Errors:
+        errors = self._cut_errors(place, size)
         limit = self.source.limit if self.source else None
         if limit is not None and size > limit and errors is not ValueError:
-            return True, InvalidSizeError
-        return certain, errors
+            return InvalidSizeError
+        return errors
 
-    def _cut_errors(self, place: Place, size: int) -> tuple[bool, Errors]:
-        if self.kind == "stack":
-            return True, ValueError
-        if place.offset or place.index:
-            return True, ValueError
+    def _cut_errors(self, place: Place, size: int) -> Errors:
+        if self.kind == "stack" or place.offset or place.index:
+            return ValueError
         if self.slot_size is not None:
             whole = size % self.slot_size == 0 if self.slot_size else size == 0
-            return True, None if whole else ValueError
-        cut = any(at < size < at + REFERENCE_SIZE for at in self.references)
-        try:
-            first = images.value_of(bytes(self.data))
-        except images.CorruptError:
-            # Bytes that are not quite an object may count as one, as far as they claim to reach
-            certain = cut or size >= len(self.data)
-            return certain, InvalidSizeError if cut or not certain else None
-        if first is images.EMPTY:
-            n_bytes = 0
-        else:
-            n_bytes = REFERENCE_SIZE if isinstance(first, images.Reference) else size_of(first)
-        return True, InvalidSizeError if cut or n_bytes > size else None
+            return None if whole else ValueError
+        capacity = len(self.data)
+        for at in range(min(max(size, 1), capacity - REFERENCE_SIZE + 1)):
+            claimed = images.claimed_size(bytes(self.data[at:]))
+            if claimed is not None and size < at + claimed <= capacity:
+                return InvalidSizeError
+        return None
+
+    def _end_cut(self, kept: int) -> None:
+        """Take their type word from images that zeros behind the kept bytes would complete."""
+        for at in range(kept - REFERENCE_SIZE + 1):
+            claimed = images.claimed_size(bytes(self.data[at:kept]))
+            if claimed is not None and at + claimed > kept:
+                self.data[at + 8 : at + 16] = bytes(8)
 
     def resized(self, size: int, capacity: int) -> None:
         kept = self.data[: min(len(self.data), size)]
         self.data = bytearray(capacity)
         self.data[: len(kept)] = kept
+        self._end_cut(len(kept))
         self.size = size
         self._forget_overwritten(size, sys.maxsize)

@@ -11,7 +11,7 @@ from typing import Any
 
 import _image_model as images
 from _machine_model import Block, Place, Source, Token
-from _machine_refused import Pointer, check_stale, expect, outcome
+from _machine_refused import Pointer, check_stale, expect
 
 from pointers import (
     InvalidSizeError,
@@ -192,18 +192,11 @@ class World:
 
     def realloc(self, pointer: Pointer, size: int) -> None:
         ptr, block, place = pointer
-        certain, errors = block.resize_errors(place, size)
+        errors = block.resize_errors(place, size)
         if block.n_views and errors is not ValueError:
-            # Whether a stored object would be cut is seen before or after the views
-            certain, errors = True, (BufferError, InvalidSizeError)
+            errors = BufferError  # is seen before what is stored
         address = ptr.address
-        if certain:
-            done = expect(errors, realloc, ptr, size)
-        else:
-            error = outcome(realloc, ptr, size)
-            assert error is None or isinstance(error, errors or ())
-            done = error is None
-        if done:
+        if expect(errors, realloc, ptr, size):
             self.count(block.source, grown=max(0, size - block.size), now=size - block.size)
             block.resized(size, ptr.capacity)
             if ptr.address != address:

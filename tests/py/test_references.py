@@ -180,10 +180,12 @@ def test_realloc_to_nothing_does_not_cut_a_reference() -> None:
 def test_realloc_asks_only_for_what_is_still_stored() -> None:
     with malloc(64) as p:
         ref = put(p + 32)
-        (p + 32).move(5)
+        (p + 24).move(5.0)
         assert gone(ref)
-        realloc(p, 40)
-        assert p.size == 40
+        with pytest.raises(InvalidSizeError, match="offset 24"):
+            realloc(p, 47)
+        realloc(p, 48)
+        assert (p.size, ~(p + 24)) == (48, 5.0)
 
 
 def test_a_moved_block_keeps_its_references() -> None:

@@ -126,11 +126,19 @@ typedef struct {
   PtrsAccess access; /* how it was entered */
 } PtrsEntry;
 
-/** Asked before a block changes its size: SUCCESS agrees, else the answer. */
-typedef PtrsStatus (*PtrsResizeCheck)(const uint8_t *mem,
-                                      size_t capacity,
-                                      size_t new_size,
-                                      void *ctx);
+/** What a caller has to do with a change of size; called while the block is held exclusively. */
+typedef struct {
+  /** Asked before: SUCCESS agrees, else the answer.  NULL agrees.  May read `capacity` bytes. */
+  PtrsStatus (*check)(const uint8_t *mem, size_t capacity, size_t new_size, void *ctx);
+
+  /**
+   * Told after a change, or NULL.  The first `kept` bytes are those from before, the others
+   * up to `capacity` are zero; all may be written.
+   */
+  void (*changed)(uint8_t *mem, size_t kept, size_t capacity, void *ctx);
+
+  void *ctx; /* passed on */
+} PtrsResizeRules;
 
 /**
  * Enter a block: it stays where it is, as it is, until it is left.
@@ -170,15 +178,13 @@ PTRS_API PtrsStatus ptrs_block_try_free(PtrsBlock block, size_t limit, bool *bus
 PTRS_API void ptrs_block_leave(const PtrsEntry *entry);
 
 /**
- * As ptrs_block_realloc(), after `check` has agreed.
+ * As ptrs_block_realloc(), by the caller's rules as well.
  *
- * @param check Called with the memory while the block is held exclusively;
- *        may read `capacity` bytes and must not enter any block.
+ * @param rules Its functions must not enter any block.
  */
 PTRS_API PtrsStatus ptrs_block_realloc_if(PtrsBlock block,
                                           size_t size,
-                                          PtrsResizeCheck check,
-                                          void *ctx);
+                                          const PtrsResizeRules *rules);
 
 /**
  * @fn ptrs_block_alloc
@@ -247,11 +253,14 @@ PTRS_API PtrsStatus ptrs_block_realloc_if(PtrsBlock block,
  * @fn ptrs_block_read
  * Copy `size` bytes at `offset` out of a block.
  *
- * @param data Room for `size` bytes outside of any block.
+ * @param data Room for `size` bytes; may overlap the block, as in memmove(3).
  * @return OUT_OF_BOUNDS if the range is not inside the block.
  *
  * @fn ptrs_block_write
- * Copy `size` bytes into a block at `offset`.  @return As ptrs_block_read().
+ * Copy `size` bytes into a block at `offset`.
+ *
+ * @param data The bytes; may overlap the block, as in memmove(3).
+ * @return As ptrs_block_read().
  *
  * @fn ptrs_block_fill
  * Set `size` bytes at `offset`, as memset(3).  @return As ptrs_block_read().
