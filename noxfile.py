@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The test matrix and every check, one session each; `nox -l` lists them."""
+"""Every check but the README's own commands, one session each; `nox -l` lists them.
+
+`.ci/run` runs them all.  What follows -- goes to pytest, or to a fuzzer.
+"""
 
 from pathlib import Path
 
@@ -9,16 +12,46 @@ ROOT = Path(__file__).parent
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
 
+VERSIONS = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15"]
 
-@nox.session(python=["3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15", "pypy3"])
+# They build something of their own, which sanitizers and coverage do not see
+BUILDING = [f"--ignore=tests/py/test_{name}.py" for name in ("dev", "clib", "packaging")]
+FUZZERS = ("access", "block", "image")
+
+
+@nox.session(python=VERSIONS)
 def tests(session: nox.Session) -> None:
-    """Run the Python tests."""
+    """Run the Python tests, but those that do not differ by interpreter."""
     session.install(".[test]")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-q", "-m", "not once", *session.posargs)
 
 
-def meson(session: nox.Session, compiler: str, *options: str) -> None:
-    """Build the core by itself and run the C tests."""
+@nox.session
+def reference(session: nox.Session) -> None:
+    """Run the Python tests on CPython without the fast path."""
+    session.install(".[test]")
+    session.run("pytest", "-q", "-m", "not once", *session.posargs, env={"POINTERS_FAST": "0"})
+
+
+@nox.session
+def synthesised(session: nox.Session) -> None:
+    """Run the tests of images where CPython makes these of values, and copies no objects."""
+    session.install(".[test]")
+    chosen = "image or array or allocated or reference or corrupt or specification"
+    environment = {"POINTERS_IMAGES": "synth", "POINTERS_FAST": "0"}
+    session.run("pytest", "-q", "-k", chosen, *session.posargs, env=environment)
+
+
+@nox.session(python=["3", "pypy3"])
+def mutations(session: nox.Session) -> None:
+    """Load a million images of each type that were changed at random."""
+    session.install(".[test]")
+    chosen = ("tests/py/test_corrupt_random.py", "-k", "random_mutations", *session.posargs)
+    session.run("pytest", "-q", *chosen, env={"POINTERS_MUTATIONS": "1000000"})
+
+
+def meson(session: nox.Session, compiler: str, *options: str) -> str:
+    """Build the core by itself and run the C tests; return the folder of the build."""
     session.install("meson>=1.3", "ninja")
     build = session.create_tmp() + "/build"
     setup = ["meson", "setup", "--wipe", build, "-Dpython=disabled", "-Dclib=true"]
@@ -26,6 +59,16 @@ def meson(session: nox.Session, compiler: str, *options: str) -> None:
     (ROOT / build).mkdir(exist_ok=True)
     session.run(*setup, env={"CC": compiler})
     session.run("meson", "test", "-C", build, "--print-errorlogs")
+    return build
+
+
+def build_package(session: nox.Session, *options: str) -> None:
+    """Install the package and what its tests need, built with options of meson."""
+    extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["test"]
+    session.install(*nox.project.load_toml("pyproject.toml")["build-system"]["requires"], *extras)
+    arguments = [f"--config-settings=setup-args={option}" for option in options]
+    arguments.append(f"--config-settings=build-dir={session.create_tmp()}/package")
+    session.install("--no-build-isolation", *arguments, ".")
 
 
 @nox.session
@@ -44,11 +87,26 @@ def sanitize(session: nox.Session, compiler: str, sanitizer: str) -> None:
 
 
 @nox.session
+def sanitize_python(session: nox.Session) -> None:
+    """Run the Python tests over a module that watches addresses and undefined behaviour."""
+    options = ["-Dbuildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
+    build_package(session, *options)
+    runtime = session.run("gcc", "-print-file-name=libasan.so", external=True, silent=True)
+    environment = {
+        "LD_PRELOAD": str(runtime).strip(),
+        # Faults are the program's own: the tests of guards make some on purpose
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:handle_segv=0",
+        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+        "PYTHONMALLOC": "malloc",
+    }
+    session.run("pytest", "-q", *BUILDING, *session.posargs, env=environment)
+
+
+@nox.session
 def valgrind(session: nox.Session) -> None:
     """Run the C tests under valgrind; a child of a fork cannot free what lost threads had."""
     memcheck = "--wrap=valgrind -q --error-exitcode=9 --leak-check=full"
-    meson(session, "gcc", "-Dbuildtype=debugoptimized")
-    build = session.create_tmp() + "/build"
+    build = meson(session, "gcc", "-Dbuildtype=debugoptimized")
     listed = session.run("meson", "test", "-C", build, "--list", silent=True) or ""
     project = "pointers-cffi:"
     names = [line.rpartition(project)[2] for line in listed.splitlines() if project in line]
@@ -62,40 +120,45 @@ def valgrind(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("target", ["access", "block", "image"])
+@nox.parametrize("target", FUZZERS)
 def fuzz(session: nox.Session, target: str) -> None:
     """Fuzz with libFuzzer, for a minute or as its options after -- say."""
-    meson(session, "clang", "-Dfuzz=true", "-Db_lundef=false", "-Dbuildtype=debugoptimized")
+    options = ["-Dfuzz=true", "-Db_lundef=false", "-Dbuildtype=debugoptimized"]
+    session.install("meson>=1.3", "ninja")
     build = session.create_tmp() + "/build"
-    session.run("meson", "compile", "-C", build)
+    (ROOT / build).mkdir(exist_ok=True)
+    setup = ["meson", "setup", "--wipe", build, "-Dpython=disabled", "-Dtests=true", *options]
+    session.run(*setup, env={"CC": "clang"})
+    session.run("meson", "compile", "-C", build, f"fuzz_{target}")
     found = session.create_tmp() + f"/{target}"
     (ROOT / found).mkdir(exist_ok=True)
-    options = session.posargs or ["-max_total_time=60"]
+    limits = session.posargs or ["-max_total_time=60"]
     folders = (found, f"tests/fuzz/corpus/{target}")
     program = ROOT / build / "tests" / "fuzz" / f"fuzz_{target}"
-    session.run(str(program), "-max_len=1024", *options, *folders, external=True)
+    environment = {"ASAN_OPTIONS": "allocator_may_return_null=1"}
+    fuzzer = (str(program), "-max_len=1024", f"-artifact_prefix={found}/", *limits, *folders)
+    session.run(*fuzzer, external=True, env=environment)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Tell which branches of the package, the bindings and the core the tests reach."""
-    session.install("ninja", "gcovr", "numpy", "pytest", "hypothesis", "coverage")
-    session.install(*nox.project.load_toml("pyproject.toml")["build-system"]["requires"])
     options = ["-Db_coverage=true", "-Dbuildtype=debug"]
+    session.install("gcovr")
     meson(session, "gcc", *options)
-    build = session.create_tmp()
-    arguments = [f"--config-settings=setup-args={option}" for option in options]
-    arguments.append(f"--config-settings=build-dir={build}/package")
-    session.install("--no-build-isolation", *arguments, ".")
-    slow = ["dev", "clib", "packaging"]
-    session.run(
-        "coverage", "run", f"{session.bin}/pytest", "-q",
-        *(f"--ignore=tests/py/test_{name}.py" for name in slow), *session.posargs,
-    )  # fmt: skip
-    session.run("coverage", "report", "--show-missing")
+    build_package(session, *options)
+    run = ["coverage", "run", f"{session.bin}/pytest", "-q", *BUILDING]
+    session.run(*run, *session.posargs)
+    # And the Python code that compiled code stands for
+    run.insert(2, "--append")
+    others = "not misuse and not bench and not corrupt"
+    session.run(*run, "-k", others, *session.posargs, env={"POINTERS_FAST": "0"})
+    session.run("coverage", "report", "--show-missing", "--fail-under=85")
+    # Branches of what gcc makes of C itself, without those of inlined system headers
     session.run(
         "gcovr", "--root", ".", "--filter", "core/", "--filter", "bindings/",
-        "--exclude-throw-branches", "--txt-metric", "branch", build,
+        "--exclude-throw-branches", "--gcov-ignore-parse-errors=negative_hits.warn",
+        "--txt-metric", "branch", "--fail-under-branch", "75", session.create_tmp(),
     )  # fmt: skip
 
 
@@ -113,17 +176,23 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check the types of the package."""
+    """Check the types of the package, and of code that uses it."""
     session.install("mypy")
     session.run("mypy")
+    session.run("mypy", "--strict", "tests/typing")
 
 
 @nox.session
 def editable(session: nox.Session) -> None:
     """Install in place, which needs the build requirements in the environment itself."""
     session.install("ninja", *nox.project.load_toml("pyproject.toml")["build-system"]["requires"])
-    session.install("--no-build-isolation", "--editable", ".")
-    session.run("python", "-c", "import pointers; print(*pointers.__path__)")
+    build = f"--config-settings=build-dir={session.create_tmp()}/package"
+    session.install("--no-build-isolation", build, "--editable", ".")
+    where = "import pathlib, pointers; print(pathlib.Path(pointers.__file__).parents[1])"
+    session.chdir(session.create_tmp())
+    found = session.run("python", "-c", where, silent=True) or ""
+    if Path(found.strip()) != ROOT:
+        session.error(f"what is imported is not the checkout: {found}")
 
 
 @nox.session

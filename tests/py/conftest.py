@@ -13,6 +13,16 @@ import pytest
 # Lets the tests import the modules beside them, whose names start with an underscore
 sys.path.insert(0, str(Path(__file__).parent))
 
+# Modules whose tests do not differ by interpreter
+ONCE = ("test_bench", "test_clib", "test_dev", "test_packaging")
+
+
+def pytest_collection_modifyitems(items: "list[pytest.Item]") -> None:
+    for item in items:
+        if item.path.stem.startswith(ONCE):
+            item.add_marker(pytest.mark.once)
+
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
