@@ -21,6 +21,7 @@ from pointers._bench.progress import progress
 from pointers._bench.report import page
 from pointers._bench.runner import run
 from pointers._bench.schema import EXPERIMENTS
+from pointers._bench.show import show_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -233,7 +234,7 @@ def _finish(found: Document, earlier: Sequence[Earlier], options: argparse.Names
     tables = table.tables(found, details=options.details)
     if earlier:
         tables.append(history.table(found, earlier))
-    table.show_tables(tables, sys.stdout)
+    show_tables(tables, sys.stdout)
     if earlier:
         for remark in history.remarks(found, earlier):
             print(f"may not compare: {remark}")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pointers._bench import figures
 from pointers._bench.allocators import UsageError
-from pointers._bench.runner import Limits
 from pointers._bench.schema import EXPERIMENTS
 
 if TYPE_CHECKING:
@@ -17,6 +16,19 @@ if TYPE_CHECKING:
     from pointers._bench.program import Workload
 
 LIVE_BLOCKS = "live-blocks"
+
+
+class Limits(NamedTuple):
+    """How long things may take, in seconds."""
+
+    #: One measurement.
+    run: float
+    #: All measurements of one case: a slow one has fewer rounds.  None: no limit.
+    case: float | None
+    #: Everything but the first round: past it, nothing is measured again.
+    total: float | None
+    #: The first round, too: what has not been measured by then never is.
+    end: float | None = None
 
 
 class Case(NamedTuple):

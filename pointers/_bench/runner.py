@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pointers._bench.program import measure
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Protocol
 
-    from pointers._bench.plan import Case
+    from pointers._bench.plan import Case, Limits
     from pointers._bench.program import Outcome
 
     class Progress(Protocol):
@@ -24,19 +24,6 @@ if TYPE_CHECKING:
         def step(self, done: int, total: int, text: str) -> None:
             """Show that `done` of `total` measurements are done, and what is next."""
             ...
-
-
-class Limits(NamedTuple):
-    """How long things may take, in seconds."""
-
-    #: One measurement.
-    run: float
-    #: All measurements of one case: a slow one has fewer rounds.  None: no limit.
-    case: float | None
-    #: Everything but the first round: past it, nothing is measured again.
-    total: float | None
-    #: The first round, too: what has not been measured by then never is.
-    end: float | None = None
 
 
 @dataclass

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Tables in the terminal: by rich if it is installed, as plain text if not."""
+"""Tables for the terminal: what they say, and how they look as plain text."""
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pointers._bench import figures
@@ -11,10 +10,8 @@ from pointers._bench.document import Document, of_experiment, unique
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import TextIO
 
 _GAP = "  "
-_WIDTH = 100
 #: What stands where there is no figure.
 SHORT = {
     "ok": "-",
@@ -162,19 +159,3 @@ def plain(table: Table, width: int) -> str:
             lines.append(_GAP.join(cells).rstrip())
         lines.append("")
     return "\n".join(lines)
-
-
-def show_tables(found: Sequence[Table], stream: TextIO) -> None:
-    """Print tables, as wide as the terminal."""
-    terminal = stream.isatty()
-    width = shutil.get_terminal_size((_WIDTH, 24)).columns if terminal else _WIDTH
-    if terminal:
-        try:
-            from pointers._bench._rich import print_tables
-        except ImportError:  # the extra `cli` is not installed
-            pass
-        else:
-            print_tables(found, width, stream)
-            return
-    for table in found:
-        print(plain(table, width), file=stream)

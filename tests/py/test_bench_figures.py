@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointers._bench import figures, plan, progress, schema, svg, table
+from pointers._bench import figures, plan, progress, schema, show, svg, table
 from pointers._bench.document import head
 from pointers._bench.glance import glances
 from pointers._bench.summary import Summary, ratios, summarize
@@ -150,7 +150,7 @@ def test_a_table_says_why_there_is_no_figure() -> None:
         case.update(allocator="arena", status=status, ns_per_op=None, peak_rss_bytes=None)
     stream = io.StringIO()
     found = table.tables(make_document(*cases), details=True)
-    table.show_tables(found, stream)
+    show.show_tables(found, stream)
     lines = {
         line.split()[0]: line.split()[1:] for line in stream.getvalue().splitlines()[2:9] if line
     }
@@ -285,7 +285,7 @@ def test_tables_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setitem(sys.modules, "pointers._bench._rich", None)
     stream = Terminal()
-    table.show_tables([Table("Title", ["name", "a"], [["first", "1"]])], stream)
+    show.show_tables([Table("Title", ["name", "a"], [["first", "1"]])], stream)
     assert stream.getvalue().splitlines()[:3] == ["Title", "", "name   a"]
 
 
@@ -293,7 +293,7 @@ def test_tables_and_the_bar_with_rich() -> None:
     pytest.importorskip("rich")
     stream = Terminal()
     rows = [["first", "0.50 ±0.01", "n/a"], ["second", "3.00 ±0.01", "-"]]
-    table.show_tables([Table("Title", ["name", "a", "b"], rows)], stream)
+    show.show_tables([Table("Title", ["name", "a", "b"], rows)], stream)
     bar = progress.progress(stream)
     bar.step(1, 4, "even on arena")
     bar.close()

@@ -176,15 +176,15 @@ def test_slow_cases_have_fewer_rounds_and_the_first_is_for_all(bench: Bench) -> 
 
     cases = [plan.Case("workloads", "even", Allocator(name, name)) for name in ("system", "arena")]
     for limits in (
-        runner.Limits(run=60, case=0.0, total=None),
-        runner.Limits(run=60, case=None, total=0.0),
+        plan.Limits(run=60, case=0.0, total=None),
+        plan.Limits(run=60, case=None, total=0.0),
     ):
         results: dict[plan.Case, runner.Result] = {}
         runner.run(
             bench.program, cases, results, rounds=3, seed=1, limits=limits, progress=Silent()
         )
         assert [list(result.figures) for result in results.values()] == [[0], [0]]
-    limits = runner.Limits(run=60, case=None, total=0.0, end=0.0)
+    limits = plan.Limits(run=60, case=None, total=0.0, end=0.0)
     runner.run(bench.program, cases, results, rounds=2, seed=1, limits=limits, progress=Silent())
     assert [result.status for result in results.values()] == ["missing", "missing"]
 
