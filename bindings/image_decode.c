@@ -28,7 +28,7 @@ ptrs_image_shape(const uint8_t *bytes, size_t room, PtrsShape *shape)
   case PTRS_IMAGE_BOOL:
   case PTRS_IMAGE_INT:
     shape->width = 4;
-    shape->count = (size_t)(get64(bytes + TAG_OFFSET) >> TAG_SHIFT);
+    shape->count = size_of_word(get64(bytes + TAG_OFFSET) >> TAG_SHIFT);
     status       = ptrs_image_close_shape(shape);
     if (shape->kind == PTRS_IMAGE_BOOL && shape->count > 1) {
       return PTRS_STATUS_CORRUPT;
@@ -37,7 +37,7 @@ ptrs_image_shape(const uint8_t *bytes, size_t room, PtrsShape *shape)
   case PTRS_IMAGE_BYTES:
     shape->width      = 1;
     shape->terminator = 1;
-    shape->count      = (size_t)get64(bytes + LENGTH_OFFSET);
+    shape->count      = size_of_word(get64(bytes + LENGTH_OFFSET));
     status            = ptrs_image_close_shape(shape);
     break;
   case PTRS_IMAGE_STR: {
@@ -47,7 +47,7 @@ ptrs_image_shape(const uint8_t *bytes, size_t room, PtrsShape *shape)
     if ((width != 1 && width != 2 && width != 4) || (ascii && width != 1)) {
       return PTRS_STATUS_CORRUPT;
     }
-    status = ptrs_image_shape_text(width, ascii, (size_t)get64(bytes + LENGTH_OFFSET), shape);
+    status = ptrs_image_shape_text(width, ascii, size_of_word(get64(bytes + LENGTH_OFFSET)), shape);
     break;
   }
   default:

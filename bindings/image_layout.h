@@ -63,6 +63,14 @@ put32(uint8_t *bytes, uint32_t word)
   memcpy(bytes, &word, sizeof(word));
 }
 
+// A length or count of an image; one that has more bits than sizes have here is
+// too large for any memory, and stays so
+static inline size_t
+size_of_word(uint64_t word)
+{
+  return word > SIZE_MAX ? SIZE_MAX : (size_t)word;
+}
+
 // Whether any byte is 0x80 or more, looked at in words, of which the last may
 // overlap the one before it
 static inline bool

@@ -66,6 +66,19 @@ check_value(const PtrsValue *value)
   }
 }
 
+// How many items the bytes themselves say that there are, in all bits of the word
+static uint64_t
+count_in(const uint8_t *bytes, const PtrsShape *shape)
+{
+  uint64_t word       = 0;
+  const bool is_int   = shape->kind == PTRS_IMAGE_INT || shape->kind == PTRS_IMAGE_BOOL;
+  const bool is_items = shape->kind == PTRS_IMAGE_BYTES || shape->kind == PTRS_IMAGE_STR;
+  if (is_int || is_items) {
+    memcpy(&word, bytes + 16, sizeof(word));
+  }
+  return is_int ? word >> 3 : word;
+}
+
 // Bytes that claim to be an image.  `shift` is where they stand, in bytes
 // behind an aligned address.
 static void
@@ -76,6 +89,7 @@ try_bytes(const uint8_t *given, size_t size, size_t shift)
   PtrsShape shape;
   if (!ptrs_image_shape(bytes, size, &shape) && shape.kind != PTRS_IMAGE_EMPTY) {
     check_shape(&shape, size);
+    REQUIRE(shape.count == count_in(bytes, &shape));
     // Decoding must be content with the image alone
     void *image_heap           = NULL;
     const uint8_t *const image = guarded_copy(bytes, shape.size, shift, &image_heap);
