@@ -49,7 +49,8 @@ ptrs_drop_forgotten(PtrsBlock block)
   return told ? (int64_t)info.size : -1;
 }
 
-// A property of a block as a number
+// A property of a block as a number.  Addresses are unsigned: where they have
+// 32 bits, the upper half of them would else be negative, as a status is.
 #define PROPERTY(name, value)                                                                      \
   int64_t ptrs_##name##_of(PtrsBlock block)                                                        \
   {                                                                                                \
@@ -60,10 +61,10 @@ ptrs_drop_forgotten(PtrsBlock block)
 
 PROPERTY(size, info.size)
 PROPERTY(capacity, info.capacity)
-PROPERTY(address, (intptr_t)info.mem)
+PROPERTY(address, (uintptr_t)info.mem)
 PROPERTY(align, info.align)
 PROPERTY(pins, info.pins)
-PROPERTY(allocator, (intptr_t)info.allocator)
+PROPERTY(allocator, (uintptr_t)info.allocator)
 
 int
 ptrs_order_of(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size)

@@ -18,7 +18,9 @@ revivers: dict[str, Callable[[Any], Any]] = {}
 
 def source_key(cdata: Any) -> int:
     """Return the key of an allocator's C object, as ``ptrs_allocator_of`` gives it."""
-    return int(ffi.cast("intptr_t", cdata))
+    # Signed in the end, for the sake of PyPy, but not on the way: where addresses
+    # have 32 bits, the upper half of them would be negative
+    return int(ffi.cast("int64_t", ffi.cast("uintptr_t", cdata)))
 
 
 def owned(cdata: Any) -> Any:
