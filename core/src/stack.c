@@ -19,7 +19,9 @@
 // the frame of a function would be another one
 #define FRAME_ADDRESS ((uintptr_t)__builtin_frame_address(0))
 
-// The trampoline's own frame and the functions that it calls
+// The trampoline's own frame and the functions that it calls.  The addresses in the
+// frames of two functions that one function calls are less than this apart: how much
+// depends on the machine, on their arguments and on their own variables.
 #define FRAME_ROOM ((size_t)1024)
 
 typedef struct {
@@ -43,10 +45,11 @@ own_stack(void)
   return stack->known ? stack : NULL;
 }
 
-// Bytes that a stack block may take here with all that alignment costs, or
-// NOT_SUPPORTED on a stack whose ends are not known
+// Bytes that a stack block may take here with all that alignment costs, of which
+// `frames` may be in use before they are asked for, or NOT_SUPPORTED on a stack
+// whose ends are not known
 static PtrsStatus
-room(size_t limit, uintptr_t here, size_t *size)
+room(size_t limit, uintptr_t here, size_t frames, size_t *size)
 {
   const ThreadStack *const stack = own_stack();
   if (!stack || here < stack->low || here >= stack->high) {
@@ -54,7 +57,7 @@ room(size_t limit, uintptr_t here, size_t *size)
   }
 
   const size_t whole   = stack->high - stack->low;
-  const size_t reserve = ptrs_clamp(whole / 8, RESERVE_MIN, RESERVE_MAX) + FRAME_ROOM;
+  const size_t reserve = ptrs_clamp(whole / 8, RESERVE_MIN, RESERVE_MAX) + frames;
   const size_t left    = here - stack->low;
   const size_t share   = limit ? ptrs_min(limit, whole / SHARE) : whole / SHARE;
 
@@ -82,14 +85,16 @@ call_with_memory(size_t size, size_t align, size_t padded, PtrsStackFunction fn,
   return ptrs_block_disown(block);
 }
 
-PtrsStatus
+// Not inlined, nor is ptrs_stack_available(): an address in the frame of a caller
+// can be any number of bytes away
+__attribute__((noinline)) PtrsStatus
 ptrs_stack_call(size_t size, size_t align, size_t limit, PtrsStackFunction fn, void *ctx)
 {
   if (!fn || !ptrs_align_is_valid(align)) {
     return PTRS_STATUS_BAD_ARG;
   }
   size_t available  = 0;
-  PtrsStatus status = room(limit, FRAME_ADDRESS, &available);
+  PtrsStatus status = room(limit, FRAME_ADDRESS, FRAME_ROOM, &available);
   if (status) {
     return status;
   }
@@ -105,11 +110,11 @@ ptrs_stack_call(size_t size, size_t align, size_t limit, PtrsStackFunction fn, v
   return status;
 }
 
-PtrsStatus
+__attribute__((noinline)) PtrsStatus
 ptrs_stack_available(size_t limit, size_t *size)
 {
   size_t available        = 0;
-  const PtrsStatus status = room(limit, FRAME_ADDRESS, &available);
+  const PtrsStatus status = room(limit, FRAME_ADDRESS, 2 * FRAME_ROOM, &available);
   if (!status) {
     const size_t padding = PTRS_ALIGN_DEFAULT - 1;
     *size                = available > padding ? available - padding : 0;

@@ -147,9 +147,13 @@ neither_freed_nor_resized_nor_pinned(void)
   CHECK_EQ(ptrs_stack_call(100, 16, 0, refuse_everything, &ctx), PTRS_STATUS_SUCCESS);
 }
 
-// What is available depends on where one asks: all calls are made from here
+// Less than this is missing from what is available where a stack's room decides
+#define MARGIN ((size_t)2048)
+
+// What is available is granted, and not `margin` more.  It depends on where one
+// asks: all calls are made from here.
 static void
-check_available_is_exact(void)
+check_available(size_t margin)
 {
   size_t size  = 0;
   size_t again = 0;
@@ -161,12 +165,19 @@ check_available_is_exact(void)
     CHECK_EQ(visit.inner_available, 0);
     check_all_refuse(visit.block, PTRS_STATUS_STALE);
   }
-  Visit refused           = {.size = size + 1, .align = ALIGN};
-  const PtrsStatus status = ptrs_stack_call(size + 1, ALIGN, 0, look_round, &refused);
+  const size_t more       = size + margin + 1;
+  Visit refused           = {.size = more, .align = ALIGN};
+  const PtrsStatus status = ptrs_stack_call(more, ALIGN, 0, look_round, &refused);
   CHECK_EQ(status, PTRS_STATUS_STACK_EXHAUSTED);
   CHECK_EQ(refused.n_calls, 0);
   CHECK_EQ(ptrs_stack_available(0, &again), PTRS_STATUS_SUCCESS);
-  CHECK_EQ(again, size);
+  CHECK(again <= size + margin && size <= again + margin);
+}
+
+static void
+check_available_is_exact(void)
+{
+  check_available(0);
 }
 
 // Use the stack up by ordinary frames until nothing is granted
@@ -175,7 +186,7 @@ descend(size_t depth)
 {
   volatile char frame[3000];
   frame[0] = frame[sizeof(frame) - 1] = (char)depth;
-  check_available_is_exact();
+  check_available(MARGIN);
   const size_t reached = available() ? descend(depth + 1) : depth;
   return reached + (size_t)(frame[0] - frame[sizeof(frame) - 1]);
 }
@@ -192,7 +203,7 @@ descend_from_top(void *argument)
 }
 
 static void
-available_is_exact(void)
+available_is_granted(void)
 {
   check_available_is_exact();
   run_on_stack((size_t)256 << 10, descend_from_top);
@@ -211,7 +222,11 @@ check_size(void *argument)
   CHECK_EQ(pthread_attr_destroy(&attr), 0);
   CHECK_EQ(ptrs_stack_size(&size), PTRS_STATUS_SUCCESS);
   CHECK(size <= whole);
+#ifdef __GLIBC__
   CHECK(size >= whole - whole / 8); // the guard page may be missing
+#else
+  CHECK_EQ(size, whole);
+#endif
   CHECK(available() <= size / 4);
   return NULL;
 }
@@ -251,8 +266,10 @@ share_the_quarter(void *argument)
 {
   (void)argument;
   Share share = {.whole = available(), .piece = 10000};
-  CHECK(share.whole <= ((size_t)1 << 20) / 4);
-  CHECK(share.whole > ((size_t)1 << 20) / 4 - 4096);
+  size_t size = 0;
+  CHECK_EQ(ptrs_stack_size(&size), PTRS_STATUS_SUCCESS);
+  CHECK(share.whole <= size / 4);
+  CHECK(share.whole > size / 4 - 4096);
   CHECK_EQ(ptrs_stack_call(share.piece, ALIGN, 0, nest, &share), PTRS_STATUS_SUCCESS);
   CHECK_EQ(share.n_nested, share.whole / (share.piece + ALIGN - 1));
   CHECK_EQ(available(), share.whole);
@@ -392,7 +409,7 @@ main(void)
   TAP_RUN(greatest_alignment_where_it_fits);
   TAP_RUN(requests_are_checked);
   TAP_RUN(neither_freed_nor_resized_nor_pinned);
-  TAP_RUN(available_is_exact);
+  TAP_RUN(available_is_granted);
   TAP_RUN(size_is_that_of_the_thread);
   TAP_RUN(nested_blocks_share_a_quarter);
   TAP_RUN(callers_may_limit);

@@ -17,6 +17,12 @@
 #define ALIGN PTRS_ALIGN_DEFAULT
 #define KIB ((size_t)1024)
 
+// Less than this is missing from what is available where a stack's room decides
+#define MARGIN (2 * KIB)
+
+// Bytes at least of the frames between two blocks
+#define FRAME ((size_t)64)
+
 static size_t
 available(void)
 {
@@ -64,13 +70,19 @@ exhaust(size_t size, size_t stack_size)
   Descent descent         = {.size = size};
   const size_t first      = size ? size : before;
   const PtrsStatus status = ptrs_stack_call(first, ALIGN, 0, go_deeper, &descent);
-  CHECK_EQ(status, first && first <= before ? PTRS_STATUS_SUCCESS : PTRS_STATUS_STACK_EXHAUSTED);
+  // What is available is granted; up to MARGIN more may be
+  if (first && first <= before) {
+    CHECK_EQ(status, PTRS_STATUS_SUCCESS);
+  } else if (status || first > before + MARGIN) {
+    CHECK_EQ(status, PTRS_STATUS_STACK_EXHAUSTED);
+  }
   CHECK_EQ(descent.depth > 0, !status);
   CHECK_EQ(descent.ended, status ? PTRS_STATUS_SUCCESS : PTRS_STATUS_STACK_EXHAUSTED);
-  CHECK(descent.depth <= (size ? stack_size / 4 / size : 1));
+  // After all that is available, at most some blocks of no bytes
+  CHECK(descent.depth <= (size ? stack_size / 4 / size : 1 + MARGIN / FRAME));
 
   CHECK_EQ(ptrs_stack_available(0, &after), PTRS_STATUS_SUCCESS);
-  CHECK_EQ(after, before);
+  CHECK(after <= before + MARGIN && before <= after + MARGIN);
 }
 
 static void
@@ -85,20 +97,23 @@ exhaust_in_many_ways(size_t stack_size)
   }
 }
 
-static size_t thread_stack_size;
-
+// Some thread libraries give more than was asked for
 static void *
 exhaust_thread(void *argument)
 {
+  size_t size = 0;
   (void)argument;
-  exhaust_in_many_ways(thread_stack_size);
+  CHECK_EQ(ptrs_stack_size(&size), PTRS_STATUS_SUCCESS);
+  exhaust_in_many_ways(size);
   return NULL;
 }
 
 static void
 thread_stacks(void)
 {
-  const size_t sizes[] = {(size_t)PTHREAD_STACK_MIN,
+  // What is tested needs some stack, too: musl has threads with 2 KiB
+  const size_t least   = (size_t)PTHREAD_STACK_MIN;
+  const size_t sizes[] = {least > 16 * KIB ? least : 16 * KIB,
                           32 * KIB,
                           48 * KIB,
                           64 * KIB,
@@ -112,13 +127,12 @@ thread_stacks(void)
     }
     pthread_attr_t attr;
     pthread_t thread;
-    thread_stack_size = sizes[i];
     CHECK_EQ(pthread_attr_init(&attr), 0);
     if (!pthread_attr_setstacksize(&attr, sizes[i]) &&
         !pthread_create(&thread, &attr, exhaust_thread, NULL)) {
       CHECK_EQ(pthread_join(thread, NULL), 0);
     } else {
-      CHECK(sizes[i] < 64 * KIB); // less than the thread library itself needs
+      CHECK(sizes[i] < least || sizes[i] < 64 * KIB); // less than the thread library itself needs
     }
     CHECK_EQ(pthread_attr_destroy(&attr), 0);
   }

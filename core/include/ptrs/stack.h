@@ -61,8 +61,12 @@ PTRS_API PtrsStatus ptrs_stack_size(size_t *size);
  *         library does not know (then `fn` was not called).
  *
  * @fn ptrs_stack_available
- * The greatest `size` that ptrs_stack_call() would grant here and now with
- * the default alignment and this limit.
+ * A `size` that ptrs_stack_call() grants here and now, from the same function,
+ * with the default alignment and this limit.
+ *
+ * The greatest one, where the blocks' share of the stack or the limit decides;
+ * up to 2 KiB less than that where the room that is left decides, since the
+ * frames of the two functions differ by as much.
  *
  * @fn ptrs_stack_size
  * The bytes to which this thread's stack may grow in all, used ones included,
