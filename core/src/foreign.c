@@ -37,11 +37,11 @@ typedef struct {
 static void *
 get(const PtrsForeign *foreign, size_t size, size_t align)
 {
-  // malloc(0) may return NULL
+  // malloc(0) may return NULL, and many align small blocks to no more than their size
   const size_t asked = size ? size : 1;
   void *mem          = NULL;
-  if (align <= PTRS_ALIGN_DEFAULT) {
-    return foreign->malloc(asked);
+  if (align <= PTRS_OS_MALLOC_ALIGN) {
+    return foreign->malloc(ptrs_max(size, align));
   }
   if (foreign->posix_memalign) {
     return foreign->posix_memalign(&mem, align, asked) ? NULL : mem;
@@ -75,14 +75,14 @@ static void *
 foreign_zalloc(PtrsAllocator *allocator, size_t size, size_t align)
 {
   PtrsForeign *const foreign = (PtrsForeign *)allocator;
-  if (align > PTRS_ALIGN_DEFAULT || refuses(foreign, size)) {
+  if (align > PTRS_OS_MALLOC_ALIGN || refuses(foreign, size)) {
     void *const mem = foreign_alloc(allocator, size, align);
     if (mem) {
       memset(mem, 0, size);
     }
     return mem;
   }
-  void *const mem = foreign->calloc(1, size ? size : 1);
+  void *const mem = foreign->calloc(1, ptrs_max(size, align));
   if (mem) {
     ptrs_counters_alloc(&foreign->counters, size);
   }
@@ -104,8 +104,8 @@ foreign_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new
   if (new_size > PTRS_SIZE_MAX) {
     return NULL;
   }
-  if (align <= PTRS_ALIGN_DEFAULT) {
-    new_mem = foreign->realloc(mem, new_size ? new_size : 1);
+  if (align <= PTRS_OS_MALLOC_ALIGN) {
+    new_mem = foreign->realloc(mem, ptrs_max(new_size, align));
   } else {
     new_mem = get(foreign, new_size, align);
     if (new_mem) {
@@ -220,7 +220,7 @@ ptrs_foreign_new(const char *path,
     return PTRS_STATUS_FOREIGN;
   }
   if (!found.posix_memalign && !found.memalign) {
-    found.base.max_align = PTRS_ALIGN_DEFAULT;
+    found.base.max_align = PTRS_OS_MALLOC_ALIGN;
   }
   PtrsForeign *const made = (PtrsForeign *)ptrs_os_malloc(sizeof(PtrsForeign), PTRS_ALIGN_DEFAULT);
   if (!made) {

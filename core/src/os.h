@@ -9,11 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__has_include)
-#  if __has_include(<sys/single_threaded.h>)
-#    include <sys/single_threaded.h> // glibc 2.32
-#    define PTRS_OS_KNOWS_THREADS
-#  endif
+#if defined(__GLIBC__)
+// Of glibc 2.32 and later; weak, so that what is built with an earlier one finds it too
+extern char __libc_single_threaded __attribute__((weak));
 #endif
 
 typedef struct {
@@ -42,8 +40,8 @@ void ptrs_os_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(v
 static inline bool
 ptrs_os_is_alone(void)
 {
-#ifdef PTRS_OS_KNOWS_THREADS
-  return __libc_single_threaded;
+#if defined(__GLIBC__)
+  return &__libc_single_threaded && __libc_single_threaded;
 #else
   return false;
 #endif
@@ -56,6 +54,19 @@ void ptrs_os_relax(unsigned round);
 // Zero pages of at least `size` bytes, or NULL.
 void *ptrs_os_map(size_t size);
 void ptrs_os_unmap(void *mem, size_t size);
+
+// The greatest alignment that every malloc(3) gives to blocks of at least as many
+// bytes; less than PTRS_ALIGN_DEFAULT on some machines with 32 bits.
+#if SIZE_MAX > UINT32_MAX
+#  define PTRS_OS_MALLOC_ALIGN ((size_t)16)
+#elif defined(__i386__) && defined(__GLIBC__)
+#  if __GLIBC_PREREQ(2, 26)
+#    define PTRS_OS_MALLOC_ALIGN ((size_t)16)
+#  endif
+#endif
+#ifndef PTRS_OS_MALLOC_ALIGN
+#  define PTRS_OS_MALLOC_ALIGN ((size_t)8)
+#endif
 
 // malloc family of the C library.  `align` as in allocator.h.
 void *ptrs_os_malloc(size_t size, size_t align);

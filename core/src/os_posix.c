@@ -98,9 +98,10 @@ ptrs_os_unmap(void *mem, size_t size)
 void *
 ptrs_os_malloc(size_t size, size_t align)
 {
-  // malloc(0) may return NULL
-  if (align <= PTRS_ALIGN_DEFAULT) {
-    return malloc(size ? size : 1);
+  // malloc(0) may return NULL, and a malloc that was put in place of the C library's
+  // may align small blocks to less than they are to be aligned to
+  if (align <= PTRS_OS_MALLOC_ALIGN) {
+    return malloc(ptrs_max(size, align));
   }
   void *mem = NULL;
   return posix_memalign(&mem, align, size ? size : 1) ? NULL : mem;
@@ -109,7 +110,7 @@ ptrs_os_malloc(size_t size, size_t align)
 void *
 ptrs_os_zalloc(size_t size, size_t align)
 {
-  if (align <= PTRS_ALIGN_DEFAULT && size > ZALLOC_BY_HAND) {
+  if (align <= PTRS_OS_MALLOC_ALIGN && size > ZALLOC_BY_HAND) {
     return calloc(1, size);
   }
   void *const mem = ptrs_os_malloc(size, align);
@@ -122,8 +123,8 @@ ptrs_os_zalloc(size_t size, size_t align)
 void *
 ptrs_os_realloc(void *mem, size_t old_size, size_t new_size, size_t align)
 {
-  if (align <= PTRS_ALIGN_DEFAULT) {
-    return realloc(mem, new_size ? new_size : 1);
+  if (align <= PTRS_OS_MALLOC_ALIGN) {
+    return realloc(mem, ptrs_max(new_size, align));
   }
   void *const new_mem = ptrs_os_malloc(new_size, align);
   if (new_mem) {
@@ -195,7 +196,9 @@ thread_stack(uintptr_t *low, uintptr_t *high)
       !pthread_attr_getstack(&attr, &mem, &size) && !pthread_attr_getguardsize(&attr, &guard);
   (void)pthread_attr_destroy(&attr);
 
-  // Some versions count the guard pages as part of the stack
+#  ifndef __GLIBC__
+  guard = 0; // never part of the stack under musl; under glibc it was, up to 2.26
+#  endif
   *low = (uintptr_t)mem + guard;
   *high = (uintptr_t)mem + size;
   return known;

@@ -384,32 +384,3 @@ def test_libraries_that_are_none() -> None:
             load_allocator(wrong)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="load_allocator"):
         Foreign()
-
-
-LIBRARIES = {"libc.so.6": "", "libmimalloc.so.2": "mi_", "libtcmalloc_minimal.so.4": ""}
-
-
-@pytest.mark.parametrize("name", LIBRARIES)
-def test_libraries(run_python: Any, name: str) -> None:
-    # Not in this process, which tcmalloc would change for all that is loaded after it
-    done = run_python(f"""
-        import sys
-        from pointers import *
-        try:
-            load_allocator({name!r}, {LIBRARIES[name]!r})
-        except LibraryError as error:
-            sys.exit(f"missing: {{error}}")
-        with load_allocator({name!r}, {LIBRARIES[name]!r}) as foreign:
-            kept = [foreign.malloc(n, align=a) for n in (0, 1, 28, 5000) for a in (1, 16, 4096)]
-            for ptr in kept[6:]:
-                ptr <<= 1
-            assert all(~ptr.realloc(9000) == 1 for ptr in kept[6:])
-            assert foreign.stats().current_blocks == 12
-            kept.pop(0).free()
-        assert all(ptr.freed for ptr in kept)
-        assert foreign.stats().current_blocks == 0
-        print("done")
-    """)
-    if done.stderr.startswith("missing: "):
-        pytest.skip(done.stderr)
-    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr

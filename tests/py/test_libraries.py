@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""Allocators of real libraries, in processes of their own, which some change altogether."""
+
+from typing import Any
+
+import pytest
+
+LIBRARIES = {"libc.so.6": "", "libmimalloc.so.2": "mi_", "libtcmalloc_minimal.so.4": ""}
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_libraries(run_python: Any, name: str) -> None:
+    done = run_python(f"""
+        import sys
+        from pointers import *
+        try:
+            load_allocator({name!r}, {LIBRARIES[name]!r})
+        except LibraryError as error:
+            sys.exit(f"missing: {{error}}")
+        with load_allocator({name!r}, {LIBRARIES[name]!r}) as foreign:
+            kept = [foreign.malloc(n, align=a) for n in (0, 1, 28, 5000) for a in (1, 16, 4096)]
+            for ptr in kept[6:]:
+                ptr <<= 1
+            assert all(~ptr.realloc(9000) == 1 for ptr in kept[6:])
+            assert foreign.stats().current_blocks == 12
+            kept.pop(0).free()
+        assert all(ptr.freed for ptr in kept)
+        assert foreign.stats().current_blocks == 0
+        print("done")
+    """)
+    if done.stderr.startswith("missing: "):
+        pytest.skip(done.stderr)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+@pytest.mark.parametrize("preloaded", [False, True])
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_small_blocks_of_libraries_are_aligned(run_python: Any, name: str, preloaded: bool) -> None:
+    # They align what has 8 bytes to 8, which is enough for C and less than we promise
+    environment = {"LD_PRELOAD": name} if preloaded else {}
+    done = run_python(
+        f"""
+        import contextlib, sys
+        from pointers import *
+        try:
+            load_allocator({name!r}, {LIBRARIES[name]!r})
+        except LibraryError as error:
+            sys.exit(f"missing: {{error}}")
+        with contextlib.ExitStack() as stack:
+            if {preloaded}:
+                source = System()
+            else:
+                source = stack.enter_context(load_allocator({name!r}, {LIBRARIES[name]!r}))
+            made = [source.malloc(n) for n in (0, 1, 7, 8) for _ in range(20)]
+            made += [source.calloc(n, 1) for n in (1, 8) for _ in range(20)]
+            moved = [source.malloc(100).realloc(n) for n in (1, 8) for _ in range(20)]
+            assert all(not p.address % p.alignment for p in made + moved), made + moved
+            for ptr in made + moved:
+                ptr.free()
+        print("done")
+        """,
+        **environment,
+    )
+    if done.stderr.startswith("missing: ") or "cannot be preloaded" in done.stderr:
+        pytest.skip(done.stderr)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
