@@ -241,6 +241,18 @@ PyObject *ptrs_fast_free(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 PyObject *ptrs_place_free(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 void ptrs_place_finalize(PyObject *self);
 
+// Free the block of a pointer that nothing refers to, and that owns it, where a
+// warning would not be heard: no Python runs.  False if that is for the finalizer.
+bool ptrs_place_free_unheard(PtrsPlace *place);
+
+// fast_warn.c
+
+// To be called once; -1 with an exception
+int ptrs_warn_init(void);
+
+// Whether a ResourceWarning would surely not be heard, wherever it came from
+bool ptrs_warnings_are_ignored(void);
+
 // fast_view.c
 
 int ptrs_place_getbuffer(PyObject *self, Py_buffer *view, int flags);

@@ -143,6 +143,19 @@ warn_dropped(PyObject *self, int64_t size)
   Py_XDECREF(number);
 }
 
+bool
+ptrs_place_free_unheard(PtrsPlace *place)
+{
+  bool busy = false;
+  // An exception that is under way is for the finalizer to put aside
+  if (PyErr_Occurred() || !ptrs_warnings_are_ignored() ||
+      ptrs_block_try_free(place->block, PTRS_AT_ONCE, &busy) || busy) {
+    return false;
+  }
+  place->owned = 0;
+  return true;
+}
+
 void
 ptrs_place_finalize(PyObject *self)
 {
@@ -157,7 +170,7 @@ ptrs_place_finalize(PyObject *self)
   Py_BEGIN_ALLOW_THREADS;
   size = ptrs_drop_forgotten(place->block);
   Py_END_ALLOW_THREADS;
-  if (size >= 0) {
+  if (size >= 0 && !ptrs_warnings_are_ignored()) {
     warn_dropped(self, size);
   }
   ptrs_error_put_back(&error);

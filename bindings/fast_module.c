@@ -296,7 +296,8 @@ exec_module(PyObject *module)
     PyErr_SetString(PyExc_ImportError, "this interpreter's objects are not what they should be");
     return -1;
   }
-  if (PyModule_AddFunctions(module, functions) || PyModule_AddFunctions(module, ptrs_factories)) {
+  if (ptrs_warn_init() || PyModule_AddFunctions(module, functions) ||
+      PyModule_AddFunctions(module, ptrs_factories)) {
     return -1;
   }
   ptrs_slots_iterator_type = add_type(module, "SlotsIterator", &ptrs_slots_iterator_spec);

@@ -90,15 +90,22 @@ place_clear(PyObject *self)
   return 0;
 }
 
+// For most there is nothing to do
+static bool
+needs_finalizer(PtrsPlace *place)
+{
+  return Py_TYPE(place)->tp_finalize != ptrs_place_finalize ||
+         (place->owned && !ptrs_place_free_unheard(place));
+}
+
 static void
 place_dealloc(PyObject *self)
 {
   PtrsPlace *const place   = (PtrsPlace *)self;
   PyTypeObject *const type = Py_TYPE(self);
 
-  // For subclasses made by Python, that has been done; for most, there is nothing
-  if (type->tp_dealloc == place_dealloc &&
-      (place->owned || type->tp_finalize != ptrs_place_finalize) &&
+  // For subclasses made by Python, that has been done
+  if (type->tp_dealloc == place_dealloc && needs_finalizer(place) &&
       PyObject_CallFinalizerFromDealloc(self) < 0) {
     return;
   }

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import _warnings
 import sys
 import warnings
 
@@ -13,25 +14,77 @@ from pointers._typing import Any
 COUNTS_REFERENCES = sys.implementation.name == "cpython"
 
 
-def warn_dropped(ptr: Any, size: int, _warn: Any = warnings.warn) -> None:
-    """Warn of a pointer that was dropped with its block of `size` bytes."""
+# The context variable of the filters that are a context's own, from 3.14 on
+_OWN_FILTERS = getattr(_warnings, "_warnings_context", None)
+
+# Names are bound as defaults below, since a module's globals may be gone when the
+# program ends
+
+
+def callers_level(
+    _get_frame: Any = sys._getframe, _folder: str = __file__[: -len("_dropped.py")]
+) -> int:
+    """Return the `stacklevel` with which this function's caller warns of the program's line.
+
+    That is the line which is under way below the functions of this package.
+    """
+    level = 1
+    frame = _get_frame(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_folder):
+        level += 1
+        frame = frame.f_back
+    return level
+
+
+def warn_dropped(
+    ptr: Any, size: int, _warn: Any = warnings.warn, _level: Any = callers_level
+) -> None:
+    """Warn of a pointer that was dropped with its block of `size` bytes.
+
+    The warning names the line that dropped it: a finaliser runs above the frame
+    that let the last pointer go.
+    """
     _warn(
         f"{type(ptr).__name__} to {size} bytes was dropped without free()",
         ResourceWarning,
+        stacklevel=_level(),
         source=ptr,
     )
+
+
+def is_unheard(
+    _warnings: Any = warnings,
+    _own_filters: Any = _OWN_FILTERS,
+    _may_have_own: bool = sys.version_info >= (3, 14),
+) -> bool:
+    """Whether a `ResourceWarning` would surely not be heard, wherever it came from.
+
+    To warn in vain costs more than all the rest of a pointer.
+    """
+    if _may_have_own and (_own_filters is None or _own_filters.get(None) is not None):
+        return False
+    filters = _warnings.filters
+    if type(filters) is not list:
+        return False
+    for action, message, category, module, line in filters:
+        # A class of another metaclass could claim anything
+        if type(category) is not type:
+            return False
+        if issubclass(ResourceWarning, category):
+            return action == "ignore" and message is module is None and line == 0
+    return False
 
 
 def free_dropped(
     block: int,
     ptr: Any,
-    # Bound here, since a module's globals may be gone when the program ends
     _drop: Any = lib.ptrs_drop_forgotten,
+    _is_unheard: Any = is_unheard,
     _warn: Any = warn_dropped,
 ) -> None:
     """Free the block of a pointer that was dropped, unless that has been done."""
     size = _drop(block)
-    if size >= 0:
+    if size >= 0 and not _is_unheard():
         _warn(ptr, size)
 
 

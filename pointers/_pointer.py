@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import warnings
 
+from pointers._dropped import callers_level
 from pointers._errors import CorruptObjectError, DereferenceError, PointersError, status_error
 from pointers._ffi import lib
 from pointers._image_size import sizeof
@@ -84,7 +85,7 @@ class Pointer(Place, Generic[T]):
             warnings.warn(
                 f"writing {size} bytes where {capacity} are left overwrites foreign memory",
                 RuntimeWarning,
-                stacklevel=3,
+                stacklevel=callers_level(),
             )
         kind = type(value)
         store = _store_of(kind) if type(kind) is type else None

@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: MIT
+"""Warnings of dropped pointers name the line that dropped them, as those of files do."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PYPY = sys.implementation.name == "pypy"
+
+#: Both paths, where there are two
+PATHS = pytest.mark.parametrize("fast", ["1"] if PYPY else ["1", "0"])
+
+RECORD = """
+import gc, io, sys, warnings
+from pointers import *
+
+rows = []
+def show(message, category, filename, lineno, file=None, line=None):
+    rows.append((category.__name__, str(message).split()[0], filename, lineno))
+warnings.showwarning = show
+
+def Made(): return malloc(48)
+def OPEN(): return io.FileIO("/dev/null")
+def ignore(*args): pass
+"""
+
+# Each drops what `Made()` returns on the line that says so
+DROPS = {
+    "del": "p = Made()\ndel p  # here",
+    "rebound": "p = Made()\np = None  # here",
+    "never bound": "Made()  # here",
+    "return": "def f():\n    p = Made()\n    return 1\nf()  # here",
+    "argument": "def f(p):\n    del p\nf(Made())  # here",
+    "exception": "def f():\n    p = Made()\n    raise KeyError\n"
+    "try:\n    f()\nexcept KeyError:\n    x = 1  # here\n",
+    "list": "l = [Made()]\ndel l[0]  # here",
+    "clear": "l = [Made(), 1]\nx = 1\nl.clear()  # here",
+    "dict": "d = {1: Made()}\nd[1] = 2  # here",
+    "attribute": "class C: pass\nc = C()\nc.p = Made()\ndel c  # here",
+    "generator": "def g():\n    p = Made()\n    yield 1\n    yield 2\n"
+    "i = g(); next(i)\nx = 1\ni.close()  # here",
+    "cycle": "l = [Made()]\nl.append(l)\ndel l\nx = 1\ngc.collect()  # here",
+    "in except": "p = Made()\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    del p  # here",
+    "in C": "x = list(map(ignore, [Made()]))  # here",
+}
+
+# The same for what only pointers can do: here the package's own Python code
+# may be what lets go
+HELD = {
+    "alias last": "p = malloc(48)\nq = p + 8\ndel p\nx = 1\ndel q  # here",
+    "slot last": "a = calloc(3, 28)\ns = a[1]\ndel a\nx = 1\ndel s  # here",
+    "freed holder": "p = malloc(16)\np <<= [malloc(48)]\nfree(p)  # here",
+    "overwritten holder": "p = malloc(64)\np <<= [malloc(48)]\np <<= 1  # here\nfree(p)",
+    "raw bytes": "p = malloc(64)\np <<= [malloc(48)]\np.write(bytes(64))  # here\nfree(p)",
+    "realloc": "p = malloc(64)\nq = p + 40\nq <<= [malloc(48)]\nrealloc(p, 32)  # here\nfree(p)",
+    "bulk": "a = calloc(2, 28)\na[0] <<= [malloc(48)]\na[:] = [1, 2]  # here\nfree(a)",
+    "arena": "a = Arena()\np = a.malloc(16)\np <<= [malloc(48)]\na.reset()  # here",
+    "stack": "def f(q):\n    q <<= [malloc(48)]\nacquire_stack_alloc(28)(f)  # here",
+    "in a stack function": "def f(q):\n    p = malloc(48)\n    del p  # here\n"
+    "acquire_stack_alloc(28)(f)",
+    "leaving a stack function": "@stack_alloc(28)\ndef f(q):\n    p = malloc(48)\n\nf()  # here",
+}
+
+
+def run(run_python: Any, tmp_path: Path, program: str, fast: str, *options: str) -> "list[Any]":
+    path = tmp_path / "program.py"
+    path.write_text(program, "utf-8")
+    code = RECORD + (
+        f"exec(compile({program!r}, {str(path)!r}, 'exec'))\n"
+        "gc.collect(); gc.collect()\nprint(rows)"
+    )
+    done = run_python(code, "-W", "always::ResourceWarning", *options, POINTERS_FAST=fast)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    rows: list[Any] = eval(done.stdout)
+    return rows
+
+
+@PATHS
+@pytest.mark.parametrize("name", DROPS)
+def test_the_line_that_dropped_it(run_python: Any, tmp_path: Path, name: str, fast: str) -> None:
+    program = DROPS[name]
+    (row,) = run(run_python, tmp_path, program, fast)
+    (other,) = run(run_python, tmp_path, program.replace("Made()", "OPEN()"), fast)
+    # On PyPy, the collector drops pointers where it happens to run
+    if PYPY:
+        assert row[2] in {str(tmp_path / "program.py"), "<string>"}
+        return
+    assert row[:2] == ("ResourceWarning", "AllocatedPointer")
+    assert row[2:] == other[2:], "a file's warning names another line"
+    here = 1 + program[: program.index("# here")].count("\n")
+    if name not in {"exception", "argument"}:  # these differ by version
+        assert row[2:] == (str(tmp_path / "program.py"), here)
+
+
+@PATHS
+@pytest.mark.parametrize("name", HELD)
+def test_no_line_of_the_package(run_python: Any, tmp_path: Path, name: str, fast: str) -> None:
+    program = HELD[name]
+    rows = run(run_python, tmp_path, program, fast)
+    here = 1 + program[: program.index("# here")].count("\n")
+    assert len(rows) == 1, rows
+    if PYPY:
+        assert rows[0][2] in {str(tmp_path / "program.py"), "<string>"}
+    else:
+        assert rows[0][2:] == (str(tmp_path / "program.py"), here)
+
+
+@PATHS
+def test_each_line_is_told_once_by_default(run_python: Any, fast: str) -> None:
+    done = run_python(
+        """
+        import gc
+        from pointers import *
+        def a(): p = malloc(100)
+        def b(): p = malloc(100)
+        for _ in range(3):
+            a(); gc.collect()
+        b(); gc.collect()
+        """,
+        "-W",
+        "default::ResourceWarning",
+        POINTERS_FAST=fast,
+    )
+    lines = re.findall(r"^<string>:(\d+): ResourceWarning: Alloc", done.stderr, re.MULTILINE)
+    assert lines == ["7", "8"], done.stderr
+    assert done.stderr.count("was dropped") == 2, done.stderr
+
+
+FILTERS = {
+    "none": ("", 0),
+    "ignore": ("warnings.simplefilter('ignore')", 0),
+    "ignore its class": ("warnings.simplefilter('ignore', Warning)", 0),
+    "another is an error": ("warnings.simplefilter('error', DeprecationWarning)", 0),
+    "always": ("warnings.simplefilter('always')", 1),
+    "error": ("warnings.simplefilter('error')", 1),
+    "its message": ("warnings.filterwarnings('always', 'AllocatedPointer to 48 bytes')", 1),
+    "another's message": ("warnings.filterwarnings('always', 'unclosed')", 0),
+    "its module": ("warnings.filterwarnings('always', module='__main__')", 1),
+    "another's module": ("warnings.filterwarnings('always', module='pointers')", 0),
+    "its line": ("warnings.filterwarnings('always', lineno=LINE)", 1),
+    "another's line": ("warnings.filterwarnings('always', lineno=LINE + 1)", 0),
+    "ignored message": (
+        "warnings.simplefilter('always'); warnings.filterwarnings('ignore', 'Allocated')",
+        0,
+    ),
+    "ignored, but for another message": (
+        "warnings.simplefilter('always'); warnings.filterwarnings('ignore', 'unclosed')",
+        1,
+    ),
+    "ignored, but for another module": (
+        "warnings.simplefilter('always'); warnings.filterwarnings('ignore', module='pointers')",
+        1,
+    ),
+    "ignored later": ("warnings.simplefilter('always', append=True)", 0),
+    "no filters": ("warnings.resetwarnings()", 1),
+    "made by hand": ("warnings.filters.insert(0, ('always', None, Warning, None, 0))", 1),
+    "another list": ("warnings.filters = [('always', None, Warning, None, 0)]", 1),
+    "several classes": (
+        "warnings.filters.insert(0, ('always', None, (OSError, Warning), None, 0))",
+        1,
+    ),
+    "a class that claims": (
+        "warnings.filters.insert(0, ('always', None, Meta('Claims', (Warning,), {}), None, 0))",
+        1,
+    ),
+}
+
+
+@PATHS
+@pytest.mark.parametrize("name", FILTERS)
+def test_filters(run_python: Any, name: str, fast: str) -> None:
+    act, count = FILTERS[name]
+    if PYPY and name in {"its line", "a class that claims"}:
+        pytest.skip("PyPy drops it elsewhere, and asks no metaclass")
+    done = run_python(
+        f"""
+        import gc, sys, warnings
+        from pointers import *
+        class Meta(type):
+            def __subclasscheck__(cls, other): return True
+        heard = []
+        warnings.showwarning = lambda *args, **_: heard.append(args)
+        sys.unraisablehook = lambda args: heard.append(args.exc_value)
+        def check(count):
+            gc.collect(); gc.collect()
+            assert len(heard) == count, heard
+            heard.clear()
+
+        LINE = sys._getframe().f_lineno + 3
+        with warnings.catch_warnings():
+            {act}
+            malloc(48)
+            check({count})
+        # And as it was before
+        malloc(48)
+        check(0)
+        print("done")
+        """,
+        POINTERS_FAST=fast,
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+@PATHS
+def test_a_warning_has_its_source(run_python: Any, fast: str) -> None:
+    done = run_python(
+        """
+        import gc, warnings
+        from pointers import *
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            malloc(48)
+            gc.collect()
+        (warning,) = caught
+        source = warning.source
+        assert type(source) is AllocatedPointer and source.freed, source
+        del caught, warning, source
+        gc.collect()
+        free(malloc(48))
+        print("done")
+        """,
+        POINTERS_FAST=fast,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+@PATHS
+@pytest.mark.parametrize("action", ["ignore", "always", "error"])
+def test_what_is_under_way_survives(run_python: Any, action: str, fast: str) -> None:
+    done = run_python(
+        f"""
+        import gc, sys, warnings
+        from pointers import *
+        warnings.simplefilter({action!r})
+        def f():
+            p = malloc(48)
+            raise KeyError("mine")
+        for _ in range(100):
+            try:
+                f()
+            except KeyError as error:
+                assert error.args == ("mine",)
+            else:
+                raise AssertionError
+        gc.collect(); gc.collect()
+        assert System().stats().current_blocks == 0
+        print("done")
+        """,
+        POINTERS_FAST=fast,
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+@PATHS
+def test_at_the_end_of_the_program(run_python: Any, fast: str) -> None:
+    done = run_python(
+        """
+        from pointers import *
+        p = malloc(48)
+        p <<= [p]
+        q = [malloc(64)]
+        q.append(q)
+        """,
+        "-W",
+        "always::ResourceWarning",
+        POINTERS_FAST=fast,
+    )
+    assert done.returncode == 0
+    told = [line for line in done.stderr.splitlines() if not line.startswith("  ")]
+    assert all("ResourceWarning: Allocated" in line for line in told), done.stderr
+    assert "_dropped" not in done.stderr
+
+
+@PATHS
+def test_unsafe_stores_name_their_line(run_python: Any, fast: str) -> None:
+    done = run_python(
+        """
+        import sys, warnings
+        from pointers import *
+        rows = []
+        def show(message, category, filename, lineno, file=None, line=None):
+            rows.append((filename, lineno))
+            raise KeyError  # before the write
+        warnings.showwarning = show
+        p = malloc(8)
+        a = calloc(1, 8)
+        big = "x" * 1000
+        try: p ^= big
+        except KeyError: pass
+        try: p.move(big, unsafe=True)
+        except KeyError: pass
+        try: a ^= big
+        except KeyError: pass
+        try: a[0] ^= big
+        except KeyError: pass
+        print(rows)
+        free(p); free(a)
+        """,
+        POINTERS_FAST=fast,
+    )
+    assert done.returncode == 0, done.stderr
+    assert eval(done.stdout) == [("<string>", line) for line in (12, 14, 16, 18)]
