@@ -162,25 +162,14 @@ def test_weak_references() -> None:
 
 
 def test_a_pointer_can_be_revived_by_what_it_warns() -> None:
-    kept: list[Any] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         malloc(64)
-    assert [warning.category for warning in caught] == [ResourceWarning]
-
-    def revive(*args: Any, **keywords: Any) -> None:
-        kept.append(keywords["source"])
-
-    # In place of warnings.warn: the pointer itself is kept
-    from pointers._dropped import warn_dropped
-
-    defaults = warn_dropped.__defaults__
-    warn_dropped.__defaults__ = (revive,)
-    try:
-        malloc(64)
-    finally:
-        warn_dropped.__defaults__ = defaults
-    revived = kept.pop()
+    warning = caught.pop()
+    assert warning.category is ResourceWarning
+    # The pointer itself is kept
+    revived: Any = warning.source
+    del warning
     assert type(revived) is AllocatedPointer
     assert revived.freed
     with pytest.raises(FreedMemoryError):
