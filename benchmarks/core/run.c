@@ -2,6 +2,8 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -63,7 +65,7 @@ typedef struct {
   unsigned index;
   void *ctx;
   ThreadFunction function;
-  pthread_barrier_t *barrier;
+  atomic_uint *missing; // threads that are not there yet; macOS has no barriers
   bool good;
 } Thread;
 
@@ -71,7 +73,10 @@ static void *
 thread_main(void *argument)
 {
   Thread *const thread = (Thread *)argument;
-  (void)pthread_barrier_wait(thread->barrier);
+  atomic_fetch_sub(thread->missing, 1);
+  while (atomic_load(thread->missing)) {
+    (void)sched_yield();
+  }
   thread->good = thread->function(&thread->own, thread->index, thread->ctx);
   return NULL;
 }
@@ -81,16 +86,17 @@ run_on_threads(Run *run, ThreadFunction function, void *ctx)
 {
   Thread *const threads    = (Thread *)calloc(run->threads, sizeof(Thread));
   pthread_t *const handles = (pthread_t *)calloc(run->threads, sizeof(pthread_t));
-  pthread_barrier_t barrier;
+  atomic_uint missing;
   bool good = true;
-  if (!threads || !handles || pthread_barrier_init(&barrier, NULL, run->threads)) {
+  atomic_init(&missing, run->threads);
+  if (!threads || !handles) {
     free(threads);
     free(handles);
     return run_out_of_memory(run, sizeof(Thread));
   }
   for (unsigned i = 0; i < run->threads; ++i) {
     threads[i] =
-        (Thread){.own = *run, .index = i, .ctx = ctx, .function = function, .barrier = &barrier};
+        (Thread){.own = *run, .index = i, .ctx = ctx, .function = function, .missing = &missing};
     threads[i].own.operations = 0;
     threads[i].own.seed += i * 7919;
     if (pthread_create(&handles[i], NULL, thread_main, &threads[i])) {
@@ -107,7 +113,6 @@ run_on_threads(Run *run, ThreadFunction function, void *ctx)
       (void)snprintf(run->problem, sizeof(run->problem), "%s", threads[i].own.problem);
     }
   }
-  (void)pthread_barrier_destroy(&barrier);
   free(threads);
   free(handles);
   return good;

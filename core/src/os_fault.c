@@ -43,13 +43,14 @@ last_fault(const void *context)
 #endif
 }
 
-// Positive codes are the kernel's.  A handler above us that is done, such as
+// Positive codes are the kernel's, but for those of kill(2) and sigqueue(3) on macOS
+// and BSD, which are positive as well.  A handler above us that is done, such as
 // the one of Python's faulthandler, puts ours back and raises the signal again,
 // in the same thread: then the signal itself does not tell the address.
 static bool
 is_fault(const siginfo_t *info)
 {
-  return info->si_code > 0;
+  return info->si_code > 0 && info->si_code != SI_USER && info->si_code != SI_QUEUE;
 }
 
 static uintptr_t

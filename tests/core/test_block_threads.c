@@ -27,7 +27,7 @@ make(size_t size, int byte)
 
 // A block that one thread renews and all others use, and when to stop
 typedef struct {
-  pthread_barrier_t barrier;
+  Barrier barrier;
   _Atomic PtrsBlock block;
   atomic_bool stop;
   atomic_size_t n_won;
@@ -40,9 +40,8 @@ arena_run(Arena *arena, size_t n_threads, CrewFunction function)
   arena->stop  = false;
   arena->n_won = 0;
   arena->end   = clock_seconds() + CASE_SECONDS;
-  (void)pthread_barrier_init(&arena->barrier, NULL, (unsigned)n_threads);
+  barrier_init(&arena->barrier, n_threads);
   crew_run(n_threads, function, arena);
-  (void)pthread_barrier_destroy(&arena->barrier);
 }
 
 static void
@@ -54,7 +53,7 @@ free_once(size_t index, void *ctx)
       arena->block = make(64, 1);
       arena->n_won = 0;
     }
-    (void)pthread_barrier_wait(&arena->barrier);
+    barrier_wait(&arena->barrier);
     const PtrsBlock block   = arena->block;
     const PtrsStatus status = index % 2 ? ptrs_block_drop(block) : ptrs_block_free(block);
     if (status) {
@@ -62,12 +61,12 @@ free_once(size_t index, void *ctx)
     } else {
       ++arena->n_won;
     }
-    (void)pthread_barrier_wait(&arena->barrier);
+    barrier_wait(&arena->barrier);
     if (!index) {
       CHECK_EQ(arena->n_won, 1);
       arena->stop = clock_seconds() > arena->end;
     }
-    (void)pthread_barrier_wait(&arena->barrier);
+    barrier_wait(&arena->barrier);
   }
 }
 

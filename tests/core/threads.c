@@ -3,12 +3,34 @@
 #include "threads.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <time.h>
 
 #include "tap.h"
 
+void
+barrier_init(Barrier *barrier, size_t n_threads)
+{
+  barrier->n_threads = n_threads;
+  atomic_init(&barrier->n_waiting, 0);
+  atomic_init(&barrier->round, 0);
+}
+
+void
+barrier_wait(Barrier *barrier)
+{
+  const size_t round = barrier->round;
+  if (++barrier->n_waiting == barrier->n_threads) {
+    barrier->n_waiting = 0;
+    ++barrier->round;
+  }
+  while (barrier->round == round) {
+    (void)sched_yield();
+  }
+}
+
 typedef struct {
-  pthread_barrier_t *start;
+  Barrier *start;
   CrewFunction function;
   size_t index;
   void *ctx;
@@ -18,7 +40,7 @@ static void *
 work(void *argument)
 {
   Member *const member = (Member *)argument;
-  (void)pthread_barrier_wait(member->start);
+  barrier_wait(member->start);
   member->function(member->index, member->ctx);
   return NULL;
 }
@@ -28,8 +50,8 @@ crew_run(size_t n_threads, CrewFunction function, void *ctx)
 {
   pthread_t threads[CREW_MAX];
   Member members[CREW_MAX];
-  pthread_barrier_t start;
-  (void)pthread_barrier_init(&start, NULL, (unsigned)n_threads);
+  Barrier start;
+  barrier_init(&start, n_threads);
   for (size_t i = 0; i < n_threads; ++i) {
     members[i] = (Member){&start, function, i, ctx};
     CHECK_EQ(pthread_create(&threads[i], NULL, work, &members[i]), 0);
@@ -37,7 +59,6 @@ crew_run(size_t n_threads, CrewFunction function, void *ctx)
   for (size_t i = 0; i < n_threads; ++i) {
     CHECK_EQ(pthread_join(threads[i], NULL), 0);
   }
-  (void)pthread_barrier_destroy(&start);
 }
 
 double

@@ -3,6 +3,7 @@
 #ifndef THREADS_H
 #define THREADS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -14,6 +15,17 @@ typedef void (*CrewFunction)(size_t index, void *ctx);
 // Run `function` on `n_threads` threads, none of which begins before all are
 // there, and wait until all have returned.
 void crew_run(size_t n_threads, CrewFunction function, void *ctx);
+
+// Where threads wait for each other, as often as they like.  As that of POSIX, which
+// macOS has not; and all go on at the same time, without a mutex that lets one go first.
+typedef struct {
+  size_t n_threads;
+  atomic_size_t n_waiting;
+  atomic_size_t round;
+} Barrier;
+
+void barrier_init(Barrier *barrier, size_t n_threads);
+void barrier_wait(Barrier *barrier);
 
 // Seconds on a clock that only goes forward
 double clock_seconds(void);
