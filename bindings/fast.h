@@ -51,6 +51,7 @@ typedef enum {
   PTRS_PY_PIN,           // (handle), for its errors
   PTRS_PY_DESCRIBE,      // (stack function, function): whether it is in a class
   PTRS_PY_STACK_ERROR,   // (status, size): an exception
+  PTRS_PY_NO_MEMORY,     // (size): an exception
   PTRS_PY_RETURNED,      // (function, result): an exception
   PTRS_PY_WRAPPED,       // (function): an exception
   PTRS_PY_NO_SELF,       // (function): an exception

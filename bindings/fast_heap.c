@@ -39,6 +39,12 @@ static PtrsPlace *
 new_owner(PyObject *type, Py_ssize_t size)
 {
   const PtrsBlock block = new_block(size);
+  if (block == -(PtrsBlock)PTRS_STATUS_NO_MEM) {
+    // Not by the Python function, which calls through cffi: in a thread that has not
+    // done so before, cffi itself needs memory, and without any glibc ends the process
+    return (PtrsPlace *)ptrs_raise(
+        PyObject_CallFunction(ptrs_python[PTRS_PY_NO_MEMORY], "n", size));
+  }
   if (block <= 0) {
     return NULL;
   }

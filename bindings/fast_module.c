@@ -79,6 +79,7 @@ static const struct {
     {"pin", PTRS_PY_PIN},
     {"describe", PTRS_PY_DESCRIBE},
     {"stack_error", PTRS_PY_STACK_ERROR},
+    {"no_memory", PTRS_PY_NO_MEMORY},
     {"suspended_error", PTRS_PY_RETURNED},
     {"wrapped_error", PTRS_PY_WRAPPED},
     {"no_self_error", PTRS_PY_NO_SELF},

@@ -7,7 +7,7 @@ from contextvars import ContextVar, Token
 
 from pointers._allocated import AllocatedPointer, HeapPointer
 from pointers._array import AllocatedArrayPointer, checked_array_size
-from pointers._errors import StackMemoryError, status_error
+from pointers._errors import AllocationError, StackMemoryError, status_error
 from pointers._ffi import ffi, lib
 from pointers._labels import label_block
 from pointers._place import new_array, new_owner
@@ -209,11 +209,17 @@ def _lacking(source: Any) -> str:
     )
 
 
+def no_memory(size: int, lacking: str = "") -> AllocationError:
+    """Return the error of a block that could not be had; calls nothing in C."""
+    return AllocationError(f"no memory for a block of {size} bytes{lacking}")
+
+
 def _allocation_error(status: int, size: int, source: Any) -> Exception:
+    if -status == lib.PTRS_STATUS_NO_MEM:
+        return no_memory(size, _lacking(source))
     most, align = lib.ptrs_allocator_max_size(source), lib.ptrs_allocator_max_align(source)
     return status_error(
         status,
-        no_mem=f"no memory for a block of {size} bytes{_lacking(source)}",
         too_large=f"no block of {size} bytes: this allocator serves up to {most} bytes, "
         f"aligned to {align} at most",
     )

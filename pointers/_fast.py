@@ -63,6 +63,7 @@ def _give() -> None:
         "pin": pin,
         "describe": _stack.describe,
         "stack_error": _stack.stack_error,
+        "no_memory": _allocators.no_memory,
         "suspended_error": _stack.suspended_error,
         "wrapped_error": _stack.wrapped_error,
         "no_self_error": _stack.no_self_error,

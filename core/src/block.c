@@ -62,18 +62,7 @@ ptrs_block_adopt(void *mem, size_t size, size_t align, unsigned flags, PtrsBlock
       (flags & ~known)) {
     return PTRS_STATUS_BAD_ARG;
   }
-  PtrsSlot *const slot = ptrs_table_claim();
-  if (!slot) {
-    return PTRS_STATUS_NO_MEM;
-  }
-  slot->mem        = (uint8_t *)mem;
-  slot->size       = size;
-  slot->slack      = 0;
-  slot->allocator  = NULL;
-  slot->align_log2 = (uint8_t)ptrs_log2(align);
-  slot->flags      = (uint8_t)flags;
-  *block           = ptrs_table_publish(slot);
-  return PTRS_STATUS_SUCCESS;
+  return ptrs_life_adopt(mem, size, align, flags, false, block);
 }
 
 PtrsStatus

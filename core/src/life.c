@@ -40,6 +40,7 @@ fill_slot(PtrsSlot *slot, PtrsAllocator *allocator, size_t size, size_t align, b
   slot->allocator  = allocator;
   slot->align_log2 = (uint8_t)ptrs_log2(align);
   slot->flags      = (uint8_t)allocator->block_flags;
+  slot->on_stack   = false;
   return PTRS_STATUS_SUCCESS;
 }
 
@@ -90,6 +91,25 @@ ptrs_life_begin(PtrsAllocator *allocator, size_t size, size_t align, bool zeroed
     ptrs_table_unclaim(slot);
   }
   return status;
+}
+
+PtrsStatus
+ptrs_life_adopt(
+    void *mem, size_t size, size_t align, unsigned flags, bool on_stack, PtrsBlock *block)
+{
+  PtrsSlot *const slot = ptrs_table_claim();
+  if (!slot) {
+    return PTRS_STATUS_NO_MEM;
+  }
+  slot->mem        = (uint8_t *)mem;
+  slot->size       = size;
+  slot->slack      = 0;
+  slot->allocator  = NULL;
+  slot->align_log2 = (uint8_t)ptrs_log2(align);
+  slot->flags      = (uint8_t)flags;
+  slot->on_stack   = on_stack;
+  *block           = ptrs_table_publish(slot);
+  return PTRS_STATUS_SUCCESS;
 }
 
 void

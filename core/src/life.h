@@ -16,6 +16,12 @@
 PtrsStatus ptrs_life_begin(
     PtrsAllocator *allocator, size_t size, size_t align, bool zeroed, PtrsBlock *block);
 
+// Make a block of memory that belongs to the caller, with PtrsBlockFlags.  With
+// `on_stack`, it lies on the calling thread's stack and ends in the child of a fork
+// that another thread makes.  NO_MEM.
+PtrsStatus ptrs_life_adopt(
+    void *mem, size_t size, size_t align, unsigned flags, bool on_stack, PtrsBlock *block);
+
 // Resize a block that is held exclusively, and was not adopted.  TOO_LARGE,
 // NO_MEM; then nothing has changed.
 PtrsStatus ptrs_life_resize(PtrsSlot *slot, size_t size);

@@ -9,9 +9,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ptrs/status.h"
+
 #if defined(__GLIBC__)
 // Of glibc 2.32 and later; weak, so that what is built with an earlier one finds it too
 extern char __libc_single_threaded __attribute__((weak));
+#endif
+
+// A variable of each thread.  By default glibc gets its memory when a thread first
+// uses it, and ends the process where there is none; of this kind it is there from
+// the start of the thread.  Of that memory all libraries that are loaded at run time
+// share a few hundred bytes.  musl has it from the start anyway, and refuses to load
+// a library with this kind.
+#ifdef __GLIBC__
+#  define PTRS_OS_THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
+#else
+#  define PTRS_OS_THREAD_LOCAL _Thread_local
 #endif
 
 typedef struct {
@@ -83,7 +96,7 @@ void *ptrs_os_library_open(const char *path, char *message, size_t message_size)
 void (*ptrs_os_library_function(void *library, const char *name))(void);
 
 // Lowest and highest address of the calling thread's stack as far as it may
-// grow; false if it is not known.
-bool ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high);
+// grow.  NO_MEM, NOT_SUPPORTED where they are not known.
+PtrsStatus ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high);
 
 #endif

@@ -17,8 +17,9 @@
 #if defined(__APPLE__)
 #  include <malloc/malloc.h>
 #elif defined(__linux__)
+#  include <errno.h>
 #  include <malloc.h>
-#  include <sys/syscall.h>
+#  include <sys/auxv.h>
 #endif
 
 #include "checked.h"
@@ -169,31 +170,37 @@ main_stack_limit(void)
 
 #if defined(__APPLE__)
 
-bool
+PtrsStatus
 ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
 {
   const pthread_t self = pthread_self();
   *high                = (uintptr_t)pthread_get_stackaddr_np(self);
   *low = *high - (pthread_main_np() ? main_stack_limit() : pthread_get_stacksize_np(self));
-  return true;
+  return PTRS_STATUS_SUCCESS;
 }
 
 #elif defined(__linux__)
 
-// Ends of the stack as the thread library tells them; for the main thread it
-// reads /proc, which may not be there
-static bool
+// What the kernel lets a program's arguments and environment take at most
+#  define ARGUMENTS_MAX ((uintptr_t)6 << 20)
+
+// Ends of the stack as the thread library tells them; of the first thread it
+// reads /proc, which may not be there.  0, or an errno.
+static int
 thread_stack(uintptr_t *low, uintptr_t *high)
 {
   pthread_attr_t attr;
   void *mem = NULL;
   size_t size = 0;
   size_t guard = 0;
-  if (pthread_getattr_np(pthread_self(), &attr)) {
-    return false;
+  int error = pthread_getattr_np(pthread_self(), &attr);
+  if (error) {
+    return error;
   }
-  const bool known =
-      !pthread_attr_getstack(&attr, &mem, &size) && !pthread_attr_getguardsize(&attr, &guard);
+  error = pthread_attr_getstack(&attr, &mem, &size);
+  if (!error) {
+    error = pthread_attr_getguardsize(&attr, &guard);
+  }
   (void)pthread_attr_destroy(&attr);
 
 #  ifndef __GLIBC__
@@ -201,41 +208,45 @@ thread_stack(uintptr_t *low, uintptr_t *high)
 #  endif
   *low = (uintptr_t)mem + guard;
   *high = (uintptr_t)mem + size;
-  return known;
+  return error;
 }
 
-bool
+PtrsStatus
 ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
 {
-  const bool known = thread_stack(low, high);
-  if (getpid() != (pid_t)syscall(SYS_gettid)) {
-    return known;
+  // The kernel has put this where the first stack of the process starts, behind
+  // the arguments, which musl does not count as part of it.  By its number a
+  // thread is not known: in the child of a fork, the one that forked has the
+  // number of the process, on whatever stack.
+  const uintptr_t start = (uintptr_t)getauxval(AT_RANDOM);
+  const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+  const size_t limit = main_stack_limit();
+  const int error = thread_stack(low, high);
+  if (!error) {
+    if (start < *low || (start >= *high && start - *high >= ARGUMENTS_MAX)) {
+      return PTRS_STATUS_SUCCESS; // of a thread that was created
+    }
+  } else if (start > here && start - here < limit) {
+    *high = start;
+  } else {
+    return error == ENOMEM ? PTRS_STATUS_NO_MEM : PTRS_STATUS_NOT_SUPPORTED;
   }
 
-  // The main thread's stack grows down to the limit and, with a margin for
-  // the gap that the kernel keeps below it, no further.  What musl tells of
-  // its low end is how far it has grown up to now.
-  if (!known) {
-#  ifdef __GLIBC__
-    extern void *__libc_stack_end;
-    *high = (uintptr_t)__libc_stack_end;
-#  else
-    return false;
-#  endif
-  }
-  const size_t limit = main_stack_limit();
+  // It grows down to the limit and, with a margin for the gap that the kernel
+  // keeps below it, no further.  What musl tells of its low end is how far it
+  // has grown up to now.
   *low = *high > limit ? *high - limit : 0;
-  return true;
+  return PTRS_STATUS_SUCCESS;
 }
 
 #else
 
-bool
+PtrsStatus
 ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
 {
   (void)low;
   (void)high;
-  return false;
+  return PTRS_STATUS_NOT_SUPPORTED;
 }
 
 #endif

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "checked.h"
-#include "os.h"
+#include "life.h"
+#include "thread_stack.h"
 
 #define RESERVE_MIN ((size_t)32 << 10)
 #define RESERVE_MAX ((size_t)256 << 10)
@@ -24,35 +25,18 @@
 // depends on the machine, on their arguments and on their own variables.
 #define FRAME_ROOM ((size_t)1024)
 
-typedef struct {
-  uintptr_t low;
-  uintptr_t high;
-  size_t held; // bytes of the thread's live stack blocks
-  bool known;
-} ThreadStack;
-
-static _Thread_local ThreadStack thread_stack;
-
-// The calling thread's stack, or NULL if its ends are not known
-static ThreadStack *
-own_stack(void)
-{
-  ThreadStack *const stack = &thread_stack;
-  if (!stack->known) {
-    // Asking costs some 25 us on the main thread
-    stack->known = ptrs_os_stack_bounds(&stack->low, &stack->high);
-  }
-  return stack->known ? stack : NULL;
-}
-
 // Bytes that a stack block may take here with all that alignment costs, of which
 // `frames` may be in use before they are asked for, or NOT_SUPPORTED on a stack
 // whose ends are not known
 static PtrsStatus
-room(size_t limit, uintptr_t here, size_t frames, size_t *size)
+room(size_t limit, uintptr_t here, size_t frames, PtrsThreadStack **own, size_t *size)
 {
-  const ThreadStack *const stack = own_stack();
-  if (!stack || here < stack->low || here >= stack->high) {
+  const PtrsStatus status = ptrs_thread_stack(own);
+  if (status) {
+    return status;
+  }
+  const PtrsThreadStack *const stack = *own;
+  if (here < stack->low || here >= stack->high) {
     return PTRS_STATUS_NOT_SUPPORTED;
   }
 
@@ -77,7 +61,7 @@ call_with_memory(size_t size, size_t align, size_t padded, PtrsStackFunction fn,
 
   PtrsBlock block         = 0;
   const unsigned flags    = PTRS_BLOCK_NOT_FREEABLE | PTRS_BLOCK_NOT_PINNABLE;
-  const PtrsStatus status = ptrs_block_adopt(mem, size, align, flags, &block);
+  const PtrsStatus status = ptrs_life_adopt(mem, size, align, flags, true, &block);
   if (status) {
     return status;
   }
@@ -93,8 +77,9 @@ ptrs_stack_call(size_t size, size_t align, size_t limit, PtrsStackFunction fn, v
   if (!fn || !ptrs_align_is_valid(align)) {
     return PTRS_STATUS_BAD_ARG;
   }
-  size_t available  = 0;
-  PtrsStatus status = room(limit, FRAME_ADDRESS, FRAME_ROOM, &available);
+  PtrsThreadStack *stack = NULL;
+  size_t available       = 0;
+  PtrsStatus status      = room(limit, FRAME_ADDRESS, FRAME_ROOM, &stack, &available);
   if (status) {
     return status;
   }
@@ -104,17 +89,18 @@ ptrs_stack_call(size_t size, size_t align, size_t limit, PtrsStackFunction fn, v
     return PTRS_STATUS_STACK_EXHAUSTED;
   }
 
-  thread_stack.held += padded;
+  stack->held += padded;
   status = call_with_memory(size, align, padded, fn, ctx);
-  thread_stack.held -= padded;
+  stack->held -= padded;
   return status;
 }
 
 __attribute__((noinline)) PtrsStatus
 ptrs_stack_available(size_t limit, size_t *size)
 {
+  PtrsThreadStack *stack  = NULL;
   size_t available        = 0;
-  const PtrsStatus status = room(limit, FRAME_ADDRESS, 2 * FRAME_ROOM, &available);
+  const PtrsStatus status = room(limit, FRAME_ADDRESS, 2 * FRAME_ROOM, &stack, &available);
   if (!status) {
     const size_t padding = PTRS_ALIGN_DEFAULT - 1;
     *size                = available > padding ? available - padding : 0;
@@ -125,10 +111,10 @@ ptrs_stack_available(size_t limit, size_t *size)
 PtrsStatus
 ptrs_stack_size(size_t *size)
 {
-  const ThreadStack *const stack = own_stack();
-  if (!stack) {
-    return PTRS_STATUS_NOT_SUPPORTED;
+  PtrsThreadStack *stack  = NULL;
+  const PtrsStatus status = ptrs_thread_stack(&stack);
+  if (!status) {
+    *size = stack->high - stack->low;
   }
-  *size = stack->high - stack->low;
-  return PTRS_STATUS_SUCCESS;
+  return status;
 }

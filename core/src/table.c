@@ -6,6 +6,7 @@
 #include "fork.h"
 #include "os.h"
 #include "spin.h"
+#include "thread_stack.h"
 
 // Segment 0 has this many slots, and each later one as many as all before
 // it.  Segments are made when needed, and never moved or given back.
@@ -32,7 +33,7 @@ static PtrsAtomicPointer segments[N_SEGMENTS];
 static Lane lanes[N_LANES];
 static PtrsAtomic n_batches; // batches that lanes have taken
 static PtrsAtomic n_threads; // threads that have chosen a lane
-static _Thread_local Lane *thread_lane;
+static PTRS_OS_THREAD_LOCAL Lane *thread_lane;
 
 static unsigned
 segment_of(uint32_t index)
@@ -97,6 +98,14 @@ unlock_lanes(void *ctx)
   }
 }
 
+// Whether a live block lies on the stack of a thread that does not exist in the
+// child of a fork, where the memory goes to whatever thread starts there next
+static bool
+is_on_lost_stack(const PtrsSlot *slot, uint64_t state)
+{
+  return (state & PTRS_STATE_LIVE) && slot->on_stack && !ptrs_thread_stack_has(slot->mem);
+}
+
 // In the child of a fork: the threads that were inside blocks do not exist
 static void
 evict_lost_threads(void *ctx)
@@ -108,7 +117,10 @@ evict_lost_threads(void *ctx)
       continue;
     }
     const uint64_t inside = PTRS_STATE_EXCLUSIVE | PTRS_STATE_READERS;
-    if (ptrs_atomic_load(&slot->state) & inside) {
+    const uint64_t state  = ptrs_atomic_load(&slot->state);
+    if (is_on_lost_stack(slot, state)) {
+      ptrs_table_retire(slot, (uint32_t)index); // all lanes are locked
+    } else if (state & inside) {
       ptrs_atomic_clear_bits(&slot->state, inside);
     }
   }

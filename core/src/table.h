@@ -54,6 +54,7 @@ typedef struct {
   uint8_t align_log2;
   uint8_t flags; // PtrsBlockFlags
   uint8_t lane;  // whose free list the slot returns to
+  bool on_stack; // the memory is on the stack of the thread that adopted it
 } PtrsSlot;
 
 static inline uint32_t

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pointers._ffi import fast
+
 pytest.importorskip("resource")
 
 pytestmark = [
@@ -130,3 +132,78 @@ def test_no_memory_for_the_copy_that_a_load_needs(run_python: Any) -> None:
     """
     )
     assert (done.returncode, done.stdout) == (0, "no memory\n"), done.stderr
+
+
+# Takes all memory that the C library would give to this thread, and gives the limit back
+EXHAUST = """
+    import ctypes, resource, threading
+    from pointers import *
+
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    answers = []
+
+    def exhaust():
+        with open("/proc/self/statm") as statm:
+            used = int(statm.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used, hard))
+        size = 1 << 24
+        while size >= 16:
+            while libc.malloc(size):
+                pass
+            size >>= 1
+
+    def run(before, attempt):
+        before()
+        exhaust()
+        try:
+            attempt()
+        except MemoryError as error:
+            answers.append(type(error).__name__)
+
+    def run_in_thread(before, attempt):
+        thread = threading.Thread(target=run, args=(before, attempt))
+        thread.start()
+        thread.join()
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+        print(answers)
+"""
+
+
+def check_without_memory(run_python: Any, before: str, attempt: str) -> None:
+    done = run_python(EXHAUST + f"\n    run_in_thread(lambda: {before}, lambda: {attempt})")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout in ("['AllocationError']\n", "['MemoryError']\n", "[]\n")
+
+
+@pytest.mark.skipif(fast is None, reason="every call is one of cffi here")
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "malloc(100_000_000)",
+        "calloc(100, 1_000_000)",
+        "acquire_stack_alloc(64)(lambda ptr: None)",
+    ],
+)
+def test_a_thread_that_comes_when_there_is_no_memory(run_python: Any, attempt: str) -> None:
+    """Where it has no memory for a variable of a thread, glibc ends the process."""
+    check_without_memory(run_python, "None", attempt)
+
+
+@pytest.mark.skipif(
+    sys.implementation.name == "pypy", reason="the interpreter itself ends without memory"
+)
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "malloc(100_000_000)",
+        "malloc(100_000_000, align=64)",
+        "calloc(100, 1_000_000)",
+        "acquire_stack_alloc(64)(lambda ptr: None)",
+    ],
+)
+def test_a_thread_that_has_called_through_cffi_before(run_python: Any, attempt: str) -> None:
+    """A limit: cffi has such a variable of its own."""
+    check_without_memory(run_python, "System().stats()", attempt)

@@ -26,7 +26,9 @@
  * Threads: every function may be called from any thread at any time.
  * Processes: after fork(2) the child's table is consistent; an access that
  * another thread of the parent had under way simply does not exist there
- * (bytes that such a thread was writing may be half old and half new).
+ * (bytes that such a thread was writing may be half old and half new).  Blocks
+ * on the stacks of such threads have ended; pins that these held stay, and what
+ * they were about to make or to free may stay allocated.
  * Cost: O(1) each beside the bytes that are touched; no lock on the access
  * path; 48 bytes of bookkeeping a block.
  *

@@ -22,6 +22,9 @@
  *   quarter of its stack.  Interpreters that count calls and not bytes have
  *   chosen their limits for a whole stack.
  *
+ * In the child of a fork(2), the blocks of other threads than the one that forked
+ * have ended: their stacks go to the threads that start there.
+ *
  * Not caught: leaving `fn` by longjmp(3), pthread_exit(3) or a switch to
  * another stack.  The block then stays live while its memory is not.
  */
@@ -57,8 +60,9 @@ PTRS_API PtrsStatus ptrs_stack_size(size_t *size);
  *        pinnable.
  * @param ctx Passed on.
  * @return STACK_EXHAUSTED when there is not enough room, NO_MEM when the
- *         block table cannot grow, NOT_SUPPORTED on a stack that the thread
- *         library does not know (then `fn` was not called).
+ *         block table cannot grow or the thread library has no memory to
+ *         answer, NOT_SUPPORTED on a stack that the thread library does not
+ *         know (then `fn` was not called).
  *
  * @fn ptrs_stack_available
  * A `size` that ptrs_stack_call() grants here and now, from the same function,
