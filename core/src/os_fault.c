@@ -26,22 +26,29 @@ static struct sigaction previous[N_SIGNALS];
 static PtrsFaultFunction watcher;
 static bool is_watching;
 
+#if defined(SI_TKILL)
+
 // The address that a thread touched when it last got a signal for that; 0 if
 // the system does not tell.
 static uintptr_t
 last_fault(const void *context)
 {
-#if defined(__linux__) && defined(__x86_64__)
   const ucontext_t *const state = (const ucontext_t *)context;
-  const bool is_page_fault      = state->uc_mcontext.gregs[REG_TRAPNO] == 14;
+#  if defined(__x86_64__)
+  const bool is_page_fault = state->uc_mcontext.gregs[REG_TRAPNO] == 14;
   return is_page_fault ? (uintptr_t)state->uc_mcontext.gregs[REG_CR2] : 0;
-#elif defined(__linux__) && defined(__aarch64__)
-  return (uintptr_t)((const ucontext_t *)context)->uc_mcontext.fault_address;
-#else
-  (void)context;
+#  elif defined(__i386__)
+  const bool is_page_fault = state->uc_mcontext.gregs[REG_TRAPNO] == 14;
+  return is_page_fault ? (uintptr_t)state->uc_mcontext.cr2 : 0;
+#  elif defined(__aarch64__) || defined(__arm__)
+  return (uintptr_t)state->uc_mcontext.fault_address;
+#  else
+  (void)state;
   return 0;
-#endif
+#  endif
 }
+
+#endif
 
 // Positive codes are the kernel's, but for those of kill(2) and sigqueue(3) on macOS
 // and BSD, which are positive as well.  A handler above us that is done, such as

@@ -77,8 +77,12 @@ is_touchable(const void *address)
 bool
 is_resident(const void *address)
 {
-  const uintptr_t page  = (uintptr_t)sysconf(_SC_PAGESIZE);
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  void *const start    = (void *)((uintptr_t)address & ~(page - 1));
+#if defined(__APPLE__)
+  char present = 0;
+#else
   unsigned char present = 0;
-  void *const start     = (void *)((uintptr_t)address & ~(page - 1));
+#endif
   return !mincore(start, page, &present) && (present & 1);
 }

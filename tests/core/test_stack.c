@@ -212,14 +212,18 @@ available_is_granted(void)
 static void *
 check_size(void *argument)
 {
-  pthread_attr_t attr;
-  void *mem    = NULL;
   size_t whole = 0;
   size_t size  = 0;
   (void)argument;
+#if defined(__APPLE__)
+  whole = pthread_get_stacksize_np(pthread_self());
+#else
+  pthread_attr_t attr;
+  void *mem = NULL;
   CHECK_EQ(pthread_getattr_np(pthread_self(), &attr), 0);
   CHECK_EQ(pthread_attr_getstack(&attr, &mem, &whole), 0);
   CHECK_EQ(pthread_attr_destroy(&attr), 0);
+#endif
   CHECK_EQ(ptrs_stack_size(&size), PTRS_STATUS_SUCCESS);
   CHECK(size <= whole);
 #ifdef __GLIBC__

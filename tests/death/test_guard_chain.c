@@ -271,7 +271,8 @@ an_aid_above(void)
   install(put_back_and_raise, SA_SIGINFO | SA_NODEFER | SA_ONSTACK, &below);
   make_block();
   expect("aid\n");
-#if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
+#if defined(__linux__) &&                                                                          \
+    (defined(__x86_64__) || defined(__i386__) || defined(__aarch64__) || defined(__arm__))
   expect_report();
 #endif
   miss();
