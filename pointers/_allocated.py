@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pointers._collector import charge, retry_no_memory, retry_pinned
 from pointers._dropped import COUNTS_REFERENCES, free_dropped
 from pointers._errors import FreedMemoryError, status_error
 from pointers._ffi import lib
@@ -11,7 +12,6 @@ from pointers._pointer import Pointer
 from pointers._raw import as_int, as_size
 from pointers._sources import source_of
 from pointers._typing import Any, Callable, Self, TypeVar, overload
-from pointers._view import retry_pinned
 
 T = TypeVar("T")
 
@@ -132,9 +132,11 @@ class HeapPointer(Pointer[T]):
 
     def _resize_by(self, resize: Callable[[int, int], int], size: int) -> None:
         """Resize by a C function, and release what was stored in a part that is gone."""
+        charge(size)
         status = resize(self._block, size)
         if status:
             status = retry_pinned(status, resize, self._block, size)
+            status = retry_no_memory(status, resize, self._block, size)
             if status:
                 raise self._resize_error(status, size)
         home = self if self._home is None else self._home

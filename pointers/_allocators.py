@@ -7,6 +7,7 @@ from contextvars import ContextVar, Token
 
 from pointers._allocated import AllocatedPointer, HeapPointer
 from pointers._array import AllocatedArrayPointer, checked_array_size
+from pointers._collector import new_block, retry_pinned
 from pointers._errors import AllocationError, StackMemoryError, status_error
 from pointers._ffi import ffi, lib
 from pointers._labels import label_block
@@ -14,9 +15,8 @@ from pointers._place import new_array, new_owner
 from pointers._pointer import Pointer
 from pointers._raw import SIZE_MAX, as_align, as_size
 from pointers._references import release_gone
-from pointers._sources import owned, revivers, source_key, sources
+from pointers._sources import owned, revivers, roots, source_key, sources
 from pointers._typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
-from pointers._view import retry_pinned
 
 if TYPE_CHECKING:
     from pointers._records import Stats
@@ -27,7 +27,6 @@ P = TypeVar("P", bound=Pointer[Any])
 A = TypeVar("A", bound="Allocator")
 
 _new = object.__new__
-_new_block = lib.ptrs_new_block
 _ALIGN_DEFAULT = lib.PTRS_ALIGN_DEFAULT
 _IN_USE = (
     "cannot {action} the allocator: views use its memory, or another allocator has it as its "
@@ -49,11 +48,16 @@ class Allocator:
     #: Whether each block is told where in the program it was allocated.
     _labels = False
 
+    #: Whether it takes its memory from the system, and not from a parent.
+    _is_root = False
+
     @classmethod
     def _of(cls, cdata: Any) -> Self:
         """Return a new object for a C object, which it owns."""
         self = _new(cls)
         self._cdata = cdata
+        if cls._is_root:
+            roots.add(self)
         return self
 
     @classmethod
@@ -132,6 +136,8 @@ class System(Allocator):
 
     __slots__ = ()
 
+    _is_root = True
+
     def __new__(cls) -> System:  # noqa: PYI034 - there is but one object
         return _SYSTEM
 
@@ -190,7 +196,7 @@ def _checked(source: Any) -> Allocator:
 def _block_from(source: Allocator | None, size: int, align: int) -> int:
     """Return a new block of an allocator, or of the default one."""
     source = _default.get() if source is None else _checked(source)
-    block: int = _new_block(source._cdata, size, align)
+    block = new_block(source._cdata, size, align)
     if block < 0:
         raise _allocation_error(block, size, source._cdata)
     if source._labels:
@@ -247,7 +253,7 @@ def malloc(
     if type(size) is not int or not 0 <= size <= SIZE_MAX:
         size = as_size(size)
     if align is None and allocator is None and not _overridden:
-        block = _new_block(_SYSTEM_CDATA, size, _ALIGN_DEFAULT)
+        block = new_block(_SYSTEM_CDATA, size, _ALIGN_DEFAULT)
         if block < 0:
             raise _allocation_error(block, size, _SYSTEM_CDATA)
     else:

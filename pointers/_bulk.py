@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pointers._collector import again, new_block
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 from pointers._image_size import sizeof
@@ -36,7 +37,7 @@ def store_slots(
     if not values:
         return
     if len(values) >= _MANY and _are_ints(values) and _are_int64(values):
-        integers = ffi.new("int64_t[]", values)
+        integers = again(ffi.new, "int64_t[]", values)
         status = lib.ptrs_store_ints(block, start, stride, integers, len(values))
     elif set(map(id, map(type, values))) <= _STORES.keys():
         status = _store_staged(block, start, stride, values, {})
@@ -91,9 +92,7 @@ def _store_staged(
 
     :param keys: The keys of the values that are stored by reference.
     """
-    staged = lib.ptrs_new_block(
-        lib.ptrs_system_allocator(), stride * len(values), lib.PTRS_ALIGN_DEFAULT
-    )
+    staged = new_block(lib.ptrs_system_allocator(), stride * len(values), lib.PTRS_ALIGN_DEFAULT)
     if staged < 0:
         return staged
     try:
@@ -115,7 +114,7 @@ def load_slots(block: int, start: int, stride: int, count: int) -> list[Any] | N
     """Return `count` ints, or None if the slots hold anything else."""
     if count < _MANY or not stride:
         return None
-    integers = ffi.new("int64_t[]", count)
+    integers = again(ffi.new, "int64_t[]", count)
     status = lib.ptrs_load_ints(block, start, stride, integers, count)
     if status < 0:
         raise status_error(status)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 
 from pointers._allocators import Allocator
+from pointers._collector import call
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 from pointers._raw import as_size
@@ -32,6 +33,7 @@ class Guard(Allocator):
     __slots__ = ()
 
     _labels = True
+    _is_root = True
 
     def __new__(cls, *, underflow: bool = False, quarantine: int = 16 * 1024 * 1024) -> Guard:  # noqa: PYI034
         """Make a guard allocator.
@@ -42,7 +44,8 @@ class Guard(Allocator):
         """
         cell = ffi.new("PtrsAllocator **")
         flags = lib.PTRS_GUARD_UNDERFLOW if underflow else 0
-        return cls._made(lib.ptrs_guard_new(flags, as_size(quarantine, "quarantine"), cell), cell)
+        status = call(lib.ptrs_guard_new, flags, as_size(quarantine, "quarantine"), cell)
+        return cls._made(status, cell)
 
     def info(self) -> GuardInfo:
         """Return what is known beside `stats`.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 
 from pointers._allocators import Allocator, System
+from pointers._collector import call, charge
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 from pointers._raw import as_align, as_int, as_size
@@ -49,7 +50,8 @@ class Arena(Allocator):
         """
         cell = ffi.new("PtrsAllocator **")
         size = _positive(chunk_size, "chunk_size")
-        status = lib.ptrs_arena_new(_parent(parent), size, cell)
+        charge(size)
+        status = call(lib.ptrs_arena_new, _parent(parent), size, cell)
         return cls._made(status, cell, too_large=f"its parent has no chunks of {size} bytes")
 
     def reset(self) -> None:
@@ -67,7 +69,7 @@ class Arena(Allocator):
         A mark is good until a reset, or a rewind to an earlier one.
         """
         cell = ffi.new("uint64_t *")
-        status = lib.ptrs_arena_mark(self._cdata, cell)
+        status = call(lib.ptrs_arena_mark, self._cdata, cell)
         if status:
             raise status_error(status, no_mem="no memory for a mark")
         return int(cell[0])
@@ -113,7 +115,8 @@ class Pool(Allocator):
         cell = ffi.new("PtrsAllocator **")
         size = _positive(block_size, "block_size")
         count = 0 if slab_blocks is None else _positive(slab_blocks, "slab_blocks")
-        status = lib.ptrs_pool_new(_parent(parent), size, as_align(align), count, cell)
+        charge(size * count)
+        status = call(lib.ptrs_pool_new, _parent(parent), size, as_align(align), count, cell)
         return cls._made(
             status,
             cell,
@@ -131,6 +134,8 @@ class Foreign(Allocator):
     """The malloc(3) family of a shared library, from `load_allocator`."""
 
     __slots__ = ()
+
+    _is_root = True
 
     def __new__(cls) -> Foreign:  # noqa: PYI034
         """Refuse: see `load_allocator`."""
@@ -157,7 +162,14 @@ def load_allocator(path: str | os.PathLike[str], prefix: str = "") -> Foreign:
         raise ValueError(f"{name!r} with prefix {prefix!r} names no library")
     cell = ffi.new("PtrsAllocator **")
     message = ffi.new("char[]", _MESSAGE_SIZE)
-    status = lib.ptrs_foreign_new(os.fsencode(name), prefix.encode(), message, _MESSAGE_SIZE, cell)
+    status = call(
+        lib.ptrs_foreign_new,
+        os.fsencode(name),
+        prefix.encode(),
+        message,
+        _MESSAGE_SIZE,
+        cell,
+    )
     text = ffi.string(message).decode("utf-8", "replace")
     return Foreign._made(status, cell, foreign=f"cannot load an allocator: {text}")
 

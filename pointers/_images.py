@@ -10,6 +10,7 @@ import os
 import sys
 
 from pointers import _image_synth
+from pointers._collector import new_block
 from pointers._errors import PointersError, status_error
 from pointers._ffi import ffi, lib
 from pointers._image_size import sizeof
@@ -30,7 +31,7 @@ def image(store: Callable[..., int], size: int, *value: object) -> bytes:
 
     :raises AllocationError: there is no memory to make it in.
     """
-    block = lib.ptrs_new_block(lib.ptrs_system_allocator(), size, lib.PTRS_ALIGN_DEFAULT)
+    block = new_block(lib.ptrs_system_allocator(), size, lib.PTRS_ALIGN_DEFAULT)
     if block < 0:
         raise status_error(block)
     try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import codecs
 import sys
 
+from pointers._collector import retry_no_memory
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 from pointers._typing import Any
@@ -88,6 +89,8 @@ def load(block: int, offset: int) -> Any:
     except IndexError:
         record = _Record()
     kind = _load(block, offset, record.load)
+    if kind < 0:
+        kind = retry_no_memory(kind, _load, block, offset, record.load)
     value = record.value
     result: Any
     if kind == _INT:

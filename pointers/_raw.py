@@ -6,6 +6,7 @@ from __future__ import annotations
 import operator
 import sys
 
+from pointers._collector import again
 from pointers._errors import AllocationError, InvalidSizeError, status_error
 from pointers._ffi import ffi, lib
 from pointers._typing import Any
@@ -101,17 +102,25 @@ def let_go(source: Any) -> None:
 def read_bytes(block: int, offset: int, room: int, n: Any) -> bytes:
     """Return `n` bytes at an offset, or all `room`, which were there just now."""
     size = room if n is None else as_range(n, room)
+    if size > _BUFFER_SIZE:
+        return again(_read, block, offset, size, None)
     try:
         data = _buffers.pop()
     except IndexError:
         data = _new_buffer("uint8_t[]", _BUFFER_SIZE)
-    target = data if size <= _BUFFER_SIZE else _new_buffer("uint8_t[]", size)
+    try:
+        return _read(block, offset, size, data)
+    finally:
+        _buffers.append(data)
+
+
+def _read(block: int, offset: int, size: int, target: Any) -> bytes:
+    if target is None:
+        target = _new_buffer("uint8_t[]", size)
     status = lib.ptrs_block_read(block, offset, size, target)
     if status:
-        _buffers.append(data)
         raise status_error(status)
     result: bytes = ffi.buffer(target, size)[:]
-    _buffers.append(data)
     return result
 
 

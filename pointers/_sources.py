@@ -12,6 +12,9 @@ from pointers._typing import Any, Callable
 #: An allocator is in here for as long as it lives.
 sources: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
+#: Those that take their memory from the system, of which no other allocator knows.
+roots: weakref.WeakSet[Any] = weakref.WeakSet()
+
 #: What makes a Python object for a C object whose first one has gone, by name.
 revivers: dict[str, Callable[[Any], Any]] = {}
 

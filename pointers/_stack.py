@@ -8,6 +8,7 @@ import sys
 import types
 
 from pointers._allocated import BytePointer
+from pointers._collector import retry_no_memory
 from pointers._errors import status_error
 from pointers._ffi import CALLS_BACK, ffi, lib
 from pointers._place import new_stack
@@ -110,7 +111,10 @@ def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any)
     number = next(_numbers)
     try:
         _frames[number] = frame
-        status = _stack_call(_get_recursion_limit(), _NEEDS, size, align, _ENTER, number)
+        arguments = (_get_recursion_limit(), _NEEDS, size, align, _ENTER, number)
+        status = _stack_call(*arguments)
+        if status:
+            status = retry_no_memory(status, _stack_call, *arguments)
     finally:
         _frames.pop(number, None)
         pointer = frame.pointer

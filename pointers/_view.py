@@ -3,26 +3,18 @@
 
 from __future__ import annotations
 
-import gc
 from types import MethodType
 
-from pointers._dropped import COUNTS_REFERENCES
+from pointers._collector import retry
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
-from pointers._typing import Any, Callable
+from pointers._typing import Any
 
-_PINNED = lib.PTRS_STATUS_PINNED
 _FULL = lib.PTRS_STATUS_OVERFLOW  # of pins
 _REFUSALS = {
     lib.PTRS_STATUS_NOT_SUPPORTED: "stack memory has no views: they could outlive it",
     _FULL: "this block has as many views as there can be: release some",
 }
-
-# Where objects go with their last reference, so do pins; elsewhere the collector
-# has to find that a view is gone.
-# A view of a view is ended in one round, what it was made of in the next, down
-# to the buffer; casts and slices add rounds
-_COLLECTIONS = 8
 
 
 def pin(block: int) -> Any:
@@ -34,7 +26,7 @@ def pin(block: int) -> Any:
     guard = ffi.gc(lease, lib.ptrs_lease_end)
     status = lib.ptrs_lease_begin(lease, block)
     if status == _FULL:
-        status = _retry(_FULL, status, lib.ptrs_lease_begin, lease, block)
+        status = retry(_FULL, status, lib.ptrs_lease_begin, lease, block)
     if status in _REFUSALS:
         raise BufferError(_REFUSALS[status])
     if status:
@@ -84,21 +76,3 @@ def _cast(view: memoryview, kind: str) -> memoryview:
             f"format {kind!r} is none of a view's: use one character of the struct module's"
         ) from None
     return items
-
-
-def retry_pinned(status: int, function: Callable[..., int], *arguments: Any) -> int:
-    """Call a C function again that refused a pinned block, if that may help now."""
-    return _retry(_PINNED, status, function, *arguments)
-
-
-def _retry(refusal: int, status: int, function: Callable[..., int], *arguments: Any) -> int:
-    """Call a C function again as long as it answers with this refusal.
-
-    Where views end only when the collector finds them, it gets its chance.
-    """
-    for _ in range(0 if COUNTS_REFERENCES else _COLLECTIONS):
-        if abs(status) != refusal:
-            break
-        gc.collect()
-        status = function(*arguments)
-    return status

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+"""Dropped blocks do not pile up, also where pointers wait for the collector."""
+
+import gc
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pointers import System, calloc, free, malloc
+
+PYPY = sys.implementation.name == "pypy"
+
+# Each drops `size` bytes, in 2,400 rounds of 1 MiB
+WAYS = {
+    "malloc": "malloc(size)",
+    "calloc": "calloc(size // 64, 64)",
+    "align": "malloc(size, align=4096)",
+    "realloc": "malloc(1).realloc(size)",
+    "arena": "Arena().malloc(size)",
+    "chunk": "Arena(size).malloc(1)",
+    "slab": "Pool(size // 8, slab_blocks=8).malloc(1)",
+    "objects": "malloc(size).move([])",
+    "view": "malloc(size).view()",
+}
+if PYPY:  # CPython counts objects: it lets some hundreds of cycles pile up
+    WAYS["cycle"] = "(lambda block, me: me.append((block, me)))(malloc(size), [])"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_dropped_blocks_are_freed_in_time(run_python: Any, way: str) -> None:
+    done = run_python(
+        f"""
+        from pointers import *
+
+        def drop(size):
+            {WAYS[way]}
+
+        for _ in range(2400):
+            drop(1 << 20)
+        print(System().stats().peak_bytes >> 20)
+        """,
+        "-W",
+        "ignore::ResourceWarning",
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 800
+
+
+@pytest.mark.parametrize("count", [1, 1200])
+def test_dropped_guarded_blocks_are_freed_in_time(run_python: Any, count: int) -> None:
+    done = run_python(
+        f"""
+        import weakref
+        from pointers import *
+
+        guard, guards, most = None, weakref.WeakSet(), 0
+        for index in range(1200):
+            if index < {count}:
+                guard = Guard(quarantine=0)
+                guards.add(guard)
+            guard.malloc(1 << 20)
+            most = max(most, sum(guard.stats().current_bytes for guard in list(guards)))
+        print(most >> 20)
+        """,
+        "-W",
+        "ignore::ResourceWarning",
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 800
+
+
+LIMITED = """
+    import gc, resource
+    from pointers import *
+
+    # So that only the last moment is left to find garbage
+    gc.disable()
+    with open("/proc/self/statm") as statm:
+        used = int(statm.read().split()[0]) * resource.getpagesize()
+    limit = used + (640 << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    size = 100 << 20
+
+    def drop():
+        {drop}
+
+    for _ in range(20):
+        drop()
+    print(System().stats().total_bytes >> 20 >= {least})
+"""
+# A statement that drops 100 MiB, and the MiB that the C library's malloc has given then
+LAST = {
+    **{name: (WAYS[name], 1900) for name in ("malloc", "calloc", "align", "realloc", "arena")},
+    **{name: (WAYS[name], 1900) for name in ("chunk", "slab", "objects", "view")},
+    "slice": ("malloc(size).view()[1:].cast('B')", 1900),
+    "guard": ("Guard(quarantine=0).malloc(size)", 0),
+    "bulk": ("calloc(1, size)[:] = [1]", 1900),
+    "mark": ("arena = Arena(size); arena.malloc(1); arena.mark()", 1900),
+    "new pool": ("Pool(64, parent=Arena(size)).malloc(1)", 1900),
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="to know what is used")
+@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="needs address space")
+@pytest.mark.parametrize("way", LAST)
+def test_garbage_is_collected_before_memory_is_said_to_be_short(run_python: Any, way: str) -> None:
+    drop, least = LAST[way]
+    done = run_python(
+        LIMITED.format(drop=drop, least=least),
+        "-W",
+        "ignore::ResourceWarning",
+    )
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="to know what is used")
+@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="needs address space")
+def test_garbage_is_collected_before_bytes_find_no_memory(run_python: Any) -> None:
+    done = run_python(
+        LIMITED.format(drop="malloc(40 << 20)", least=800)
+        + """
+    kept = malloc(200 << 20)
+    for _ in range(20):
+        drop()
+    print(len(kept.read()) == kept.size)
+    """,
+        "-W",
+        "ignore::ResourceWarning",
+    )
+    assert (done.returncode, done.stdout) == (0, "True\nTrue\n"), done.stderr
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Return a list that grows by each step of the collector that is asked for."""
+    if not PYPY:
+        pytest.skip("no collector in steps")
+    taken: list[None] = []
+    step: Any = gc.collect_step  # type: ignore[attr-defined]
+
+    def count() -> Any:
+        taken.append(None)
+        return step()
+
+    for _ in range(3):
+        gc.collect()
+    monkeypatch.setattr(gc, "collect_step", count)
+    return taken
+
+
+def test_blocks_that_are_freed_cost_no_steps(steps: list[None]) -> None:
+    for _ in range(1000):
+        free(malloc(1 << 20))
+        with calloc(1 << 10, 1 << 10) as array:
+            array.realloc(1 << 21)
+    assert not steps
+
+
+def test_blocks_that_live_cost_few_steps(steps: list[None]) -> None:
+    kept = [malloc(1 << 20) for _ in range(1000)]
+    n_steps = len(steps)
+    assert 0 < n_steps < 60
+    for _ in range(1000):
+        free(malloc(1 << 20))
+    # A round that had begun is brought to its end
+    assert len(steps) < n_steps + 12
+    for ptr in kept:
+        ptr.free()
+
+
+def test_after_many_have_lived_few_are_garbage(steps: list[None]) -> None:
+    for ptr in [malloc(1 << 20) for _ in range(1000)]:
+        ptr.free()
+    before = System().stats().current_bytes
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        for _ in range(600):
+            malloc(1 << 20)
+        assert (System().stats().current_bytes - before) >> 20 < 400
+        gc.collect()
+
+
+def test_a_collector_that_is_off_stays_so(steps: list[None]) -> None:
+    gc.disable()
+    try:
+        kept = [malloc(1 << 20) for _ in range(200)]
+    finally:
+        gc.enable()
+    assert not steps
+    for ptr in kept:
+        ptr.free()
