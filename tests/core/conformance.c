@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "mappings.h"
 #include "tap.h"
 
 // The cases have no arguments
@@ -308,6 +309,7 @@ void
 conformance_run(PtrsAllocator *allocator)
 {
   subject = allocator;
+  forbid_huge_blocks();
   TAP_RUN(addresses_are_aligned);
   TAP_RUN(reallocated_addresses_are_aligned);
   TAP_RUN(blocks_are_disjoint);

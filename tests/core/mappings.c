@@ -50,6 +50,21 @@ count_mappings(void)
   return n_mappings;
 }
 
+void
+forbid_huge_blocks(void)
+{
+#if SIZE_MAX == UINT32_MAX
+  const int flags   = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  const size_t huge = (size_t)1 << 30;
+  void *room        = mmap(NULL, huge, PROT_NONE, flags, -1, 0);
+  while (room != MAP_FAILED) {
+    (void)munmap(room, huge);
+    (void)mmap(NULL, huge / 4, PROT_NONE, flags, -1, 0); // and stays
+    room = mmap(NULL, huge, PROT_NONE, flags, -1, 0);
+  }
+#endif
+}
+
 typedef struct {
   uintptr_t address;
   bool is_touchable;

@@ -8,6 +8,10 @@
 
 size_t count_mappings(void);
 
+// Take addresses, where they have 32 bits, until no block of PTRS_SIZE_MAX bytes can
+// be had any more; where they have 64, none ever can.
+void forbid_huge_blocks(void);
+
 // Whether the byte at an address can be read and written; asked of the kernel,
 // nothing is touched.
 bool is_touchable(const void *address);

@@ -5,6 +5,7 @@
 
 #include "conformance.h"
 #include "failing.h"
+#include "mappings.h"
 #include "operations.h"
 #include "ptrs/block.h"
 #include "ptrs/system.h"
@@ -299,6 +300,7 @@ chunks_fail_in_turn(void)
 int
 main(void)
 {
+  forbid_huge_blocks();
   TAP_RUN(bad_arguments_are_refused);
   TAP_RUN(chunks_of_any_size);
   TAP_RUN(the_last_block_grows_where_it_is);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "failing.h"
+#include "mappings.h"
 #include "operations.h"
 #include "ptrs/system.h"
 #include "tap.h"
@@ -303,6 +304,7 @@ realloc_if_asks_first_and_tells_afterwards(void)
 int
 main(void)
 {
+  forbid_huge_blocks();
   TAP_RUN(alloc_describes_itself);
   TAP_RUN(requests_are_checked);
   TAP_RUN(zalloc_zeroes_the_capacity);

@@ -158,7 +158,7 @@ trade(size_t index, void *ctx)
 {
   Exchange *const exchange = (Exchange *)ctx;
   const double end         = clock_seconds() + CASE_SECONDS;
-  size_t number            = 7919 * (index + 1);
+  uint64_t number          = 7919 * (index + 1);
   while (!exchange->stop && clock_seconds() < end) {
     number            = number * 6364136223846793005U + 1442695040888963407U;
     const size_t size = (number >> 33) % 100 ? (number >> 40) % 9000 : 150000;

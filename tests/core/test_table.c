@@ -9,6 +9,7 @@
 
 #include "child.h"
 #include "environment.h"
+#include "mappings.h"
 #include "operations.h"
 #include "ptrs/system.h"
 #include "tap.h"
@@ -279,6 +280,7 @@ growth_may_fail(void)
 int
 main(void)
 {
+  forbid_huge_blocks();
   TAP_RUN(the_table_fills_densely);
   TAP_RUN(reuse_gives_new_generations);
   TAP_RUN(handles_are_never_negative);
