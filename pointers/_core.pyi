@@ -41,6 +41,7 @@ class _Lib:
     PTRS_STATUS_CORRUPT: int
     PTRS_STATUS_TOO_LARGE: int
     PTRS_STATUS_CLOSED: int
+    PTRS_STATUS_TOO_DEEP: int
 
     PTRS_IMAGE_EMPTY: int
     PTRS_IMAGE_NONE: int
@@ -54,6 +55,7 @@ class _Lib:
 
     PTRS_ALIGN_DEFAULT: int
     PTRS_ALIGN_MAX: int
+    PTRS_DEPTH_MAX: int
 
     def ptrs_strerror(self, status: int) -> CData: ...
     def ptrs_system_allocator(self) -> CData: ...

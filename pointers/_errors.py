@@ -46,6 +46,10 @@ _FREED = "the memory was freed; this pointer and all its aliases are dead: alloc
 _FOREIGN = "this pointer names no block: its private state has been changed"
 
 _CLOSED = "the allocator is closed: make another one"
+_TOO_DEEP = (
+    f"its parent has {lib.PTRS_DEPTH_MAX} allocators above it, and no more may stand below each "
+    "other: take a parent that is nearer to the system's"
+)
 _TOO_LARGE = "that is more than the allocator of this block serves"
 
 # For each status: the exception, and what it says where the caller knows no better.
@@ -63,6 +67,7 @@ _EXCEPTIONS: dict[int, tuple[type[Exception], str | None]] = {
     lib.PTRS_STATUS_FOREIGN: (LibraryError, None),
     lib.PTRS_STATUS_TOO_LARGE: (InvalidSizeError, _TOO_LARGE),
     lib.PTRS_STATUS_CLOSED: (ValueError, _CLOSED),
+    lib.PTRS_STATUS_TOO_DEEP: (ValueError, _TOO_DEEP),
 }
 
 

@@ -47,6 +47,7 @@ class Arena(Allocator):
         :param chunk_size: Bytes that it takes from its parent at a time; a
             block that does not fit gets a chunk of its own.
         :param parent: Where chunks come from; by default the C library.
+        :raises ValueError: the parent has 64 allocators above it.
         """
         cell = ffi.new("PtrsAllocator **")
         size = _positive(chunk_size, "chunk_size")
@@ -111,6 +112,7 @@ class Pool(Allocator):
         :param slab_blocks: Blocks for which it takes memory at a time; by
             default as many as fit into 64 KiB, but at least 8.
         :param parent: Where slabs come from; by default the C library.
+        :raises ValueError: the parent has 64 allocators above it.
         """
         cell = ffi.new("PtrsAllocator **")
         size = _positive(block_size, "block_size")

@@ -186,7 +186,7 @@ ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena)
   if (!parent || !chunk_size || chunk_size > PTRS_SIZE_MAX) {
     return PTRS_STATUS_BAD_ARG;
   }
-  const PtrsStatus status = ptrs_allocator_check(parent, chunk_size, PTRS_ALIGN_DEFAULT);
+  const PtrsStatus status = ptrs_owner_check_parent(parent, chunk_size, PTRS_ALIGN_DEFAULT);
   if (status) {
     return status;
   }

@@ -80,6 +80,19 @@ fork_unlock_memory(void *ctx)
   owner->ops->unlock(owner->allocator);
 }
 
+static unsigned
+depth_below(const PtrsAllocator *parent)
+{
+  return !parent ? 0 : !parent->owner ? 1 : parent->owner->depth + 1;
+}
+
+PtrsStatus
+ptrs_owner_check_parent(const PtrsAllocator *parent, size_t size, size_t align)
+{
+  return depth_below(parent) > PTRS_DEPTH_MAX ? PTRS_STATUS_TOO_DEEP
+                                              : ptrs_allocator_check(parent, size, align);
+}
+
 void
 ptrs_owner_init(PtrsOwner *owner,
                 PtrsAllocator *allocator,
@@ -90,6 +103,7 @@ ptrs_owner_init(PtrsOwner *owner,
       .ops        = ops,
       .allocator  = allocator,
       .parent     = parent,
+      .depth      = depth_below(parent),
       .blocks     = PTRS_NO_SLOT,
       .ending     = PTRS_NO_SLOT,
       .fork_mutex = {.level   = PTRS_FORK_OWNER,
@@ -119,8 +133,6 @@ ptrs_owner_init(PtrsOwner *owner,
 static void
 destroy(PtrsOwner *owner)
 {
-  PtrsAllocator *const parent = owner->parent;
-
   ptrs_fork_remove(&owner->fork_mutex);
   if (owner->ops->lock) {
     ptrs_fork_remove(&owner->fork_lock);
@@ -129,9 +141,6 @@ destroy(PtrsOwner *owner)
   (void)owner->ops->clear(owner->allocator);
   ptrs_os_mutex_destroy(&owner->mutex);
   owner->ops->destroy(owner->allocator);
-  if (parent && parent->owner) {
-    ptrs_owner_release(parent->owner);
-  }
 }
 
 void
@@ -143,8 +152,11 @@ ptrs_owner_retain(PtrsOwner *owner)
 void
 ptrs_owner_release(PtrsOwner *owner)
 {
-  if (ptrs_atomic_take_last(&owner->n_needs)) {
+  // With the last need of an allocator goes one of its parent's
+  while (owner && ptrs_atomic_take_last(&owner->n_needs)) {
+    PtrsOwner *const above = owner->parent ? owner->parent->owner : NULL;
     destroy(owner);
+    owner = above;
   }
 }
 

@@ -44,6 +44,7 @@ struct PtrsOwnerImpl {
   const PtrsOwnerOps *ops;
   PtrsAllocator *allocator; // the one that this is part of
   PtrsAllocator *parent;    // NULL if it has none
+  unsigned depth;           // parents above it
   PtrsAtomic n_needs;       // users, checked blocks, and allocators below this one
   PtrsAtomic n_lent;        // pieces of memory that allocators below this one hold
   PtrsMutex mutex;          // of the rest
@@ -106,6 +107,10 @@ ptrs_allocator_check(const PtrsAllocator *allocator, size_t size, size_t align)
                          (allocator->max_align && align > allocator->max_align);
   return too_large ? PTRS_STATUS_TOO_LARGE : PTRS_STATUS_SUCCESS;
 }
+
+// Whether an allocator may be the parent of another one, which takes memory of that
+// size and alignment: TOO_LARGE, TOO_DEEP.
+PtrsStatus ptrs_owner_check_parent(const PtrsAllocator *parent, size_t size, size_t align);
 
 // Memory from a parent, which must not go before it is given back.
 void *ptrs_owner_borrow(PtrsAllocator *parent, size_t size, size_t align, bool zeroed);

@@ -238,7 +238,7 @@ ptrs_pool_new(PtrsAllocator *parent,
   if (status) {
     return status;
   }
-  status = ptrs_allocator_check(parent, plan.slab_size, plan.align);
+  status = ptrs_owner_check_parent(parent, plan.slab_size, plan.align);
   if (status) {
     return status;
   }

@@ -38,6 +38,8 @@ ptrs_strerror(PtrsStatus status)
     return "more than this allocator serves";
   case PTRS_STATUS_CLOSED:
     return "allocator is closed";
+  case PTRS_STATUS_TOO_DEEP:
+    return "too many allocators below each other";
   }
   return "unknown status";
 }

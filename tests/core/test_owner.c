@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Who keeps whom: allocators, their blocks, and allocators below them.
+#include <pthread.h>
 #include <string.h>
 
 #include "operations.h"
@@ -187,6 +188,58 @@ a_parent_must_serve_what_is_asked_of_it(void)
   ptrs_allocator_release(parent);
 }
 
+// The last one below the system's, with all others above it
+static PtrsAllocator *
+deepest(PtrsAllocator **nearest)
+{
+  PtrsAllocator *allocator = arena_on(ptrs_system_allocator(), 1);
+  *nearest                 = allocator;
+  for (unsigned depth = 1; depth < PTRS_DEPTH_MAX; ++depth) {
+    PtrsAllocator *const parent = allocator;
+    // A pool waits for its parent as well, of which it takes more than it gives
+    allocator = depth == PTRS_DEPTH_MAX / 2 ? pool_on(parent, 4096) : arena_on(parent, 1);
+    ptrs_allocator_release(parent);
+  }
+  return allocator;
+}
+
+static void *
+use_deepest(void *argument)
+{
+  (void)argument;
+  PtrsAllocator *nearest     = NULL;
+  PtrsAllocator *const last  = deepest(&nearest);
+  PtrsAllocator *child       = NULL;
+  const PtrsBlock block      = block_of(last, 100);
+  const PtrsBlock from_above = block_of(nearest, 1);
+  CHECK_EQ(ptrs_arena_new(last, 1, &child), PTRS_STATUS_TOO_DEEP);
+  CHECK_EQ(ptrs_pool_new(last, 1, 1, 1, &child), PTRS_STATUS_TOO_DEEP);
+  CHECK_PTR(child, NULL);
+  CHECK_EQ(ptrs_block_realloc(block, 200), PTRS_STATUS_SUCCESS);
+  check_block(block, 200, 0, 0);
+  CHECK_EQ(ptrs_allocator_close(nearest), PTRS_STATUS_PINNED);
+  CHECK_EQ(ptrs_block_free(from_above), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_SUCCESS);
+  ptrs_allocator_release(last); // and with it all others
+  return NULL;
+}
+
+// One waits for its parent, on whatever stack
+static void
+the_deepest_needs_little_stack(void)
+{
+  const uint64_t before = system_blocks();
+  pthread_attr_t attr;
+  pthread_t thread;
+  CHECK_EQ(pthread_attr_init(&attr), 0);
+  CHECK_EQ(pthread_attr_setstacksize(&attr, (size_t)128 << 10), 0);
+  if (CHECK_EQ(pthread_create(&thread, &attr, use_deepest, NULL), 0)) {
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+  }
+  CHECK_EQ(pthread_attr_destroy(&attr), 0);
+  CHECK_EQ(system_blocks(), before);
+}
+
 // Handles do not come back with another allocator at the same place
 static void
 handles_of_closed_allocators_stay_stale(void)
@@ -214,6 +267,7 @@ main(void)
   TAP_RUN(closed_from_below_upwards);
   TAP_RUN(children_of_a_closed_parent_get_nothing);
   TAP_RUN(a_parent_must_serve_what_is_asked_of_it);
+  TAP_RUN(the_deepest_needs_little_stack);
   TAP_RUN(handles_of_closed_allocators_stay_stale);
   return tap_end();
 }

@@ -16,7 +16,7 @@ success_is_zero(void)
 static void
 texts_are_distinct(void)
 {
-  const int last = PTRS_STATUS_CLOSED;
+  const int last = PTRS_STATUS_TOO_DEEP;
   for (int i = 0; i <= last; ++i) {
     const char *const text = ptrs_strerror((PtrsStatus)i);
     if (!CHECK(text)) {
@@ -34,7 +34,7 @@ texts_are_distinct(void)
 static void
 unknown_values_have_a_text(void)
 {
-  static const int values[] = {PTRS_STATUS_CLOSED + 1, 255, INT_MAX, INT_MIN, -1};
+  static const int values[] = {PTRS_STATUS_TOO_DEEP + 1, 255, INT_MAX, INT_MIN, -1};
   for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); ++i) {
     CHECK_STR(ptrs_strerror((PtrsStatus)values[i]), "unknown status");
   }

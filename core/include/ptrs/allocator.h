@@ -38,6 +38,9 @@
 /** The greatest size of one block: half of the address space, as in ISO C. */
 #define PTRS_SIZE_MAX ((size_t)PTRDIFF_MAX)
 
+/** The most allocators that may stand above another one: each waits on the stack for its parent. */
+#define PTRS_DEPTH_MAX ((unsigned)64)
+
 /* cdef: begin */
 typedef struct {
   uint64_t current_bytes;  /* requested bytes of the blocks that are live */

@@ -39,7 +39,9 @@ PTRS_API PtrsStatus ptrs_arena_rewind(PtrsAllocator *arena, uint64_t mark);
  * @param chunk_size Bytes of a chunk, 1 to PTRS_SIZE_MAX (else BAD_ARG).  A
  *        block that does not fit gets a chunk of its own.
  * @param[out] arena To be given up with ptrs_allocator_release().
- * @return NO_MEM if there is no memory for the arena itself.
+ * @return NO_MEM if there is no memory for the arena itself; TOO_LARGE if its
+ *         parent does not serve chunks of that size; TOO_DEEP if the parent has
+ *         PTRS_DEPTH_MAX parents above it.
  *
  * @fn ptrs_arena_reset
  * End all blocks, and start again at the first chunk.  All chunks are kept.

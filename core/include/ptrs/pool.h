@@ -41,7 +41,9 @@ PTRS_API size_t ptrs_pool_block_size(const PtrsAllocator *pool);
  * @param slab_blocks Blocks of a slab; 0: as many as fit into 64 KiB, at least 8.
  * @param[out] pool To be given up with ptrs_allocator_release().
  * @return OVERFLOW for a slab of more than PTRS_SIZE_MAX bytes; NO_MEM if there
- *         is no memory for the pool itself.
+ *         is no memory for the pool itself; TOO_LARGE if its parent does not
+ *         serve slabs of that size; TOO_DEEP if the parent has PTRS_DEPTH_MAX
+ *         parents above it.
  *
  * @fn ptrs_pool_block_size
  * Bytes of a block, as ptrs_pool_new() was told.

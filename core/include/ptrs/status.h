@@ -30,7 +30,8 @@ typedef enum {
   PTRS_STATUS_FOREIGN         = 12, /* a foreign library or symbol is missing */
   PTRS_STATUS_CORRUPT         = 13, /* bytes that do not mean what they should */
   PTRS_STATUS_TOO_LARGE       = 14, /* a size or alignment that this allocator does not serve */
-  PTRS_STATUS_CLOSED          = 15  /* the allocator has been closed */
+  PTRS_STATUS_CLOSED          = 15, /* the allocator has been closed */
+  PTRS_STATUS_TOO_DEEP        = 16  /* parents of parents beyond PTRS_DEPTH_MAX */
 } PtrsStatus;
 
 PTRS_API const char *ptrs_strerror(PtrsStatus status);
