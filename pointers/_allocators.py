@@ -69,6 +69,12 @@ class Allocator:
         sources[source_key(self._cdata)] = self
         return self
 
+    def __getattr__(self, name: str) -> Any:
+        # object.__new__ makes allocators that nobody has given anything
+        if name == "_cdata":
+            raise ValueError(f"this {type(self).__name__} was never made: make another one")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def malloc(self, size: int, *, align: int | None = None) -> AllocatedPointer[Any]:
         """As `pointers.malloc`, from this allocator."""
         return malloc(size, align=align, allocator=self)
@@ -120,7 +126,10 @@ class Allocator:
         self.close()
 
     def __repr__(self) -> str:
-        state = ", closed" if self.closed else f", {self.stats().current_blocks} blocks"
+        try:
+            state = ", closed" if self.closed else f", {self.stats().current_blocks} blocks"
+        except ValueError:
+            state = ", never made"
         return f"<{type(self).__name__} allocator{state}>"
 
     def __reduce__(self) -> Any:

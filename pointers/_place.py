@@ -25,6 +25,17 @@ NO_LIMIT = sys.maxsize
 if TYPE_CHECKING or fast is None:
     _new = object.__new__
 
+    _OF_NO_BLOCK = {
+        "_block": 0,
+        "_home": None,
+        "_index": 0,
+        "_n_empty": 0,
+        "_offset": 0,
+        "_owned": False,
+        "_references": None,
+        "_room": 0,
+    }
+
     class Place:
         """The state of a pointer."""
 
@@ -46,6 +57,12 @@ if TYPE_CHECKING or fast is None:
             "_references",
             "_room",
         )
+
+        def __getattr__(self, name: str) -> Any:
+            # object.__new__ makes pointers that nobody has given a block
+            if name in _OF_NO_BLOCK:
+                return _OF_NO_BLOCK[name]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
         # Not to be changed: a class of another kind would free nothing
         __class__: Any = property(type)

@@ -193,6 +193,9 @@ class Pointer(Place, Generic[T]):
         """Whether an object can be loaded from here."""
         return self._peek()[0]
 
+    def _alias(self, _offset: int) -> Self:
+        raise TypeError(f"{type(self).__name__} has no steps: malloc() and calloc() make others")
+
     def _checked(self, number: int) -> int:
         if number < 0:
             raise status_error(number)

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""Objects that object.__new__ has made, and no function of the package: nothing is in them."""
+
+import copy
+import pickle
+from typing import Any, Callable
+
+import pytest
+
+import pointers
+from pointers import (
+    AllocatedArrayPointer,
+    AllocatedPointer,
+    Allocator,
+    Arena,
+    ArraySlotPointer,
+    Foreign,
+    FreedMemoryError,
+    Guard,
+    Pointer,
+    Pool,
+    StackAllocatedPointer,
+    StackMemoryError,
+    System,
+    calloc,
+    free,
+    malloc,
+    memcmp,
+    memcpy,
+    memmove,
+    memset,
+    realloc,
+    sizeof,
+)
+
+POINTERS = [AllocatedPointer, AllocatedArrayPointer, ArraySlotPointer, StackAllocatedPointer]
+ALLOCATORS = [Allocator, Arena, Foreign, Guard, Pool, System]
+MAKERS: dict[str, Callable[[Any], Any]] = {
+    "object": object.__new__,
+    "class": lambda kind: kind.__new__(kind),
+}
+
+
+def store_elsewhere(ptr: Any) -> None:
+    with malloc(28) as other:
+        other.move(ptr)
+
+
+# What every pointer can do, and says of one without a block
+REFUSED: dict[str, Callable[[Any], Any]] = {
+    "store": lambda p: p.move(1),
+    "store a reference": lambda p: p.move([]),
+    "store unsafely": lambda p: p.__ixor__(1),
+    "store a reference unsafely": lambda p: p.__ixor__([]),
+    "load": lambda p: ~p,
+    "size": lambda p: p.size,
+    "capacity": lambda p: p.capacity,
+    "address": lambda p: p.address,
+    "alignment": lambda p: p.alignment,
+    "int": int,
+    "bytes": bytes,
+    "read": lambda p: p.read(),
+    "write": lambda p: p.write(b"1"),
+    "view": lambda p: p.view(),
+    "add": lambda p: p + 0,
+    "add from the right": lambda p: 1 + p,
+    "subtract": lambda p: p - 0,
+    "item": lambda p: p[0],
+    "store an item": lambda p: p.__setitem__(0, 1),
+    "unpack": lambda p: [*p],
+    "store it": store_elsewhere,
+    "memcpy": lambda p: memcpy(p, b"1", 1),
+    "memmove": lambda p: memmove(p, p, 1),
+    "memset": lambda p: memset(p, 0, 1),
+    "memcmp": lambda p: memcmp(p, b"1", 1),
+    "memcmp from the right": lambda p: memcmp(b"1", p, 1),
+}
+REFUSED_BY_HEAPS: dict[str, Callable[[Any], Any]] = {
+    "free": free,
+    "free by method": lambda p: p.free(),
+    "realloc": lambda p: realloc(p, 100),
+    "allocator": lambda p: p.allocator,
+    "enter": lambda p: p.__enter__(),
+}
+REFUSED_BY_ARRAYS: dict[str, Callable[[Any], Any]] = {
+    "count": lambda p: p.count,
+    "len": len,
+    "slice": lambda p: p[0:1],
+    "store a slice": lambda p: p.__setitem__(slice(0, 1), [1]),
+    "fill": lambda p: p.fill(1),
+    "tolist": lambda p: p.tolist(),
+    "iterate": lambda p: list(iter(p)),
+}
+
+
+@pytest.mark.parametrize("how", MAKERS)
+@pytest.mark.parametrize("kind", POINTERS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")
+def test_pointers_without_a_block(kind: type, how: str) -> None:
+    refused = dict(REFUSED)
+    if kind is not StackAllocatedPointer:
+        refused.update(REFUSED_BY_HEAPS)
+    if kind is AllocatedArrayPointer:
+        refused.update(REFUSED_BY_ARRAYS)
+    for name, operation in refused.items():
+        try:
+            ptr = MAKERS[how](kind)
+        except TypeError:
+            return  # refused already
+        expected = TypeError if name == "memcmp from the right" else FreedMemoryError
+        with pytest.raises(expected):
+            operation(ptr)
+    ptr = MAKERS[how](kind)
+    assert repr(ptr) == str(ptr) == f"<{kind.__name__}, freed>"
+    assert (ptr.freed, ptr.assigned, ptr.offset, sizeof(ptr)) == (True, False, 0, 16)
+    assert ptr == MAKERS[how](kind)
+    assert hash(ptr) == hash(MAKERS[how](kind))
+    with malloc(8) as other:
+        assert ptr != other
+        with pytest.raises(ValueError, match="different blocks"):
+            other - ptr
+    with calloc(2, 28) as array, pytest.raises(FreedMemoryError):
+        array[:] = [1, ptr]
+    for operation in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="cannot copy or pickle"):
+            operation(ptr)
+    with pytest.raises(AttributeError, match="nothing_of_this_name"):
+        ptr.nothing_of_this_name
+
+
+@pytest.mark.parametrize("how", MAKERS)
+def test_stack_memory_without_a_block(how: str) -> None:
+    with pytest.raises(StackMemoryError):
+        free(MAKERS[how](StackAllocatedPointer))
+    with pytest.raises(StackMemoryError):
+        realloc(MAKERS[how](StackAllocatedPointer), 100)
+
+
+@pytest.mark.parametrize("kind", [Pointer, pointers._allocated.HeapPointer])
+def test_pointers_of_no_use(kind: type) -> None:
+    ptr = kind.__new__(kind)
+    for operation in (lambda: ptr + 1, lambda: 1 + ptr, lambda: ptr - 1, lambda: ptr[0]):
+        with pytest.raises(TypeError):
+            operation()
+
+
+@pytest.mark.parametrize("kind", ALLOCATORS)
+def test_allocators_that_were_never_made(kind: type) -> None:
+    source = object.__new__(kind)
+    assert repr(source) == f"<{kind.__name__} allocator, never made>"
+    for operation in (
+        lambda: source.malloc(1),
+        lambda: source.calloc(1, 1),
+        lambda: malloc(1, allocator=source),
+        lambda: calloc(1, 1, allocator=source),
+        lambda: source.stats(),
+        lambda: source.closed,
+        lambda: source.close(),
+        lambda: source.__enter__(),
+        lambda: source.__exit__(None, None, None),
+        lambda: Arena(parent=source),
+        lambda: Pool(8, parent=source),
+    ):
+        with pytest.raises(ValueError, match=r"never made|cannot be closed"):
+            operation()
+
+
+def test_what_one_allocator_alone_can_do() -> None:
+    for operation in (
+        lambda: object.__new__(Arena).reset(),
+        lambda: object.__new__(Arena).mark(),
+        lambda: object.__new__(Arena).rewind(1),
+        lambda: object.__new__(Pool).block_size,
+        lambda: object.__new__(Guard).info(),
+    ):
+        with pytest.raises(ValueError, match="never made"):
+            operation()
