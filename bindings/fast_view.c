@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Buffers: memory that is lent, and pinned meanwhile.
 //
-// What lends in view() is not the pointer but a lease, so that a pointer can be
-// dropped while a view lives; the block then goes with the last lease.
+// What lends is not the pointer but a lease, so that a pointer can be dropped
+// while a view lives; the block then goes with the last lease.
 #include "fast.h"
 
 #ifndef PYPY_VERSION
@@ -93,30 +93,41 @@ new_lease(PtrsPlace *place)
   return (PyObject *)lease;
 }
 
-// What takes a buffer of the pointer itself keeps the pointer, too
+// What np.ndarray(buffer=) asks with: after that it keeps the object and not the
+// buffer, so that nothing would pin the block.  (Of a memoryview it keeps `obj`,
+// which is a lease.)  Only pyarrow is known to ask alike, and would keep the buffer.
+static bool
+keeps_no_buffer(int flags)
+{
+  return (flags & PyBUF_ANY_CONTIGUOUS) == PyBUF_ANY_CONTIGUOUS && !(flags & PyBUF_FORMAT);
+}
+
+// The buffer is a lease's, and not the pointer's: some keep the object that a
+// buffer names, instead of the buffer
 int
 ptrs_place_getbuffer(PyObject *self, Py_buffer *view, int flags)
 {
-  PtrsPlace *const place = (PtrsPlace *)self;
-  PtrsLease lease;
   view->obj = NULL;
-  if (!begin(&lease, place->block)) {
+  if (keeps_no_buffer(flags)) {
+    PyErr_SetString(
+        PyExc_BufferError,
+        "a pointer itself lends no buffer to np.ndarray(buffer=...), or to what asks in "
+        "the same way, since that would not keep the memory pinned: pass ptr.view()");
     return -1;
   }
-  const Py_ssize_t size = ptrs_pinned_room(place);
-  uint8_t *const mem    = (uint8_t *)lease.mem + (size ? place->offset : 0);
-  if (PyBuffer_FillInfo(view, self, mem, size, 0, flags)) {
-    ptrs_lease_end(&lease);
-    return -1;
-  }
-  return 0;
+  PyObject *const lease = new_lease((PtrsPlace *)self);
+  const int failed      = lease ? lease_getbuffer(lease, view, flags) : -1;
+  Py_XDECREF(lease);
+  return failed;
 }
 
+// Nothing, since the lease ends itself.  But NumPy looks for this: a buffer of
+// what has none, it gives back at once.
 void
 ptrs_place_releasebuffer(PyObject *self, Py_buffer *view)
 {
+  (void)self;
   (void)view;
-  (void)ptrs_block_unpin(((PtrsPlace *)self)->block);
 }
 
 PyObject *

@@ -160,11 +160,28 @@ class HeapPointer(Pointer[T]):
     def __enter__(self) -> Self:
         if self.freed:
             raise FreedMemoryError("the memory was freed: allocate it anew")
+        if self._offset:  # at the end it would be too late to refuse
+            raise self._not_at_start("free")
         return self
 
-    def __exit__(self, *_exc_info: object) -> None:
-        if not self.freed:
+    def __exit__(self, *exc_info: object) -> None:
+        try:
             self.free()
+        except ValueError:
+            if not self.freed:
+                raise
+        except BufferError:
+            if not exc_info[0]:
+                raise
+            self._leave()
+
+    def _leave(self) -> None:
+        """Leave the block to the last of its views, which frees it."""
+        lib.ptrs_block_drop(self._block)
+        home = self if self._home is None else self._home
+        disown(home)
+        if self.freed and home._references is not None:
+            home._references.release()
 
     if COUNTS_REFERENCES:
 

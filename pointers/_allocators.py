@@ -29,8 +29,9 @@ A = TypeVar("A", bound="Allocator")
 _new = object.__new__
 _ALIGN_DEFAULT = lib.PTRS_ALIGN_DEFAULT
 _IN_USE = (
-    "cannot {action} the allocator: views use its memory, or another allocator has it as its "
-    "parent: release those first"
+    "cannot {action} the allocator: its memory is in use by views or what was made of them, or by "
+    "an allocator that has it as its parent: release() the views, delete the arrays and other "
+    "objects that have no release(), and close the other allocators"
 )
 
 

@@ -175,6 +175,12 @@ class ArraySlotPointer(_Slots[T]):
             raise self._not_at_start("realloc")
         return super().realloc(size)
 
+    def __enter__(self) -> Self:
+        super().__enter__()
+        if self._index:  # even where slots have no bytes
+            raise self._not_at_start("free")
+        return self
+
     def _not_at_start(self, action: str) -> ValueError:
         return ValueError(f"cannot {action} slot {self._index}: use the array itself")
 

@@ -45,6 +45,10 @@ class LibraryError(PointersError, OSError):
 _FREED = "the memory was freed; this pointer and all its aliases are dead: allocate it anew"
 _FOREIGN = "this pointer names no block: its private state has been changed"
 
+_PINNED = (
+    "the memory is in use by a view or what was made of one: release() the views, and delete the "
+    "arrays and other objects that have no release()"
+)
 _CLOSED = "the allocator is closed: make another one"
 _TOO_DEEP = (
     f"its parent has {lib.PTRS_DEPTH_MAX} allocators above it, and no more may stand below each "
@@ -60,7 +64,7 @@ _EXCEPTIONS: dict[int, tuple[type[Exception], str | None]] = {
     lib.PTRS_STATUS_OUT_OF_BOUNDS: (InvalidSizeError, None),
     lib.PTRS_STATUS_BAD_HANDLE: (FreedMemoryError, _FOREIGN),
     lib.PTRS_STATUS_STALE: (FreedMemoryError, _FREED),
-    lib.PTRS_STATUS_PINNED: (BufferError, "the memory is in use by a view: release it first"),
+    lib.PTRS_STATUS_PINNED: (BufferError, _PINNED),
     lib.PTRS_STATUS_NOT_FREEABLE: (StackMemoryError, None),
     lib.PTRS_STATUS_STACK_EXHAUSTED: (StackExhaustedError, None),
     lib.PTRS_STATUS_CORRUPT: (CorruptObjectError, None),

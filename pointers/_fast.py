@@ -79,9 +79,10 @@ def _substitute() -> None:
             setattr(kind, name, fast.substitute(kind, name, kind.__dict__[name]))
     for kind, names in _INHERITED.items():
         for name in names:
-            # __buffer__ is known to classes from 3.12 on
             if name in fast.Place.__dict__:
                 setattr(kind, name, fast.Place.__dict__[name])
+            else:
+                delattr(kind, name)  # __buffer__, which classes have from 3.12 on
     functions: Any = _allocators
     for name in ("malloc", "calloc", "free"):
         setattr(functions, name, fast.substitute(None, name, getattr(functions, name)))

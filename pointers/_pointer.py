@@ -249,8 +249,11 @@ class Pointer(Place, Generic[T]):
         return lend(lease, self._offset, self.size, format, writable)
 
     def __buffer__(self, _flags: int) -> memoryview:
-        """Lend the memory to ``memoryview(ptr)`` and its like, where Python asks (3.12)."""
-        return self.view()
+        """Refuse ``memoryview(ptr)`` and its like, where Python asks; compiled pointers lend.
+
+        Python is told too late, or never, that such a buffer is not used any more.
+        """
+        raise TypeError(f"{type(self).__name__} has no buffer of its own here: pass ptr.view()")
 
     # Identity and text
 

@@ -69,7 +69,6 @@ class Block:
         self.references: dict[int, tuple[int, Token]] = {}  # key and object by offset
         self.freed = False
         self.n_views = 0
-        self.n_keeping = 0  # those that keep the pointer as well
 
     @property
     def count(self) -> int:

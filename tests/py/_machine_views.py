@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import gc
 import struct
-import sys
 import warnings
 from typing import NamedTuple
 
@@ -14,11 +13,13 @@ from _machine_model import Block, Errors
 from _machine_refused import Pointer, expect
 from _machine_world import CPYTHON
 
+from pointers._ffi import fast
+
 MAX_VIEWS = 8
 # A view of a view takes the collector several rounds, where it is the collector's
 ROUNDS = 10
-# Where Python code can offer buffers, pointers are some
-BUFFERS = CPYTHON and sys.version_info >= (3, 12)
+# Compiled pointers are buffers themselves
+BUFFERS = fast is not None
 
 
 class View(NamedTuple):
@@ -28,7 +29,6 @@ class View(NamedTuple):
     block: Block
     start: int  # of its bytes, in the block
     writable: bool
-    keeps: bool  # the pointer: it is the buffer of that
 
 
 class Views(Contents):
@@ -57,16 +57,15 @@ class Views(Contents):
         elif len(self.views) < MAX_VIEWS:
             view = take()
             assert (view.nbytes, view.format, view.readonly) == (size, kind, not writable)
-            self._viewed(View(view, block, place.offset, writable, as_buffer))
+            self._viewed(View(view, block, place.offset, writable))
 
     def _viewed(self, view: View) -> None:
         self.views.append(view)
         view.block.n_views += 1
-        view.block.n_keeping += view.keeps
 
     def view_again(self, pick: int, first: int, n: int, kind: str, read_only: bool) -> None:
         """Make a view of a part of a view, in another format."""
-        view, block, start, writable, keeps = self.views[pick % len(self.views)]
+        view, block, start, writable = self.views[pick % len(self.views)]
         size = struct.calcsize(kind)
         first = min(first, view.nbytes)
         part = view.cast("B")[first : first + n // size * size]
@@ -75,11 +74,11 @@ class Views(Contents):
             part = part.toreadonly()
         assert part.readonly == (read_only or not writable)
         if len(self.views) < MAX_VIEWS:
-            self._viewed(View(part, block, start + first, not part.readonly, keeps))
+            self._viewed(View(part, block, start + first, not part.readonly))
 
     def write_view(self, pick: int, first: int, data: bytes) -> None:
         """Write through a view.  What it overwrites is held until the next checked write there."""
-        view, block, start, writable, _ = self.views[pick % len(self.views)]
+        view, block, start, writable = self.views[pick % len(self.views)]
         first = min(first, len(view))
         count = min(len(view) - first, len(data) // view.itemsize)
         items = memoryview(data[: count * view.itemsize]).cast(view.format)  # type: ignore[call-overload]
@@ -91,22 +90,16 @@ class Views(Contents):
 
     def release(self, pick: int) -> None:
         """Let go of one view, which gives the block back if it is the last of it."""
-        view, block, _, _, keeps = self.views.pop(pick % len(self.views))
+        view, block, _, _ = self.views.pop(pick % len(self.views))
         lent = any(lent is block for lent in self.lent)
         block.n_views -= 1
-        block.n_keeping -= keeps
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             view.release()
             del view
             for _ in range(ROUNDS if lent and not CPYTHON else 0):
                 gc.collect()
-            # The pointer goes with the view, and it was never freed
-            unfreed = lent and keeps and not block.n_views and self.warns(block)
-            assert [w.category for w in warned] == [ResourceWarning] * unfreed
-            warned.clear()
-        if lent and not block.n_keeping:
-            block.references = {}
+            assert not warned
         if lent and not block.n_views:
             self.lent = [other for other in self.lent if other is not block]
             self.count(block.source, blocks=-1, now=-block.size)
@@ -118,8 +111,7 @@ class Views(Contents):
             return
         self.blocks.remove(block)
         self.lent.append(block)
-        if not block.n_keeping:
-            block.references = {}
+        block.references = {}
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             self.pointers = [p for p in self.pointers if p.block is not block]
@@ -129,7 +121,7 @@ class Views(Contents):
         self.count()
 
     def check(self) -> None:
-        for view, block, start, _, _ in self.views:
+        for view, block, start, _ in self.views:
             assert view.tobytes() == block.data[start : start + view.nbytes]
         super().check()
 

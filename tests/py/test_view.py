@@ -2,7 +2,9 @@
 """Views of memory, and the pins that they hold."""
 
 import array as arrays
+import ctypes
 import gc
+import io
 import sys
 import warnings
 from typing import Any
@@ -20,6 +22,7 @@ from pointers import (
     memcpy,
     realloc,
 )
+from pointers._ffi import fast
 
 
 def test_a_view_is_the_memory_itself() -> None:
@@ -152,6 +155,9 @@ def test_a_dropped_view_lets_go() -> None:
     free(ptr)
 
 
+@pytest.mark.skipif(
+    sys.implementation.name == "pypy", reason="there they hold it for ever: docs/limits.md"
+)
 def test_numpy_arrays_hold_the_pin() -> None:
     numpy = pytest.importorskip("numpy")
     ptr = malloc(64)
@@ -221,10 +227,7 @@ def test_objects_that_a_view_overwrote_are_corrupt_or_empty() -> None:
             ~ptr
 
 
-@pytest.mark.skipif(
-    sys.version_info < (3, 12) or sys.implementation.name == "pypy",
-    reason="Python code can offer buffers from 3.12 on",
-)
+@pytest.mark.skipif(fast is None, reason="only compiled pointers are buffers")
 def test_pointers_are_buffers() -> None:
     ptr = malloc(64)
     ptr.write(b"abc")
@@ -239,6 +242,16 @@ def test_pointers_are_buffers() -> None:
     free(ptr)
     with pytest.raises(FreedMemoryError):
         memoryview(ptr)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(fast is not None, reason="compiled pointers are buffers")
+@pytest.mark.parametrize("take", [memoryview, io.BytesIO, (ctypes.c_char * 4).from_buffer])
+def test_pointers_are_no_buffers(take: Any) -> None:
+    said = sys.version_info >= (3, 12) or sys.implementation.name == "pypy"
+    with malloc(64) as block, calloc(2, 32) as array:
+        for ptr in (block, block + 8, array, array[1]):
+            with pytest.raises(TypeError, match=r"ptr\.view\(\)" if said else None):
+                take(ptr)
 
 
 def test_the_count_of_pins_has_an_end() -> None:
