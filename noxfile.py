@@ -177,9 +177,11 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check the types of the package, and of code that uses it."""
-    session.install("mypy")
+    session.install("mypy", "basedpyright")
     session.run("mypy")
     session.run("mypy", "--strict", "tests/typing")
+    # Pyright, as a package that brings all that it needs
+    session.run("basedpyright", "--level", "error", "tests/typing")
 
 
 @nox.session

@@ -173,7 +173,7 @@ static PyObject *
 function_vectorcall(PyObject *self, PyObject *const *args, size_t n_args_flag, PyObject *names)
 {
   const StackFunction *const function = (StackFunction *)self;
-  const bool takes_self               = function->in_class || function->takes_self;
+  const bool takes_self               = function->takes_self;
   if (is_wrapped(function)) {
     return ptrs_raise(ptrs_fall_back_1(PTRS_PY_WRAPPED, function->func));
   }
@@ -217,7 +217,8 @@ function_new(PyTypeObject *type, PyObject *args, PyObject *names)
     Py_XDECREF(self);
     return NULL;
   }
-  ((StackFunction *)self)->in_class = in_class == Py_True;
+  ((StackFunction *)self)->in_class   = in_class == Py_True;
+  ((StackFunction *)self)->takes_self = in_class == Py_True;
   Py_DECREF(in_class);
   return self;
 }
@@ -239,35 +240,44 @@ ptrs_stack_call_once(PyObject *module, PyObject *args)
   return result;
 }
 
-// As an attribute: the same function, which takes a self
+// The same function, which takes a self
 static PyObject *
-function_get(PyObject *self, PyObject *instance, PyObject *owner)
+new_method(PyObject *self)
 {
-  (void)owner;
   const StackFunction *const function = (StackFunction *)self;
-  if (is_wrapped(function)) {
-    Py_INCREF(self); // to be refused when it is called
-    return self;
-  }
   PyObject *const made =
       new_function(Py_TYPE(self), function->size, function->align, function->func);
   if (!made) {
     return NULL;
   }
   StackFunction *const method = (StackFunction *)made;
-  method->in_class            = function->in_class;
-  method->is_method           = 1;
   method->takes_self          = 1;
   method->dict                = PyObject_GenericGetDict(self, NULL);
   if (!method->dict) {
     Py_DECREF(made);
     return NULL;
   }
-  if (!instance || instance == Py_None) {
-    return made;
+  return made;
+}
+
+// As an attribute of a class or an instance
+static PyObject *
+function_get(PyObject *self, PyObject *instance, PyObject *owner)
+{
+  (void)owner;
+  const StackFunction *const function = (StackFunction *)self;
+  PyObject *method                    = self;
+  if (function->takes_self) {
+    Py_INCREF(self);
+  } else {
+    method = new_method(self);
   }
-  PyObject *const bound = PyMethod_New(made, instance);
-  Py_DECREF(made);
+  // One that is wrapped is refused when it is called
+  if (!method || !instance || instance == Py_None || is_wrapped(function)) {
+    return method;
+  }
+  PyObject *const bound = PyMethod_New(method, instance);
+  Py_DECREF(method);
   return bound;
 }
 
@@ -314,7 +324,6 @@ function_dealloc(PyObject *self)
 
 static PyMethodDef function_methods[] = {
     {"__set_name__", set_name, METH_VARARGS, NULL},
-    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -322,6 +331,8 @@ static PyMemberDef function_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(StackFunction, vectorcall), READONLY, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(StackFunction, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(StackFunction, weakrefs), READONLY, NULL},
+    {"_func", T_OBJECT, offsetof(StackFunction, func), READONLY, NULL},
+    {"_takes_self", T_BOOL, offsetof(StackFunction, takes_self), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -14,6 +14,7 @@ from pointers._dropped import warn_dropped
 from pointers._ffi import fast
 from pointers._pointer import Pointer
 from pointers._references import References
+from pointers._signature import describe, find_attribute
 from pointers._typing import Any
 from pointers._view import pin
 
@@ -61,7 +62,7 @@ def _give() -> None:
         "system_allocator": _allocators._SYSTEM,
         "warn_dropped": warn_dropped,
         "pin": pin,
-        "describe": _stack.describe,
+        "describe": describe,
         "stack_error": _stack.stack_error,
         "no_memory": _allocators.no_memory,
         "suspended_error": _stack.suspended_error,
@@ -87,6 +88,7 @@ def _substitute() -> None:
     for name in ("malloc", "calloc", "free"):
         setattr(functions, name, fast.substitute(None, name, getattr(functions, name)))
     functions = _stack
+    fast.StackFunction.__getattr__ = find_attribute
     functions.StackFunction = fast.StackFunction
     functions.call_once = fast.call_once
 

@@ -13,7 +13,9 @@ from pointers._errors import status_error
 from pointers._ffi import CALLS_BACK, ffi, lib
 from pointers._place import new_stack
 from pointers._raw import as_align, as_size
-from pointers._typing import Any, Callable, Generic, TypeVar
+from pointers._signature import describe, find_attribute
+from pointers._stack_types import StackDecorator
+from pointers._typing import Any, Callable, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -218,66 +220,57 @@ def _check_function(func: Any) -> None:
         )
 
 
-def describe(wrapper: Any, func: Any) -> bool:
-    """Make a wrapper look like its function; return whether that is defined in a class.
-
-    There its first argument is self.
-    """
-    from functools import update_wrapper
-
-    update_wrapper(wrapper, func)
-    scope = getattr(func, "__qualname__", "").rpartition(".")[0]
-    return bool(scope) and not scope.endswith("<locals>")
-
-
-class StackFunction(Generic[R]):
+class StackFunction:
     """A function that gets a pointer to stack memory as its first argument.
 
     As a method it gets `self` first and the pointer next.
     """
 
-    def __init__(self, size: int, align: int, func: Callable[..., R]) -> None:
-        self._in_class = describe(self, func)
+    def __init__(self, size: int, align: int, func: Callable[..., Any]) -> None:
+        self._in_class = self._takes_self = describe(self, func)
         self._size = size
         self._align = align
         self._func = func
         self._is_method = False
 
-    def __call__(self, *args: Any, **kwargs: Any) -> R:
-        if self._in_class:
-            if not self._is_method:
-                raise wrapped_error(self._func)
-            return self._call_method(*args, **kwargs)
-        return _call(self._size, self._align, self._func, args, kwargs)
-
-    def __set_name__(self, _owner: type, _name: str) -> None:
-        self._is_method = True
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Callable[..., R]:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self._takes_self:
+            return _call(self._size, self._align, self._func, args, kwargs)
         if self._in_class and not self._is_method:
-            return self  # to be refused when it is called
-        if instance is None:
-            return self._call_method
-        return types.MethodType(self._call_method, instance)
-
-    def _call_method(self, *args: Any, **kwargs: Any) -> R:
+            raise wrapped_error(self._func)
         if not args:
             raise no_self_error(self._func)
         func, instance = self._func, args[0]
 
-        def method(ptr: Any, *args: Any, **kwargs: Any) -> R:
+        def method(ptr: Any, *args: Any, **kwargs: Any) -> Any:
             return func(instance, ptr, *args, **kwargs)
 
         return _call(self._size, self._align, method, args[1:], kwargs)
 
+    def __set_name__(self, _owner: type, _name: str) -> None:
+        self._is_method = True
 
-def stack_alloc(
-    size: int, *, align: int | None = None
-) -> Callable[[Callable[..., R]], StackFunction[R]]:
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if self._in_class and not self._is_method:
+            return self  # to be refused when it is called
+        method = self if self._takes_self else self._taking_self()
+        return method if instance is None else types.MethodType(method, instance)
+
+    def _taking_self(self) -> StackFunction:
+        method = object.__new__(type(self))
+        method.__dict__.update(self.__dict__)
+        method._takes_self = True
+        return method
+
+    __getattr__ = find_attribute
+
+
+def stack_alloc(size: int, *, align: int | None = None) -> StackDecorator:
     """Decorate a function that is then called with a pointer to stack memory.
 
     The decorated function takes the arguments that follow the pointer and may
-    be called any number of times, from any thread, and by itself.
+    be called any number of times, from any thread, and by itself.  Its signature
+    and annotations are those of the call: they have no pointer.
 
     :param size: Bytes; 0 is allowed.  They are zero.
     :param align: Bytes; a power of two up to 2 MiB.
@@ -286,14 +279,16 @@ def stack_alloc(
     """
     n_bytes, n_align = as_size(size), as_align(align)
 
-    def decorate(func: Callable[..., R]) -> StackFunction[R]:
+    def decorate(func: Callable[..., Any]) -> Any:
         _check_function(func)
         return StackFunction(n_bytes, n_align, func)
 
     return decorate
 
 
-def acquire_stack_alloc(size: int, *, align: int | None = None) -> Callable[[Callable[..., R]], R]:
+def acquire_stack_alloc(
+    size: int, *, align: int | None = None
+) -> Callable[[Callable[[StackAllocatedPointer[Any]], R]], R]:
     """Call a function at once with a pointer to stack memory.
 
     As a decorator, it binds the function's name to the result.  Parameters and
@@ -301,7 +296,7 @@ def acquire_stack_alloc(size: int, *, align: int | None = None) -> Callable[[Cal
     """
     n_bytes, n_align = as_size(size), as_align(align)
 
-    def call(func: Callable[..., R]) -> R:
+    def call(func: Callable[[StackAllocatedPointer[Any]], R]) -> R:
         _check_function(func)
         return call_once(n_bytes, n_align, func)
 

@@ -14,19 +14,21 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any, Generic, NoReturn, TypeVar, overload
+    from typing import Any, Generic, NoReturn, Protocol, TypeVar, overload
 
-    from typing_extensions import Self
+    from typing_extensions import Concatenate, ParamSpec, Self
 else:
     # What collections.abc has, which imports all of collections
     from _collections_abc import Callable, Iterator
 
-    Any = Self = object
+    Any = Concatenate = Protocol = Self = object
     NoReturn = None
 
     def TypeVar(name, **_options):  # noqa: N802 - stands for a class
         """Return what can stand where a type is expected."""
         return type(name, (), {})
+
+    ParamSpec = TypeVar
 
     def overload(function):
         """Return the function: the last definition counts."""
@@ -45,9 +47,12 @@ __all__ = [
     "TYPE_CHECKING",
     "Any",
     "Callable",
+    "Concatenate",
     "Generic",
     "Iterator",
     "NoReturn",
+    "ParamSpec",
+    "Protocol",
     "Self",
     "TypeVar",
     "overload",

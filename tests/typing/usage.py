@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""How the package looks to a type checker.  Checked by mypy --strict, never run."""
+"""How the package looks to a type checker.  Checked by mypy --strict and pyright, never run."""
 
+from collections.abc import Callable
 from typing import Any
 
 from typing_extensions import assert_type
@@ -9,6 +10,7 @@ from pointers import (
     AllocatedArrayPointer,
     AllocatedPointer,
     ArraySlotPointer,
+    Pointer,
     StackAllocatedPointer,
     acquire_stack_alloc,
     calloc,
@@ -32,7 +34,7 @@ def pointers() -> None:
     assert_type(realloc(number, 32), AllocatedPointer[int])
     assert_type(memcpy(number, b"", 0), AllocatedPointer[int])
     assert_type(number.read(), bytes)
-    number <<= "text"  # type: ignore[arg-type]
+    number <<= "text"  # type: ignore[arg-type]  # pyright: ignore[reportOperatorIssue]
     free(number)
 
     anything = malloc(28)
@@ -67,4 +69,66 @@ def at_once(ptr: StackAllocatedPointer[int]) -> float:
 
 
 assert_type(on_stack(5), str)
+assert_type(on_stack(more=5), str)
 assert_type(at_once, float)
+on_stack("5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+on_stack(5, 6)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+on_stack(malloc(28))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+assert_type(on_stack.__name__, str)
+
+
+@stack_alloc(28, align=64)
+def with_defaults(
+    ptr: Pointer[int], /, a: int, *rest: str, b: float = 0.5, **others: bytes
+) -> AllocatedPointer[int]:
+    return malloc(a)
+
+
+assert_type(with_defaults(1, "x", b=2.0, c=b""), AllocatedPointer[int])
+with_defaults(1, 2)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+@stack_alloc(28)
+def of_anything(ptr: Any, more: int) -> int:
+    return more
+
+
+assert_type(of_anything(5), int)
+
+
+class Holder:
+    @stack_alloc(28)
+    def method(self, ptr: StackAllocatedPointer[int], more: int) -> str:
+        return str(more)
+
+    @stack_alloc(28)
+    def empty(self, ptr: StackAllocatedPointer[int]) -> int:
+        return 1
+
+    @stack_alloc(28)
+    def chained(self, ptr: StackAllocatedPointer[Any], *more: int) -> "Holder":
+        return self
+
+    def caller(self) -> str:
+        return self.method(5)
+
+
+assert_type(Holder().method(5), str)
+assert_type(Holder().method(more=5), str)
+assert_type(Holder.method(Holder(), 5), str)
+assert_type(Holder().empty(), int)
+assert_type(Holder().chained(1, 2).chained(), Holder)
+Holder().method("5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+Holder().method()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+callback: Callable[[int], str] = Holder().method
+plain: Callable[[int], str] = on_stack
+
+
+def no_pointer() -> None: ...
+
+
+def too_many(ptr: StackAllocatedPointer[int], more: int) -> None: ...
+
+
+stack_alloc(28)(no_pointer)  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
+acquire_stack_alloc(28)(too_many)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
