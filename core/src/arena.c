@@ -72,8 +72,9 @@ arena_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
 }
 
 static size_t
-arena_capacity(PtrsAllocator *allocator, const void *mem, size_t size)
+arena_capacity(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
 {
+  (void)align;
   (void)allocator;
   (void)mem;
   return size;
@@ -108,7 +109,7 @@ arena_clear(PtrsAllocator *allocator)
 static void
 arena_destroy(PtrsAllocator *allocator)
 {
-  ptrs_os_free(allocator, PTRS_ALIGN_DEFAULT);
+  ptrs_os_free(allocator, sizeof(PtrsArena), PTRS_ALIGN_DEFAULT);
 }
 
 static void

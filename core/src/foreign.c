@@ -1,118 +1,73 @@
 // SPDX-License-Identifier: MIT
 #include "ptrs/foreign.h"
 
-#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "checked.h"
+#include "foreign_heap.h"
 #include "os.h"
 #include "owner.h"
 #include "stats.h"
-
-#define NAME_SIZE ((size_t)128)
-
-typedef void *(*Malloc)(size_t size);
-typedef void *(*Calloc)(size_t count, size_t size);
-typedef void *(*Realloc)(void *mem, size_t size);
-typedef void (*Free)(void *mem);
-typedef void *(*Memalign)(size_t align, size_t size);
-typedef int (*PosixMemalign)(void **mem, size_t align, size_t size);
-typedef size_t (*UsableSize)(const void *mem);
 
 typedef struct {
   PtrsAllocator base;
   PtrsCounters counters;
   PtrsAtomic is_closed;
-  Malloc malloc;
-  Calloc calloc;
-  Realloc realloc;
-  Free free;
-  Memalign memalign; // aligned_alloc or memalign
-  PosixMemalign posix_memalign;
-  UsableSize usable_size; // NULL if there is none
+  PtrsForeignHeap heap;
   PtrsOwner owner;
 } PtrsForeign;
 
+// Count a block that has been had
 static void *
-get(const PtrsForeign *foreign, size_t size, size_t align)
+count(PtrsForeign *foreign, void *mem, size_t size)
 {
-  // malloc(0) may return NULL, and many align small blocks to no more than their size
-  const size_t asked = size ? size : 1;
-  void *mem          = NULL;
-  if (align <= PTRS_OS_MALLOC_ALIGN) {
-    return foreign->malloc(ptrs_max(size, align));
+  if (mem) {
+    ptrs_counters_alloc(&foreign->counters, size);
   }
-  if (foreign->posix_memalign) {
-    return foreign->posix_memalign(&mem, align, asked) ? NULL : mem;
-  }
-  // aligned_alloc takes multiples of the alignment, by the letter of C11
-  size_t rounded = 0;
-  if (!foreign->memalign || !ptrs_checked_round_up(asked, align, &rounded)) {
-    return NULL;
-  }
-  return foreign->memalign(align, rounded);
-}
-
-static bool
-refuses(const PtrsForeign *foreign, size_t size)
-{
-  return size > PTRS_SIZE_MAX || ptrs_atomic_peek(&foreign->is_closed);
+  return mem;
 }
 
 static void *
 foreign_alloc(PtrsAllocator *allocator, size_t size, size_t align)
 {
   PtrsForeign *const foreign = (PtrsForeign *)allocator;
-  void *const mem            = refuses(foreign, size) ? NULL : get(foreign, size, align);
-  if (mem) {
-    ptrs_counters_alloc(&foreign->counters, size);
+  if (ptrs_atomic_peek(&foreign->is_closed)) {
+    return NULL;
   }
-  return mem;
+  return count(foreign, ptrs_foreign_heap_alloc(&foreign->heap, size, align), size);
 }
 
 static void *
 foreign_zalloc(PtrsAllocator *allocator, size_t size, size_t align)
 {
   PtrsForeign *const foreign = (PtrsForeign *)allocator;
-  if (align > PTRS_OS_MALLOC_ALIGN || refuses(foreign, size)) {
-    void *const mem = foreign_alloc(allocator, size, align);
-    if (mem) {
-      memset(mem, 0, size);
-    }
-    return mem;
+  if (ptrs_atomic_peek(&foreign->is_closed)) {
+    return NULL;
   }
-  void *const mem = foreign->calloc(1, ptrs_max(size, align));
-  if (mem) {
-    ptrs_counters_alloc(&foreign->counters, size);
-  }
-  return mem;
-}
-
-static size_t
-foreign_capacity(PtrsAllocator *allocator, const void *mem, size_t size)
-{
-  const PtrsForeign *const foreign = (const PtrsForeign *)allocator;
-  return foreign->usable_size ? ptrs_max(foreign->usable_size(mem), size) : size;
+  return count(foreign, ptrs_foreign_heap_zalloc(&foreign->heap, size, align), size);
 }
 
 static void *
 foreign_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_size, size_t align)
 {
   PtrsForeign *const foreign = (PtrsForeign *)allocator;
-  void *new_mem              = NULL;
-  if (new_size > PTRS_SIZE_MAX) {
-    return NULL;
+  void *const new_mem = ptrs_foreign_heap_realloc(&foreign->heap, mem, old_size, new_size, align);
+  if (new_mem) {
+    ptrs_counters_resize(&foreign->counters, old_size, new_size);
   }
-  if (align <= PTRS_OS_MALLOC_ALIGN) {
-    new_mem = foreign->realloc(mem, ptrs_max(new_size, align));
-  } else {
-    new_mem = get(foreign, new_size, align);
-    if (new_mem) {
-      memcpy(new_mem, mem, ptrs_min(foreign_capacity(allocator, mem, old_size), new_size));
-      foreign->free(mem);
-    }
-  }
+  return new_mem;
+}
+
+static void *
+foreign_zrealloc(PtrsAllocator *allocator,
+                 void *mem,
+                 size_t old_size,
+                 size_t kept,
+                 size_t new_size,
+                 size_t align)
+{
+  PtrsForeign *const foreign = (PtrsForeign *)allocator;
+  void *const new_mem =
+      ptrs_foreign_heap_zrealloc(&foreign->heap, mem, old_size, kept, new_size, align);
   if (new_mem) {
     ptrs_counters_resize(&foreign->counters, old_size, new_size);
   }
@@ -123,9 +78,14 @@ static void
 foreign_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
 {
   PtrsForeign *const foreign = (PtrsForeign *)allocator;
-  (void)align;
   ptrs_counters_free(&foreign->counters, size);
-  foreign->free(mem);
+  ptrs_foreign_heap_free(&foreign->heap, mem, size, align);
+}
+
+static size_t
+foreign_capacity(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
+{
+  return ptrs_foreign_heap_capacity(&((PtrsForeign *)allocator)->heap, mem, size, align);
 }
 
 static void
@@ -147,40 +107,7 @@ foreign_clear(PtrsAllocator *allocator)
 static void
 foreign_destroy(PtrsAllocator *allocator)
 {
-  ptrs_os_free(allocator, PTRS_ALIGN_DEFAULT);
-}
-
-// One of a library's functions under its prefix, or NULL
-static void (*find(void *library, const char *prefix, const char *name))(void)
-{
-  char whole[NAME_SIZE];
-  const int length = snprintf(whole, sizeof(whole), "%s%s", prefix, name);
-  return length > 0 && (size_t)length < sizeof(whole) ? ptrs_os_library_function(library, whole)
-                                                      : NULL;
-}
-
-static bool
-find_all(PtrsForeign *foreign, void *library, const char *prefix, const char **missing)
-{
-  foreign->malloc         = (Malloc)find(library, prefix, "malloc");
-  foreign->calloc         = (Calloc)find(library, prefix, "calloc");
-  foreign->realloc        = (Realloc)find(library, prefix, "realloc");
-  foreign->free           = (Free)find(library, prefix, "free");
-  foreign->posix_memalign = (PosixMemalign)find(library, prefix, "posix_memalign");
-  foreign->memalign       = (Memalign)find(library, prefix, "memalign");
-  if (!foreign->memalign) {
-    foreign->memalign = (Memalign)find(library, prefix, "aligned_alloc");
-  }
-  foreign->usable_size = (UsableSize)find(library, prefix, "malloc_usable_size");
-  if (!foreign->usable_size) {
-    foreign->usable_size = (UsableSize)find(library, prefix, "usable_size");
-  }
-  *missing = !foreign->malloc    ? "malloc"
-             : !foreign->calloc  ? "calloc"
-             : !foreign->realloc ? "realloc"
-             : !foreign->free    ? "free"
-                                 : NULL;
-  return !*missing;
+  ptrs_os_free(allocator, sizeof(PtrsForeign), PTRS_ALIGN_DEFAULT);
 }
 
 PtrsStatus
@@ -207,6 +134,7 @@ ptrs_foreign_new(const char *path,
               .alloc    = foreign_alloc,
               .zalloc   = foreign_zalloc,
               .realloc  = foreign_realloc,
+              .zrealloc = foreign_zrealloc,
               .free     = foreign_free,
               .capacity = foreign_capacity,
               .name     = "foreign",
@@ -214,12 +142,12 @@ ptrs_foreign_new(const char *path,
           },
   };
   const char *missing = NULL;
-  if (!find_all(&found, library, prefix, &missing)) {
+  if (!ptrs_foreign_heap_find(&found.heap, library, prefix, &missing)) {
     (void)snprintf(message, message_size, "%s has no function %s%s of its own", path, prefix,
                    missing);
     return PTRS_STATUS_FOREIGN;
   }
-  if (!found.posix_memalign && !found.memalign) {
+  if (!found.heap.posix_memalign && !found.heap.memalign) {
     found.base.max_align = PTRS_OS_MALLOC_ALIGN;
   }
   PtrsForeign *const made = (PtrsForeign *)ptrs_os_malloc(sizeof(PtrsForeign), PTRS_ALIGN_DEFAULT);

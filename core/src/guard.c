@@ -71,15 +71,21 @@ check_at_end(const PtrsSpan *span)
   }
 }
 
-// A busy span for a block, with the block's place in it; or NULL
+// A busy span for a block that is zero from an offset on, with the block's place in
+// it; or NULL
 static PtrsSpan *
-get(PtrsGuard *guard, size_t size, size_t align, bool zeroed, PtrsGuardPages *pages, uint8_t **mem)
+get(PtrsGuard *guard,
+    size_t size,
+    size_t align,
+    size_t zero_from,
+    PtrsGuardPages *pages,
+    uint8_t **mem)
 {
   PtrsSpan *const span = ptrs_guard_store_get(&guard->store, size, align, pages);
   if (span) {
     *mem = ptrs_guard_place(&guard->store.form, pages, size, align);
-    if (zeroed && !span->is_zero) {
-      memset(*mem, 0, size);
+    if (zero_from < size && !span->is_zero) {
+      memset(*mem + zero_from, 0, size - zero_from);
     }
     ptrs_guard_fill(&guard->store.form, pages, *mem, size);
   }
@@ -87,12 +93,12 @@ get(PtrsGuard *guard, size_t size, size_t align, bool zeroed, PtrsGuardPages *pa
 }
 
 static void *
-allocate(PtrsAllocator *allocator, size_t size, size_t align, bool zeroed)
+allocate(PtrsAllocator *allocator, size_t size, size_t align, size_t zero_from)
 {
   PtrsGuard *const guard = (PtrsGuard *)allocator;
   PtrsGuardPages pages;
   uint8_t *mem         = NULL;
-  PtrsSpan *const span = get(guard, size, align, zeroed, &pages, &mem);
+  PtrsSpan *const span = get(guard, size, align, zero_from, &pages, &mem);
   if (!span) {
     return NULL;
   }
@@ -113,13 +119,13 @@ allocate(PtrsAllocator *allocator, size_t size, size_t align, bool zeroed)
 static void *
 guard_alloc(PtrsAllocator *allocator, size_t size, size_t align)
 {
-  return allocate(allocator, size, align, false);
+  return allocate(allocator, size, align, size);
 }
 
 static void *
 guard_zalloc(PtrsAllocator *allocator, size_t size, size_t align)
 {
-  return allocate(allocator, size, align, true);
+  return allocate(allocator, size, align, 0);
 }
 
 // End a span whose block has ended in the table
@@ -135,16 +141,21 @@ retire(PtrsGuard *guard, PtrsSpan *span)
 }
 
 static void *
-guard_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_size, size_t align)
+guard_zrealloc(PtrsAllocator *allocator,
+               void *mem,
+               size_t old_size,
+               size_t kept,
+               size_t new_size,
+               size_t align)
 {
   PtrsGuard *const guard = (PtrsGuard *)allocator;
   PtrsGuardPages pages;
   uint8_t *new_mem         = NULL;
-  PtrsSpan *const new_span = get(guard, new_size, align, false, &pages, &new_mem);
+  PtrsSpan *const new_span = get(guard, new_size, align, kept, &pages, &new_mem);
   if (!new_span) {
     return NULL;
   }
-  memcpy(new_mem, mem, ptrs_min(old_size, new_size));
+  memcpy(new_mem, mem, kept);
 
   ptrs_guard_lock();
   PtrsSpan *const old_span = find(guard, mem);
@@ -166,6 +177,12 @@ guard_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_s
   return new_mem;
 }
 
+static void *
+guard_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_size, size_t align)
+{
+  return guard_zrealloc(allocator, mem, old_size, ptrs_min(old_size, new_size), new_size, align);
+}
+
 static void
 guard_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
 {
@@ -184,8 +201,9 @@ guard_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
 }
 
 static size_t
-guard_capacity(PtrsAllocator *allocator, const void *mem, size_t size)
+guard_capacity(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
 {
+  (void)align;
   (void)allocator;
   (void)mem;
   return size;
@@ -217,7 +235,7 @@ guard_clear(PtrsAllocator *allocator)
 static void
 guard_destroy(PtrsAllocator *allocator)
 {
-  ptrs_os_free(allocator, PTRS_ALIGN_DEFAULT);
+  ptrs_os_free(allocator, sizeof(PtrsGuard), PTRS_ALIGN_DEFAULT);
 }
 
 static bool
@@ -244,6 +262,7 @@ ptrs_guard_new(unsigned flags, size_t quarantine_size, PtrsAllocator **guard)
               .alloc    = guard_alloc,
               .zalloc   = guard_zalloc,
               .realloc  = guard_realloc,
+              .zrealloc = guard_zrealloc,
               .free     = guard_free,
               .capacity = guard_capacity,
               .name     = "guard",

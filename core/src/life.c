@@ -12,18 +12,19 @@ slot_owner(const PtrsSlot *slot)
   return slot->allocator ? slot->allocator->owner : NULL;
 }
 
-// Write down what memory a slot has; from `kept` on it is to be zero
+// Write down what memory a slot has
 static void
-set_memory(PtrsSlot *slot, void *mem, size_t size, size_t capacity, size_t kept)
+set_memory(PtrsSlot *slot, void *mem, size_t size, size_t align)
 {
-  const size_t slack = ptrs_min(capacity - size, UINT32_MAX);
+  const size_t capacity = slot->allocator->capacity(slot->allocator, mem, size, align);
+  const size_t slack    = ptrs_min(capacity - size, UINT32_MAX);
 
   slot->mem   = (uint8_t *)mem;
   slot->size  = size;
   slot->slack = (uint32_t)slack;
   // The block may grow into its capacity, and what it grows by is zero
-  if (size + slack > kept) {
-    memset((uint8_t *)mem + kept, 0, size + slack - kept);
+  if (slack) {
+    memset((uint8_t *)mem + size, 0, slack);
   }
 }
 
@@ -36,11 +37,11 @@ fill_slot(PtrsSlot *slot, PtrsAllocator *allocator, size_t size, size_t align, b
   if (!mem) {
     return PTRS_STATUS_NO_MEM;
   }
-  set_memory(slot, mem, size, allocator->capacity(allocator, mem, size), size);
   slot->allocator  = allocator;
   slot->align_log2 = (uint8_t)ptrs_log2(align);
   slot->flags      = (uint8_t)allocator->block_flags;
   slot->on_stack   = false;
+  set_memory(slot, mem, size, align);
   return PTRS_STATUS_SUCCESS;
 }
 
@@ -132,19 +133,31 @@ ptrs_life_end(PtrsSlot *slot, PtrsBlock block)
   }
 }
 
+// Memory of another size.  Bytes that come do so from blocks that are gone: they
+// are made zero, as those are that a smaller size leaves behind, in set_memory().
+static void *
+resize_memory(const PtrsSlot *slot, size_t size)
+{
+  PtrsAllocator *const allocator = slot->allocator;
+  const size_t align             = ptrs_slot_align(slot);
+  const size_t kept              = ptrs_min(ptrs_slot_capacity(slot), size);
+  if (allocator->zrealloc) {
+    return allocator->zrealloc(allocator, slot->mem, slot->size, kept, size, align);
+  }
+  void *const mem = allocator->realloc(allocator, slot->mem, slot->size, size, align);
+  if (mem && kept < size) {
+    memset((uint8_t *)mem + kept, 0, size - kept);
+  }
+  return mem;
+}
+
 static PtrsStatus
 resize_locked(PtrsSlot *slot, size_t size)
 {
-  PtrsAllocator *const allocator = slot->allocator;
-
   ptrs_table_lock(slot);
-  void *const mem =
-      allocator->realloc(allocator, slot->mem, slot->size, size, ptrs_slot_align(slot));
+  void *const mem = resize_memory(slot, size);
   if (mem) {
-    // Bytes that were added come from blocks that are gone, and bytes beyond a
-    // smaller size must not come back when the block grows again
-    const size_t kept = ptrs_min(ptrs_slot_capacity(slot), size);
-    set_memory(slot, mem, size, allocator->capacity(allocator, mem, size), kept);
+    set_memory(slot, mem, size, ptrs_slot_align(slot));
   }
   ptrs_table_unlock(slot);
   return mem ? PTRS_STATUS_SUCCESS : PTRS_STATUS_NO_MEM;

@@ -81,12 +81,13 @@ void ptrs_os_unmap(void *mem, size_t size);
 #  define PTRS_OS_MALLOC_ALIGN ((size_t)8)
 #endif
 
-// malloc family of the C library.  `align` as in allocator.h.
+// The functions of allocator.h, for memory of the C library and of the kernel.
 void *ptrs_os_malloc(size_t size, size_t align);
 void *ptrs_os_zalloc(size_t size, size_t align);
 void *ptrs_os_realloc(void *mem, size_t old_size, size_t new_size, size_t align);
-void ptrs_os_free(void *mem, size_t align);
-size_t ptrs_os_capacity(const void *mem, size_t size);
+void *ptrs_os_zrealloc(void *mem, size_t old_size, size_t kept, size_t new_size, size_t align);
+void ptrs_os_free(void *mem, size_t size, size_t align);
+size_t ptrs_os_capacity(const void *mem, size_t size, size_t align);
 
 // A shared library, as dlopen(3) finds it, that is never unloaded; NULL, with
 // the reason in `message`, if there is none.

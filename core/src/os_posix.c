@@ -1,33 +1,21 @@
 // SPDX-License-Identifier: MIT
 #ifndef _GNU_SOURCE
-#  define _GNU_SOURCE // pthread_getattr_np, malloc_usable_size
+#  define _GNU_SOURCE // pthread_getattr_np
 #endif
 
 #include "os.h"
 
 #include <pthread.h>
 #include <sched.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__APPLE__)
-#  include <malloc/malloc.h>
-#elif defined(__linux__)
+#if defined(__linux__)
 #  include <errno.h>
-#  include <malloc.h>
 #  include <sys/auxv.h>
 #endif
-
-#include "checked.h"
-#include "ptrs/allocator.h"
-
-// Below this size, malloc(3) and memset(3) are faster than calloc(3), which
-// leaves glibc's per-thread cache aside
-#define ZALLOC_BY_HAND ((size_t)1024)
 
 // What a stack without a limit is taken to have
 #define UNLIMITED_STACK ((size_t)64 << 20)
@@ -96,66 +84,6 @@ ptrs_os_unmap(void *mem, size_t size)
   (void)munmap(mem, size);
 }
 
-void *
-ptrs_os_malloc(size_t size, size_t align)
-{
-  // malloc(0) may return NULL, and a malloc that was put in place of the C library's
-  // may align small blocks to less than they are to be aligned to
-  if (align <= PTRS_OS_MALLOC_ALIGN) {
-    return malloc(ptrs_max(size, align));
-  }
-  void *mem = NULL;
-  return posix_memalign(&mem, align, size ? size : 1) ? NULL : mem;
-}
-
-void *
-ptrs_os_zalloc(size_t size, size_t align)
-{
-  if (align <= PTRS_OS_MALLOC_ALIGN && size > ZALLOC_BY_HAND) {
-    return calloc(1, size);
-  }
-  void *const mem = ptrs_os_malloc(size, align);
-  if (mem) {
-    memset(mem, 0, size);
-  }
-  return mem;
-}
-
-void *
-ptrs_os_realloc(void *mem, size_t old_size, size_t new_size, size_t align)
-{
-  if (align <= PTRS_OS_MALLOC_ALIGN) {
-    return realloc(mem, ptrs_max(new_size, align));
-  }
-  void *const new_mem = ptrs_os_malloc(new_size, align);
-  if (new_mem) {
-    memcpy(new_mem, mem, ptrs_min(ptrs_os_capacity(mem, old_size), new_size));
-    free(mem);
-  }
-  return new_mem;
-}
-
-void
-ptrs_os_free(void *mem, size_t align)
-{
-  (void)align;
-  free(mem);
-}
-
-size_t
-ptrs_os_capacity(const void *mem, size_t size)
-{
-#if defined(__APPLE__)
-  const size_t capacity = malloc_size(mem);
-#elif defined(__linux__)
-  const size_t capacity = malloc_usable_size((void *)mem);
-#else
-  const size_t capacity = size;
-  (void)mem;
-#endif
-  return capacity < size ? size : capacity;
-}
-
 // Bytes to which the main thread's stack may grow
 static size_t
 main_stack_limit(void)
@@ -190,10 +118,10 @@ static int
 thread_stack(uintptr_t *low, uintptr_t *high)
 {
   pthread_attr_t attr;
-  void *mem = NULL;
-  size_t size = 0;
+  void *mem    = NULL;
+  size_t size  = 0;
   size_t guard = 0;
-  int error = pthread_getattr_np(pthread_self(), &attr);
+  int error    = pthread_getattr_np(pthread_self(), &attr);
   if (error) {
     return error;
   }
@@ -206,7 +134,7 @@ thread_stack(uintptr_t *low, uintptr_t *high)
 #  ifndef __GLIBC__
   guard = 0; // never part of the stack under musl; under glibc it was, up to 2.26
 #  endif
-  *low = (uintptr_t)mem + guard;
+  *low  = (uintptr_t)mem + guard;
   *high = (uintptr_t)mem + size;
   return error;
 }
@@ -219,9 +147,9 @@ ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
   // thread is not known: in the child of a fork, the one that forked has the
   // number of the process, on whatever stack.
   const uintptr_t start = (uintptr_t)getauxval(AT_RANDOM);
-  const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-  const size_t limit = main_stack_limit();
-  const int error = thread_stack(low, high);
+  const uintptr_t here  = (uintptr_t)__builtin_frame_address(0);
+  const size_t limit    = main_stack_limit();
+  const int error       = thread_stack(low, high);
   if (!error) {
     if (start < *low || (start >= *high && start - *high >= ARGUMENTS_MAX)) {
       return PTRS_STATUS_SUCCESS; // of a thread that was created

@@ -121,8 +121,9 @@ pool_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
 }
 
 static size_t
-pool_capacity(PtrsAllocator *allocator, const void *mem, size_t size)
+pool_capacity(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
 {
+  (void)align;
   (void)mem;
   (void)size;
   return allocator->max_size;
@@ -166,7 +167,7 @@ pool_clear(PtrsAllocator *allocator)
 static void
 pool_destroy(PtrsAllocator *allocator)
 {
-  ptrs_os_free(allocator, PTRS_ALIGN_DEFAULT);
+  ptrs_os_free(allocator, sizeof(PtrsPool), PTRS_ALIGN_DEFAULT);
 }
 
 static void

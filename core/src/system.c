@@ -39,18 +39,33 @@ system_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_
   return new_mem;
 }
 
+static void *
+system_zrealloc(PtrsAllocator *allocator,
+                void *mem,
+                size_t old_size,
+                size_t kept,
+                size_t new_size,
+                size_t align)
+{
+  void *const new_mem = ptrs_os_zrealloc(mem, old_size, kept, new_size, align);
+  if (new_mem) {
+    ptrs_counters_resize(&((PtrsSystem *)allocator)->counters, old_size, new_size);
+  }
+  return new_mem;
+}
+
 static void
 system_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
 {
   ptrs_counters_free(&((PtrsSystem *)allocator)->counters, size);
-  ptrs_os_free(mem, align);
+  ptrs_os_free(mem, size, align);
 }
 
 static size_t
-system_capacity(PtrsAllocator *allocator, const void *mem, size_t size)
+system_capacity(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
 {
   (void)allocator;
-  return ptrs_os_capacity(mem, size);
+  return ptrs_os_capacity(mem, size, align);
 }
 
 static void
@@ -68,6 +83,7 @@ ptrs_system_allocator(void)
               .alloc    = system_alloc,
               .zalloc   = system_zalloc,
               .realloc  = system_realloc,
+              .zrealloc = system_zrealloc,
               .free     = system_free,
               .capacity = system_capacity,
               .name     = "system",

@@ -41,7 +41,7 @@ give_back(const Piece *piece)
 static size_t
 capacity_of(const Piece *piece)
 {
-  return subject->capacity(subject, piece->mem, piece->size);
+  return subject->capacity(subject, piece->mem, piece->size, piece->align);
 }
 
 // Greatest alignment that the allocator serves
@@ -163,6 +163,35 @@ realloc_keeps_contents(void)
         if (CHECK(mem)) {
           piece = (Piece){(uint8_t *)mem, sizes[j], align};
           CHECK_FILLED(mem, filled < sizes[j] ? filled : sizes[j], 0x77);
+        }
+        give_back(&piece);
+      }
+    }
+  }
+}
+
+// What a block was before does not show in what is added
+static void
+zrealloc_gives_zeros(void)
+{
+  static const size_t aligns[] = {1, 16, 256, 8192};
+  for (size_t a = 0; subject->zrealloc && a < sizeof(aligns) / sizeof(aligns[0]); ++a) {
+    for (size_t i = 0; i < N_SIZES; ++i) {
+      for (size_t j = 0; j < N_SIZES; ++j) {
+        const size_t align = min(aligns[a], max_align());
+        Piece piece        = {(uint8_t *)get(sizes[i], align, false), sizes[i], align};
+        if (!CHECK(piece.mem)) {
+          return;
+        }
+        memset(piece.mem, 0x77, capacity_of(&piece));
+        const size_t kept = min(sizes[i] - sizes[i] / 4, sizes[j]);
+        void *const mem   = subject->zrealloc(subject, piece.mem, sizes[i], kept, sizes[j], align);
+        if (CHECK(mem)) {
+          piece = (Piece){(uint8_t *)mem, sizes[j], align};
+          CHECK_EQ((uintptr_t)mem % align, 0);
+          CHECK_FILLED(mem, kept, 0x77);
+          CHECK_FILLED((uint8_t *)mem + kept, sizes[j] - kept, 0);
+          memset(mem, 0xFF, capacity_of(&piece));
         }
         give_back(&piece);
       }
@@ -315,6 +344,7 @@ conformance_run(PtrsAllocator *allocator)
   TAP_RUN(blocks_are_disjoint);
   TAP_RUN(zalloc_gives_zeros);
   TAP_RUN(realloc_keeps_contents);
+  TAP_RUN(zrealloc_gives_zeros);
   TAP_RUN(statistics_are_exact);
   TAP_RUN(peaks_are_kept);
   TAP_RUN(exhaustion_gives_null);

@@ -68,7 +68,7 @@ failing_alloc(PtrsAllocator *allocator, size_t size, size_t align)
   PtrsAllocator *const parent = failing->parent;
   void *const mem             = parent->alloc(parent, size, align);
   if (mem) {
-    memset(mem, FAILING_JUNK, parent->capacity(parent, mem, size));
+    memset(mem, FAILING_JUNK, parent->capacity(parent, mem, size, align));
     remember(failing, mem, size, align);
   }
   return mem;
@@ -85,7 +85,7 @@ failing_zalloc(PtrsAllocator *allocator, size_t size, size_t align)
   void *const mem             = parent->zalloc(parent, size, align);
   if (mem) {
     // The interface promises zeros for the size only
-    const size_t capacity = parent->capacity(parent, mem, size);
+    const size_t capacity = parent->capacity(parent, mem, size, align);
     memset((uint8_t *)mem + size, FAILING_JUNK, capacity - size);
     remember(failing, mem, size, align);
   }
@@ -100,11 +100,11 @@ failing_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new
     return NULL;
   }
   PtrsAllocator *const parent = failing->parent;
-  const size_t old_capacity   = parent->capacity(parent, mem, old_size);
+  const size_t old_capacity   = parent->capacity(parent, mem, old_size, align);
   void *const new_mem         = parent->realloc(parent, mem, old_size, new_size, align);
   if (new_mem) {
     // No more than this is promised to be kept
-    const size_t capacity = parent->capacity(parent, new_mem, new_size);
+    const size_t capacity = parent->capacity(parent, new_mem, new_size, align);
     const size_t kept     = old_capacity < new_size ? old_capacity : new_size;
     memset((uint8_t *)new_mem + kept, FAILING_JUNK, capacity - kept);
     forget(failing, mem, old_size, align);
@@ -122,10 +122,10 @@ failing_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
 }
 
 static size_t
-failing_capacity(PtrsAllocator *allocator, const void *mem, size_t size)
+failing_capacity(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
 {
   PtrsAllocator *const parent = cast(allocator)->parent;
-  return parent->capacity(parent, mem, size);
+  return parent->capacity(parent, mem, size, align);
 }
 
 static void

@@ -171,8 +171,9 @@ plain_alloc(PtrsAllocator *allocator, size_t size, size_t align)
 }
 
 static size_t
-plain_capacity(PtrsAllocator *allocator, const void *mem, size_t size)
+plain_capacity(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
 {
+  (void)align;
   (void)allocator;
   (void)mem;
   return size;

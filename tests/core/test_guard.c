@@ -87,7 +87,7 @@ ends_are_flush(void)
       CHECK(is_touchable(mem + rounded - 1));
       CHECK(!is_touchable(mem + rounded));
       CHECK(!is_touchable(mem + rounded + page_size() - 1));
-      CHECK_EQ(guard->capacity(guard, mem, sizes[i]), sizes[i]);
+      CHECK_EQ(guard->capacity(guard, mem, sizes[i], aligns[j]), sizes[i]);
       guard->free(guard, mem, sizes[i], aligns[j]);
     }
   }

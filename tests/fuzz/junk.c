@@ -90,11 +90,12 @@ junk_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_si
 }
 
 static size_t
-junk_capacity_of(PtrsAllocator *allocator, const void *mem, size_t size)
+junk_capacity_of(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
 {
   const JunkBlock *const block = find(cast(allocator), mem);
   REQUIRE(block);
   REQUIRE(block->size == size);
+  REQUIRE(block->align == align);
   return junk_capacity(size);
 }
 

@@ -89,11 +89,23 @@ struct PtrsAllocatorImpl {
   void *(*realloc)(
       PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_size, size_t align);
 
+  /**
+   * As `realloc`, but the first `kept` bytes alone are kept, which is no more than
+   * `realloc` would keep, and those up to `new_size` are zero, if possible without
+   * touching fresh pages.  NULL: it is done by `realloc` and memset(3).
+   */
+  void *(*zrealloc)(PtrsAllocator *allocator,
+                    void *mem,
+                    size_t old_size,
+                    size_t kept,
+                    size_t new_size,
+                    size_t align);
+
   /** Give a block back; `size` is what was last asked for. */
   void (*free)(PtrsAllocator *allocator, void *mem, size_t size, size_t align);
 
   /** Bytes that a block of `size` requested bytes really has; >= size. */
-  size_t (*capacity)(PtrsAllocator *allocator, const void *mem, size_t size);
+  size_t (*capacity)(PtrsAllocator *allocator, const void *mem, size_t size, size_t align);
 
   /** Write the statistics, as far as they are known at this instant. */
   void (*stats)(PtrsAllocator *allocator, PtrsStats *stats);
