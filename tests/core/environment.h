@@ -30,6 +30,14 @@
 #  define UNDER_ADDRESS_SANITIZER false
 #endif
 
+// An emulator of other machines (tests/cross/), which keeps no limits of memory and
+// cannot run the program once more
+static inline bool
+under_emulator(void)
+{
+  return getenv("TAP_EMULATED");
+}
+
 static inline bool
 under_valgrind(void)
 {

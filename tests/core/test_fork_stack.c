@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "environment.h"
 #include "operations.h"
 #include "ptrs/stack.h"
 #include "ptrs/system.h"
@@ -40,12 +41,13 @@ fill(PtrsBlock block, void *mem, size_t size, void *ctx)
   CHECK_FILLED(mem, size, 'z');
 }
 
-// The most that is granted is there, and no more than the stack has
+// The most that is granted is there, and no more than the stack has, of which musl
+// gives somewhat more than was asked for
 static void
 use_stack(size_t stack)
 {
   const size_t size = stack_size();
-  CHECK(size <= stack && size >= stack - stack / 4);
+  CHECK(size <= stack + stack / 8 && size >= stack - stack / 4);
   CHECK(available() <= size / 4);
   CHECK_EQ(ptrs_stack_call(available() / 2, 16, 0, fill, NULL), PTRS_STATUS_SUCCESS);
   CHECK_EQ(ptrs_stack_call(size, 16, 0, fill, NULL), PTRS_STATUS_STACK_EXHAUSTED);
@@ -193,7 +195,10 @@ expect_own_blocks_alone(void *ctx)
     CHECK_EQ(ptrs_block_write(blocks->lost, 0, 1, "x"), PTRS_STATUS_STALE);
     check_block(block, 8, 0, 0);
   }
-  run_on_small_stack(use_small_stack_of_thread, NULL);
+  // qemu's own records of threads are broken here
+  if (!under_emulator()) {
+    run_on_small_stack(use_small_stack_of_thread, NULL);
+  }
 }
 
 static void

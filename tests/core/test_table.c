@@ -267,8 +267,8 @@ grow_without_memory(void *ctx)
 static void
 growth_may_fail(void)
 {
-  if (UNDER_SANITIZER || under_valgrind()) {
-    tap_skip("the address space cannot be limited under a sanitizer or valgrind");
+  if (UNDER_SANITIZER || under_valgrind() || under_emulator()) {
+    tap_skip("the address space cannot be limited under a sanitizer, valgrind or an emulator");
     return;
   }
   for (size_t i = 0; i < sizeof(lent); ++i) {

@@ -18,6 +18,13 @@ typedef struct {
 // Run each in a case of its own.  Returns the exit status of the program.
 int death_run(const Death *deaths, size_t n_deaths);
 
+// Whether the address of a fault is known; of 32-bit ARM, qemu tells it neither
+// always nor right.
+bool tells_addresses(void);
+
+// Whether it is known once the signal of the fault is raised again.
+bool tells_last_fault(void);
+
 // In the child: exit at once, also from a signal handler.
 _Noreturn void leave(int status);
 

@@ -40,7 +40,9 @@ static size_t
 take_align(Input *input)
 {
   const unsigned align = (unsigned)take(input, 1);
-  return align < 200 ? (size_t)1 << align % 13 : align < 240 ? align : (size_t)1 << align % 64;
+  return align < 200   ? (size_t)1 << align % 13
+         : align < 240 ? align
+                       : (size_t)1 << align % (8 * sizeof(size_t));
 }
 
 static bool
@@ -86,9 +88,12 @@ adopt(Input *input, Model *model)
   if (!block) {
     return;
   }
-  void *const lent   = calloc(shift + size + 1, 1);
-  uint8_t *const mem = (uint8_t *)lent + shift;
+  // Not every malloc(3) aligns to 16
+  const size_t lent_size = (shift + size + 16) & ~(size_t)15;
+  void *const lent       = aligned_alloc(16, lent_size);
+  uint8_t *const mem     = (uint8_t *)lent + shift;
   REQUIRE(lent);
+  memset(lent, 0, lent_size);
   const bool good         = (flags == 1 || flags == 3) && shift % align == 0;
   PtrsBlock handle        = -1;
   const PtrsStatus status = ptrs_block_adopt(mem, size, align, flags, &handle);

@@ -32,7 +32,7 @@
 /** The greatest alignment that an allocator must honour: 2 MiB, a huge page. */
 #define PTRS_ALIGN_MAX ((size_t)1 << 21)
 
-/** The alignment that fits every standard C type: `alignof(max_align_t)`. */
+/** An alignment that fits every standard C type, the same on every machine. */
 #define PTRS_ALIGN_DEFAULT ((size_t)16)
 
 /** The greatest size of one block: half of the address space, as in ISO C. */
