@@ -119,8 +119,15 @@ ptrs_place_write(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObj
 {
   PtrsPlace *const place = (PtrsPlace *)self;
   Py_buffer source;
-  if (n_args != 1 || names || ptrs_is_place(args[0]) ||
-      PyObject_GetBuffer(args[0], &source, PyBUF_SIMPLE)) {
+  if (n_args != 1 || names || ptrs_is_place(args[0])) {
+    return ptrs_fall_back_method(PTRS_PY_WRITE, self, args, n_args, names);
+  }
+  if (PyObject_GetBuffer(args[0], &source, PyBUF_SIMPLE)) {
+    // There may be a buffer of another kind.  An interrupt, or no memory, ends the write:
+    // the object's own code may have run.
+    if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_BufferError)) {
+      return NULL;
+    }
     PyErr_Clear();
     return ptrs_fall_back_method(PTRS_PY_WRITE, self, args, n_args, names);
   }

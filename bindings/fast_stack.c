@@ -24,7 +24,7 @@ typedef struct {
 
 // One call: what goes into the C function and what comes out
 typedef struct {
-  const StackFunction *function;
+  PyObject *func;
   bool takes_self;
   PyObject *const *args;
   size_t n_args_flag;
@@ -41,26 +41,21 @@ is_wrapped(const StackFunction *function)
   return function->in_class && !__atomic_load_n(&function->is_method, __ATOMIC_RELAXED);
 }
 
-// Call the function with `room` for its arguments, one more than there are
+// Call the function with the arguments in `room`, one more than there were
 static PyObject *
-call_in(Frame *frame, PyObject **room)
+call_in(Frame *frame, PyObject *const *room)
 {
   const Py_ssize_t n_args = PyVectorcall_NARGS(frame->n_args_flag);
-  if (frame->takes_self) {
-    room[0] = frame->args[0];
-    room[1] = (PyObject *)frame->pointer;
-  } else {
-    room[0] = (PyObject *)frame->pointer;
-  }
-  return PyObject_Vectorcall(frame->function->func, room, (size_t)n_args + 1, frame->names);
+  return PyObject_Vectorcall(frame->func, room, (size_t)n_args + 1, frame->names);
 }
 
-// As above, where the caller has left no room
+// As above, with a copy of the caller's arguments
 static PyObject *
 call_copied(Frame *frame)
 {
   const Py_ssize_t n_names = frame->names ? PyTuple_GET_SIZE(frame->names) : 0;
   const Py_ssize_t n_all   = PyVectorcall_NARGS(frame->n_args_flag) + n_names;
+  const Py_ssize_t n_first = frame->takes_self ? 1 : 0;
   PyObject *few[FEW];
   PyObject **const room =
       n_all < FEW ? few : (PyObject **)PyMem_Malloc(((size_t)n_all + 1) * sizeof(PyObject *));
@@ -68,8 +63,9 @@ call_copied(Frame *frame)
     return PyErr_NoMemory();
   }
   for (Py_ssize_t i = 0; i < n_all; ++i) {
-    room[i + 1] = frame->args[i];
+    room[i < n_first ? i : i + 1] = frame->args[i];
   }
+  room[n_first]          = (PyObject *)frame->pointer;
   PyObject *const result = call_in(frame, room);
   if (room != few) {
     PyMem_Free(room);
@@ -80,18 +76,15 @@ call_copied(Frame *frame)
 static PyObject *
 call_function(Frame *frame)
 {
-  if (!(frame->n_args_flag & PY_VECTORCALL_ARGUMENTS_OFFSET)) {
+  if (frame->takes_self || !(frame->n_args_flag & PY_VECTORCALL_ARGUMENTS_OFFSET)) {
     return call_copied(frame);
   }
-  // The place before the arguments is ours meanwhile
+  // The place before the arguments is ours meanwhile; those behind it are not
   PyObject **const room  = (PyObject **)frame->args - 1;
   PyObject *const before = room[0];
-  PyObject *const first  = frame->takes_self ? room[1] : NULL;
+  room[0]                = (PyObject *)frame->pointer;
   PyObject *const result = call_in(frame, room);
   room[0]                = before;
-  if (first) {
-    room[1] = first;
-  }
   return result;
 }
 
@@ -137,6 +130,13 @@ release_references(PtrsPlace *pointer)
   ptrs_error_put_back(&error);
 }
 
+// Whether what a function returned would run its code later
+static bool
+is_suspended(PyObject *result)
+{
+  return PyGen_CheckExact(result) || PyCoro_CheckExact(result) || PyAsyncGen_CheckExact(result);
+}
+
 static PyObject *
 call(const StackFunction *function,
      bool takes_self,
@@ -144,29 +144,31 @@ call(const StackFunction *function,
      size_t n_args_flag,
      PyObject *names)
 {
-  Frame frame        = {.function    = function,
-                        .takes_self  = takes_self,
-                        .args        = args,
-                        .n_args_flag = n_args_flag,
-                        .names       = names};
-  const size_t limit = (size_t)ptrs_stack_limit(Py_GetRecursionLimit(), &ptrs_stack_needs);
+  const Py_ssize_t size = function->size;
+  Frame frame           = {.func        = function->func,
+                           .takes_self  = takes_self,
+                           .args        = args,
+                           .n_args_flag = n_args_flag,
+                           .names       = names};
+  const size_t limit    = (size_t)ptrs_stack_limit(Py_GetRecursionLimit(), &ptrs_stack_needs);
+  // The function that is called may drop what it is called through
+  Py_INCREF(frame.func);
   // Where other threads use the memory, it waits for them, who need no interpreter
   const PtrsStatus status =
-      ptrs_stack_call((size_t)function->size, (size_t)function->align, limit, enter, &frame);
+      ptrs_stack_call((size_t)size, (size_t)function->align, limit, enter, &frame);
   if (frame.pointer) {
     release_references(frame.pointer);
     Py_DECREF(frame.pointer);
   }
-  if (!frame.result) {
-    return frame.entered ? NULL : raise_stack_error(status, function->size);
+  PyObject *result = frame.result;
+  if (!result && !frame.entered) {
+    (void)raise_stack_error(status, size);
+  } else if (result && is_suspended(result)) {
+    (void)ptrs_raise(ptrs_fall_back_2(PTRS_PY_RETURNED, frame.func, result));
+    Py_CLEAR(result);
   }
-  if (PyGen_CheckExact(frame.result) || PyCoro_CheckExact(frame.result) ||
-      PyAsyncGen_CheckExact(frame.result)) {
-    PyObject *const error = ptrs_fall_back_2(PTRS_PY_RETURNED, function->func, frame.result);
-    Py_DECREF(frame.result);
-    return ptrs_raise(error);
-  }
-  return frame.result;
+  Py_DECREF(frame.func);
+  return result;
 }
 
 static PyObject *
@@ -245,18 +247,16 @@ static PyObject *
 new_method(PyObject *self)
 {
   const StackFunction *const function = (StackFunction *)self;
+  PyObject *const dict                = PyObject_GenericGetDict(self, NULL);
   PyObject *const made =
-      new_function(Py_TYPE(self), function->size, function->align, function->func);
+      dict ? new_function(Py_TYPE(self), function->size, function->align, function->func) : NULL;
   if (!made) {
+    Py_XDECREF(dict);
     return NULL;
   }
   StackFunction *const method = (StackFunction *)made;
   method->takes_self          = 1;
-  method->dict                = PyObject_GenericGetDict(self, NULL);
-  if (!method->dict) {
-    Py_DECREF(made);
-    return NULL;
-  }
+  method->dict                = dict;
   return made;
 }
 
@@ -313,13 +313,16 @@ function_dealloc(PyObject *self)
   StackFunction *const function = (StackFunction *)self;
   PyTypeObject *const type      = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
-  if (function->weakrefs) {
+  // Functions in functions, any number deep, go without a call of C in a call for each
+  Py_TRASHCAN_BEGIN(self, function_dealloc) if (function->weakrefs)
+  {
     PyObject_ClearWeakRefs(self);
   }
   Py_CLEAR(function->dict);
   Py_CLEAR(function->func);
   type->tp_free(self);
   Py_DECREF(type);
+  Py_TRASHCAN_END
 }
 
 static PyMethodDef function_methods[] = {

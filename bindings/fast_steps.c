@@ -261,23 +261,33 @@ count_slots(PyObject *array)
   return count;
 }
 
+// Counting runs Python, and so does allocating where that collects: code that
+// runs meanwhile may take slots of the same iterator, or end it
 static PyObject *
 next_slot(SlotsIterator *iterator)
 {
-  PyObject *result = NULL;
-  if (!iterator->array) {
+  PyObject *const array = iterator->array;
+  if (!array) {
     return NULL;
   }
-  if (iterator->count < 0) {
-    iterator->count = count_slots(iterator->array);
+  Py_INCREF(array);
+  PyObject *result = NULL;
+  bool counted     = iterator->count >= 0;
+  if (!counted) {
+    const Py_ssize_t count = count_slots(array);
+    counted                = count >= 0;
+    if (counted && iterator->count < 0) {
+      iterator->count = count;
+    }
   }
-  if (iterator->index < iterator->count) {
-    PtrsPlace *const array = (PtrsPlace *)iterator->array;
-    result                 = ptrs_new_slot(array, ptrs_python[PTRS_PY_SLOT], iterator->index++);
+  if (counted && iterator->array && iterator->index < iterator->count) {
+    const Py_ssize_t index = iterator->index++;
+    result                 = ptrs_new_slot((PtrsPlace *)array, ptrs_python[PTRS_PY_SLOT], index);
   }
   if (!result) {
     Py_CLEAR(iterator->array);
   }
+  Py_DECREF(array);
   return result;
 }
 

@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: MIT
+"""Operations amid which other code runs: the side that runs in a subprocess.
+
+Code of the program runs inside an operation where the collector does, inside an
+allocation up to 3.11, or at the next step of Python; and where a profiler or a
+tracer sees Python that the operation calls.  It meddles with what the operation
+is using, at each occasion in turn.  Whatever that gives is right, as long as it
+is a result or an exception: what must not come is a crash, a pointer whose block
+is not counted, or a container that is not whole.
+"""
+
+import contextlib
+import gc
+import sys
+import warnings
+from types import SimpleNamespace
+from typing import Any, Callable
+
+from pointers import (
+    Arena,
+    FreedMemoryError,
+    System,
+    acquire_stack_alloc,
+    calloc,
+    free,
+    malloc,
+    memcmp,
+    memcpy,
+    memmove,
+    memset,
+    realloc,
+    stack_alloc,
+)
+
+# More pointers and lists than are kept to be used again: while they live, each new one is
+# allocated
+SPARE: "list[Any]" = []
+N_SPARE = 100
+
+BIG = "x" * 70_000  # is copied where other threads may run
+
+
+class Index:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __index__(self) -> int:
+        return self.number
+
+
+class Keys:
+    """What a method of an array is, or an object that is stored by reference."""
+
+
+@stack_alloc(64)
+def on_stack(ptr: Any, *args: Any, key: Any = None) -> Any:
+    ptr <<= args
+    return ~ptr, key
+
+
+class Holder:
+    @stack_alloc(64)
+    def method(self, ptr: Any, *args: Any) -> Any:
+        ptr <<= self
+        return args
+
+
+def in_use() -> SimpleNamespace:
+    """Return fresh things for an operation to use, which nothing else refers to."""
+    n = SimpleNamespace()
+    n.p = malloc(64)
+    n.p <<= "text"
+    n.held = malloc(64)
+    n.held <<= Keys()
+    n.big = malloc(80_000)
+    n.big <<= BIG
+    n.ints = calloc(6, 64)
+    n.ints[:] = range(6)
+    n.mixed = calloc(4, 64)
+    n.mixed[:] = [1, "two", Keys(), 4.0]
+    n.bigs = calloc(2, 80_000)
+    n.bigs[:] = [BIG, BIG]
+    n.none = calloc(4, 0)
+    n.slot = n.ints[2]
+    n.alias = n.p + 8
+    n.others = calloc(6, 64), calloc(4, 0)
+    n.it, n.it_none = map(iter, n.others)
+    n.arena = Arena()
+    n.of_arena = n.arena.malloc(64)
+    n.values = [Keys(), "text", 3]
+    # More than the interpreter has free lists for
+    n.plain = ["text", 1.5, b"c"] * 10
+    n.many = calloc(30, 64)
+    return n
+
+
+def drop_function(n: Any) -> Any:
+    """Call a stack function through the last reference to it."""
+    n.function = stack_alloc(16)(lambda ptr, names: names.__dict__.clear())
+    return n.function(n)
+
+
+OPERATIONS: "dict[str, Callable[[Any], Any]]" = {
+    "malloc": lambda n: malloc(28).free(),
+    "malloc aligned": lambda n: malloc(28, align=64).free(),
+    "malloc Index": lambda n: malloc(Index(28)).free(),  # type: ignore[arg-type]
+    "calloc": lambda n: calloc(4, 28).free(),
+    "calloc of nothing": lambda n: calloc(4, 0).free(),
+    "arena": lambda n: n.arena.malloc(28),
+    "arena.reset": lambda n: n.arena.reset(),
+    "malloc, dropped": lambda n: malloc(28) and None,
+    "free": lambda n: free(n.p),
+    "free held": lambda n: n.held.free(),
+    "realloc": lambda n: realloc(n.p, 100_000),
+    "realloc array": lambda n: realloc(n.mixed, 64),
+    "store int": lambda n: n.p.move(5),
+    "store big int": lambda n: n.p.move(2**200),
+    "store big text": lambda n: n.big.move(BIG),
+    "store held": lambda n: n.p.move(Keys()),
+    "store over held": lambda n: n.held.move(5),
+    "store what a pointer points at": lambda n: n.p.move(n.held),
+    "store unsafe": lambda n: n.p.move(Keys(), unsafe=True),
+    "load": lambda n: ~n.p,
+    "load held": lambda n: ~n.held,
+    "load big": lambda n: ~n.big,
+    "unpack": lambda n: [*n.p],
+    "str, repr, hash": lambda n: (str(n.p), repr(n.held), hash(n.slot), n.p == 5),
+    "add": lambda n: n.p + 4,
+    "add Index": lambda n: n.p + Index(4),
+    "step": lambda n: n.ints + 1 - 1,
+    "get": lambda n: n.p[Index(1)],
+    "get slot": lambda n: n.ints[1],
+    "get slots": lambda n: n.ints[1:3],
+    "get slot Index": lambda n: n.ints[Index(1)],
+    "get of nothing": lambda n: n.none[1],
+    "set": lambda n: n.ints.__setitem__(1, 5),
+    "set Index": lambda n: n.ints.__setitem__(Index(1), Keys()),
+    "set held": lambda n: n.mixed.__setitem__(0, Keys()),
+    "fill": lambda n: n.ints.fill(7),
+    "fill over held": lambda n: n.mixed.fill("new"),
+    "store ints": lambda n: n.ints.__setitem__(slice(0, 6), range(6)),
+    "store values": lambda n: n.ints.__setitem__(slice(0, 3), ["a", 1.5, b"c"]),
+    "store objects": lambda n: n.mixed.__setitem__(slice(0, 3), n.values),
+    "store big texts": lambda n: n.bigs.__setitem__(slice(0, 2), [BIG, BIG]),
+    "store from a list of many": lambda n: n.many._store_slots(0, n.plain),
+    "store from a list": lambda n: n.mixed._store_slots(0, n.values),
+    "tolist": lambda n: n.ints.tolist(),
+    "tolist held": lambda n: n.mixed.tolist(),
+    "tolist big": lambda n: n.bigs.tolist(),
+    "tolist of nothing": lambda n: n.none.tolist(),
+    "list": lambda n: list(n.ints),
+    "list of nothing": lambda n: list(n.none),
+    "next": lambda n: next(n.it),
+    "next of nothing": lambda n: next(n.it_none),
+    "next and next": lambda n: (next(n.it), next(n.it)),
+    "count": lambda n: (len(n.ints), n.none.count, n.slot.size),
+    "view": lambda n: n.p.view().release(),
+    "view of ints": lambda n: n.p.view("i").release(),
+    "memoryview": lambda n: memoryview(n.p).release(),
+    "bytes": lambda n: (bytes(n.p), n.alias.read(), n.big.read()),
+    "write": lambda n: n.held.write(b"bytes"),
+    "write big": lambda n: n.big.write(bytearray(70_000)),
+    "memcpy": lambda n: memcpy(n.held, n.p, 32),
+    "memmove": lambda n: memmove(n.held, b"bytes", 5),
+    "memset": lambda n: memset(n.held, 0, 32),
+    "memcmp": lambda n: memcmp(n.p, n.big, 16),
+    "properties": lambda n: (n.p.address, n.p.capacity, n.p.allocator, n.of_arena.allocator),
+    "stack": lambda n: on_stack(n.p, n.held, key=n),
+    "stack, many": lambda n: on_stack(*range(20), key=n),
+    "stack method": lambda n: Holder().method(n.p),
+    "stack method of class": lambda n: Holder.method(Holder(), n.p),
+    "stack at once": lambda n: acquire_stack_alloc(64)(lambda ptr: ~ptr.move(n.values)),
+    "stack of generators": lambda n: stack_alloc(64)(lambda ptr: (x for x in ()))(),
+    "stack too large": lambda n: stack_alloc(1 << 40)(lambda ptr: ptr)(),
+    "stack function that is dropped": drop_function,
+    "bind": lambda n: (Holder().method, Holder.method),
+    "with": lambda n: n.p.__enter__().__exit__(None, None, None),
+    "collect": lambda n: (n.p.move([n.p, n.it]) and n.__dict__.clear()) or gc.collect(),
+}
+
+
+# What is done meanwhile, with all that is in use
+
+
+def owners(n: Any) -> "list[Any]":
+    if not n.__dict__:
+        return []
+    return [n.p, n.held, n.big, n.ints, n.mixed, n.bigs, n.none, *n.others]
+
+
+def free_all(n: Any) -> None:
+    for ptr in owners(n):
+        if not ptr.freed:
+            ptr.free()
+    if n.__dict__:
+        n.arena.reset()
+
+
+def resize(n: Any) -> None:
+    for ptr in owners(n):
+        ptr.realloc(0)
+
+
+def store(n: Any) -> None:
+    for ptr in owners(n):
+        ptr <<= Keys() if ptr.size else None
+
+
+def exhaust(n: Any) -> None:
+    if n.__dict__:
+        list(n.it)
+        list(n.it_none)
+
+
+def advance(n: Any) -> None:
+    if n.__dict__:
+        next(n.it, None)
+        next(n.it_none, None)
+
+
+def free_and_exhaust(n: Any) -> None:
+    free_all(n)
+    if n.__dict__:
+        for iterator in (n.it, n.it_none):
+            with contextlib.suppress(FreedMemoryError):
+                list(iterator)
+
+
+def drop_and_exhaust(n: Any) -> None:
+    """Take the arrays from all but their iterators, and then from those."""
+    iterators = [n.it, n.it_none] if n.__dict__ else []
+    SPARE.clear()  # from now on, pointers that go are gone
+    n.__dict__.clear()
+    for iterator in iterators:
+        list(iterator)
+
+
+def change_list(n: Any) -> None:
+    if n.__dict__:
+        n.values *= 2
+        n.plain.clear()
+
+
+def drop(n: Any) -> None:
+    n.__dict__.clear()
+
+
+def look(_n: Any) -> None:
+    """Look at all lists, as debuggers do: copying one that is not whole crashes.
+
+    Tuples that are not whole are the interpreter's own, such as those of map().
+    """
+    for obj in gc.get_objects():
+        if type(obj) is list:
+            obj.copy()
+
+
+MEDDLERS = {
+    meddler.__name__: meddler
+    for meddler in (
+        free_all, resize, store, exhaust, advance, free_and_exhaust, drop_and_exhaust, change_list,
+        drop, look,
+    )
+}  # fmt: skip
+
+
+class Occasion:
+    """Meddles at the n-th occasion, and counts them."""
+
+    def __init__(self, meddle: "Callable[[Any], None]") -> None:
+        self.meddle = meddle
+        self.ballast: list[Any] = []
+        self.names: Any = None
+        self.n = self.count = 0
+
+    def arm(self, names: Any, n: int) -> None:
+        self.names, self.n, self.count = names, n, 0
+
+    def disarm(self) -> bool:
+        """Return whether it has come to that."""
+        self.names = None
+        self.ballast.clear()
+        return self.count >= self.n
+
+    def come(self) -> None:
+        if self.names is None:
+            return
+        self.count += 1
+        if self.count == self.n:
+            names, self.names = self.names, None
+            # It may be gone, or in use
+            with contextlib.suppress(ValueError, BufferError, MemoryError, IndexError):
+                self.meddle(names)
+
+
+class Garbage:
+    """What meddles when the collector finds it, and leaves more of its kind."""
+
+    def __init__(self, occasion: Occasion) -> None:
+        self.occasion = occasion
+        self.cycle = self
+        # So that the very next allocation collects
+        occasion.ballast += [[], [], []]
+
+    def __del__(self) -> None:
+        if self.occasion.names is not None:
+            Garbage(self.occasion)
+            self.occasion.come()
+
+
+def begin(way: str, occasion: Occasion) -> None:
+    def seen(*_event: Any) -> Any:
+        occasion.come()
+        return seen
+
+    if way == "collector":
+        Garbage(occasion)
+        gc.set_threshold(1, 1_000_000)
+    elif way == "profiler":
+        sys.setprofile(seen)
+    else:
+        sys.settrace(seen)
+
+
+def end(way: str) -> None:
+    sys.setprofile(None)
+    sys.settrace(None)
+    gc.set_threshold(0)
+
+
+def attempt(operation: "Callable[[Any], Any]", names: Any) -> None:
+    try:
+        operation(names)
+    except (ValueError, BufferError, MemoryError, IndexError, TypeError, StopIteration):
+        pass
+    except AttributeError:
+        if names.__dict__:  # else all was dropped before the operation looked
+            raise
+
+
+def clean(names: Any) -> None:
+    # Dropped while they lie about, blocks are freed
+    names.__dict__.clear()
+    gc.collect(0)
+
+
+def main(way: str, meddler: str, step: int) -> None:
+    warnings.simplefilter("ignore", ResourceWarning)
+    warnings.simplefilter("ignore", RuntimeWarning)
+    gc.disable()
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+    gc.set_threshold(0)
+    occasion = Occasion(MEDDLERS[meddler])
+    for name, operation in OPERATIONS.items():
+        print(f"{name}: ", end="", flush=True)
+        n = 0
+        while True:
+            n += step if n > 10 else 1
+            before = System().stats().current_blocks
+            names = in_use()
+            SPARE[:] = [(malloc(0), []) for _ in range(N_SPARE)]
+            occasion.arm(names, n)
+            begin(way, occasion)
+            attempt(operation, names)
+            end(way)
+            happened = occasion.disarm()
+            SPARE.clear()
+            clean(names)
+            left = System().stats().current_blocks - before
+            assert not left, f"{left} blocks are left after occasion {n}"
+            if not happened:
+                break
+        print(n, flush=True)
+    print("end", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
