@@ -112,7 +112,8 @@ def test_stack_functions_that_are_dropped_or_deeply_nested(run_python: Any) -> N
         nested = print
         for _ in range(200_000):
             nested = stack_alloc(1)(nested)
-            nested.__annotations__ = {}  # or they are looked for all the way down
+            nested.__annotations__ = {}
+            nested.__code__ = None  # or both are looked for all the way down
         del nested
         """
     )
