@@ -16,7 +16,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -164,6 +163,18 @@ def failures(report: Path) -> str:
     return f"; failed: {', '.join(names)}" if names else ""
 
 
+def not_downloaded(output: str) -> None:
+    """Raise an error if a program's output is that of a pip that could not download."""
+    found = re.search(r"^ERROR: No matching distribution found for ([^\s(]+)", output, re.MULTILINE)
+    if found is not None:
+        broken = "connection broken" in output or "ConnectionError" in output
+        why = "no connection to its index" if broken else "its index has none for this Python"
+        raise DevError(
+            f"pip cannot download {found.group(1)}: {why}; with a network, or an index or folder "
+            "of packages that PIP_INDEX_URL or PIP_FIND_LINKS names, run this again"
+        )
+
+
 class Environment:
     """A virtual environment beside this file, with the build directories inside it.
 
@@ -195,6 +206,7 @@ class Environment:
             command, cwd=str(ROOT), env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         if done.returncode:
+            not_downloaded(done.stdout.decode("utf-8", "replace"))
             sys.stderr.buffer.write(done.stdout)
             sys.stderr.buffer.flush()
             program = Path(command[0]).name
@@ -235,6 +247,8 @@ class Environment:
         """Install the package as it is now, with an extra or with none."""
         state = digest()
         if self.is_done("package", state) and (not extra or self.is_done(extra, state)):
+            for built in self.path.glob("lib/*/site-packages/pointers/_core.*"):
+                built.touch()  # as new as its sources, which an import in here looks at
             return
         say(f"building for {self.interpreter}")
         self.pip_install(
@@ -263,7 +277,6 @@ class Environment:
         say(f"running the Python tests on {self.interpreter}")
         report = self.path / "pytest.xml"
         report.unlink(missing_ok=True)
-        # Not `python -m pytest`, which would import the folder pointers/ and not the package
         command = [self.program("pytest"), f"--junitxml={report}", *arguments]
         code = subprocess.call(command, cwd=str(ROOT), env=self.env)
         result = counts(report) if report.exists() else "no report"
@@ -273,32 +286,52 @@ class Environment:
         return result
 
 
-def demo() -> int:
-    """Install the package and run its short tour."""
-    interpreter = probe(sys.executable)
-    require_system(interpreter, headers=True)
+def own_environment(interpreter: Interpreter) -> Environment:
+    """Return the environment that is an interpreter's alone, whatever is in .venv."""
+    name = f".venv-{interpreter.implementation.lower()}{interpreter.version}"
+    return Environment(interpreter, name)
+
+
+def environment_of(interpreter: Interpreter) -> Environment:
+    """Return .venv, unless that is another interpreter's, or for CPython alone."""
+    if interpreter.implementation != "CPython":
+        return own_environment(interpreter)
     environment = Environment(interpreter, ".venv")
+    stamp = environment.stamp("base")
+    # One of an older version of the same interpreter is made anew
+    if stamp.is_file() and interpreter.executable not in stamp.read_text():
+        return own_environment(interpreter)
+    return environment
+
+
+def demo(python: str) -> int:
+    """Install the package and run its short tour."""
+    interpreter = probe(python or sys.executable)
+    require_system(interpreter, headers=True)
+    environment = environment_of(interpreter)
     environment.create()
     environment.install("")
-    # Anywhere but here: under -m the folder pointers/ would hide the installed package
-    with tempfile.TemporaryDirectory() as directory:
-        tour = [environment.program("python"), "-m", "pointers", "demo"]
-        return subprocess.call(tour, cwd=directory, env=environment.env)
+    program = environment.program("python")
+    code = subprocess.call([program, "-m", "pointers", "demo"], cwd=str(ROOT), env=environment.env)
+    if not code:
+        here = os.path.relpath(program)
+        say(f"installed into {environment.path.name}; go on, in this folder or any other, with")
+        say(f"  {here} -m pointers demo    or    {here} YOUR_PROGRAM.py")
+    return code
 
 
 def pypy() -> Environment:
     """Return PyPy's environment, if PyPy can be used."""
     found = probe("pypy3")
     require_system(found, headers=True)
-    return Environment(found, f".venv-pypy{found.version}")
+    return own_environment(found)
 
 
 def test(python: str, *, core: bool, package: bool, arguments: list[str]) -> int:
     """Run the tests; end with one line for the core and one for each interpreter."""
     found = probe(python or sys.executable)
     require_system(found, headers=package)
-    own_name = f".venv-{found.implementation.lower()}{found.version}"
-    environments = [Environment(found, own_name if python else ".venv")]
+    environments = [own_environment(found) if python else environment_of(found)]
     summary = []
     if package and not python and found.implementation != "PyPy" and shutil.which("pypy3"):
         try:
@@ -336,14 +369,14 @@ def main(argv: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=["demo", "test"])
-    parser.add_argument("--python", metavar="EXE", default="", help="test only this interpreter")
+    parser.add_argument("--python", metavar="EXE", default="", help="this interpreter alone")
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--core-only", action="store_true", help="only the C tests")
     only.add_argument("--python-only", action="store_true", help="only the Python tests")
     options = parser.parse_args(argv[:cut])
     try:
         if options.command == "demo":
-            return demo()
+            return demo(options.python)
         return test(
             options.python,
             core=not options.python_only,

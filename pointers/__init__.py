@@ -4,7 +4,11 @@
 See the README for the promise and its limits.
 """
 
-from pointers import _fast as _fast  # first: it replaces what is imported below
+from pointers import _origin
+
+_origin.settle(__name__)  # first: an import may have to give another package than this
+
+from pointers import _fast as _fast  # next: it replaces what is imported below
 from pointers._allocated import AllocatedPointer
 from pointers._allocators import (
     Allocator,
@@ -117,3 +121,4 @@ for _name in __all__:
     if _name in globals():
         _publish(globals()[_name])
 del _name
+_origin.remember(__name__)

@@ -45,8 +45,8 @@ except ModuleNotFoundError as error:
     if error.name != "pointers._core":
         raise
     raise ImportError(
-        "pointers is not built here: the folder 'pointers' of the source tree hides the "
-        "installed package; run from another folder, or install with 'pip install -e .'"
+        f"pointers is installed without a compiled module for {sys.executable}: install it with "
+        "the pip of that interpreter"
     ) from error
 
 CALLS_BACK = _calls_back()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -125,3 +126,117 @@ def test_python_is_something_else(machine: Machine, script: str) -> None:
     assert (
         machine.complaint("test", "--python", "odd-python") == "odd-python is not a working Python"
     )
+
+
+# A Python that makes environments of nothing but itself, and a pip that does as it is told
+FAKE_PYTHON = """
+case "$*" in
+  "-m venv "*) /bin/mkdir -p "$3/bin" && /bin/cp "$0" "$3/bin/python" ;;
+  "-m pip "*) /bin/cat "$(dirname "$0")/../../pip-says" 2>/dev/null && exit 1 ;;
+  "-m pointers demo") echo "the tour in $PWD" ;;
+  *) echo '%s' ;;
+esac
+exit 0
+"""
+NO_NETWORK = """\
+WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(...)': /simple/x/
+ERROR: Could not find a version that satisfies the requirement ninja (from versions: none)
+ERROR: No matching distribution found for ninja
+"""
+
+
+class Checkout:
+    """A folder with dev.py, and Pythons that are not what they seem."""
+
+    def __init__(self, path: Path) -> None:
+        self.machine = Machine(path / "bin")
+        self.machine.path.mkdir()
+        self.machine.add("gcc")
+        self.machine.add("dirname", 'exec /usr/bin/dirname "$@"')
+        self.path = path / "checkout"
+        self.path.mkdir()
+        for name in ("dev.py", "pyproject.toml"):
+            shutil.copy(ROOT / name, self.path)
+
+    def add_python(self, name: str, **facts: object) -> None:
+        executable = str(self.machine.path / name)
+        answer = json.dumps({**COMPLETE, "executable": executable, **facts})
+        self.machine.add(name, FAKE_PYTHON % answer)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(self.path / "dev.py"), *arguments],
+            env={**os.environ, "PATH": str(self.machine.path), "CC": "gcc"},
+            cwd=self.path.parent,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def environments(self) -> dict[str, str]:
+        """Return the interpreters of the environments that there are, by their names."""
+        return {path.name: (path / "base.stamp").read_text() for path in self.path.glob(".venv*")}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+def test_the_demo_says_how_to_go_on(checkout: Checkout) -> None:
+    checkout.add_python("some-python")
+    done = checkout.run("demo", "--python", "some-python")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "dev.py: creating .venv for CPython 3.12.1"
+    assert f"the tour in {checkout.path}" in lines
+    assert "checkout/.venv/bin/python -m pointers demo" in lines[-1]
+    assert "checkout/.venv/bin/python YOUR_PROGRAM.py" in lines[-1]
+    # And again, where nothing has to be made
+    done = checkout.run("demo", "--python", "some-python")
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == lines[-3:]
+
+
+def test_each_interpreter_has_an_environment_of_its_own(checkout: Checkout) -> None:
+    checkout.add_python("python-a")
+    checkout.add_python("python-b", version="3.13.0")
+    checkout.add_python("pypy-a", implementation="PyPy", version="3.9.16")
+    for name in ("pypy-a", "python-a", "python-b", "pypy-a", "python-a"):
+        done = checkout.run("demo", "--python", name)
+        assert done.returncode == 0, done.stderr
+    bin_ = checkout.machine.path
+    assert checkout.environments() == {
+        ".venv": f"CPython 3.12.1 {bin_}/python-a",
+        ".venv-cpython3.13.0": f"CPython 3.13.0 {bin_}/python-b",
+        ".venv-pypy3.9.16": f"PyPy 3.9.16 {bin_}/pypy-a",
+    }
+
+
+def test_an_interpreter_that_was_upgraded_has_its_environment_made_anew(
+    checkout: Checkout,
+) -> None:
+    for version in ("3.12.1", "3.12.2"):
+        checkout.add_python("python-a", version=version)
+        done = checkout.run("demo", "--python", "python-a")
+        assert done.stdout.startswith(f"dev.py: creating .venv for CPython {version}\n")
+    assert list(checkout.environments()) == [".venv"]
+
+
+def test_nothing_can_be_downloaded(checkout: Checkout) -> None:
+    checkout.add_python("some-python")
+    for text, why in (
+        (NO_NETWORK, "no connection to its index"),
+        (NO_NETWORK.partition("\n")[2], "its index has none for this Python"),
+    ):
+        (checkout.path / "pip-says").write_text(text)
+        done = checkout.run("demo", "--python", "some-python")
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"dev.py: pip cannot download ninja: {why}; ")
+        assert done.stderr.count("\n") == 1
+    # Another failure is shown as it is
+    (checkout.path / "pip-says").write_text("ERROR: odd\n")
+    done = checkout.run("demo", "--python", "some-python")
+    assert done.stderr.startswith("ERROR: odd\ndev.py: ")
+    (checkout.path / "pip-says").unlink()
+    assert checkout.run("demo", "--python", "some-python").returncode == 0
