@@ -45,8 +45,8 @@ typedef enum {
   PTRS_PY_SLOT,
   PTRS_PY_STACK,
   PTRS_PY_REFERENCES,
-  PTRS_PY_ALLOCATOR_VAR, // the context variable of the default allocator
-  PTRS_PY_SYSTEM,        // the allocator that the operations here know
+  PTRS_PY_ALLOCATOR_VAR, // the context variable of the default, a `Default` of Python
+  PTRS_PY_SYSTEM,        // the default that is the allocator which is known here
   PTRS_PY_WARN_DROPPED,  // (pointer, size)
   PTRS_PY_PIN,           // (handle), for its errors
   PTRS_PY_DESCRIBE,      // (stack function, function): whether it is in a class
@@ -245,6 +245,12 @@ void ptrs_place_finalize(PyObject *self);
 // Free the block of a pointer that nothing refers to, and that owns it, where a
 // warning would not be heard: no Python runs.  False if that is for the finalizer.
 bool ptrs_place_free_unheard(PtrsPlace *place);
+
+// fast_doc.c
+
+// An operator of the C type with documentation for a class: (class, name, text)
+PyObject *ptrs_document(PyObject *module, PyObject *args);
+PyObject *ptrs_is_direct(PyObject *module, PyObject *kind);
 
 // fast_warn.c
 

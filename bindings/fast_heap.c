@@ -10,13 +10,13 @@
 static bool
 default_is_system(void)
 {
-  PyObject *source = NULL;
-  if (PyContextVar_Get(ptrs_python[PTRS_PY_ALLOCATOR_VAR], NULL, &source) < 0) {
+  PyObject *found = NULL;
+  if (PyContextVar_Get(ptrs_python[PTRS_PY_ALLOCATOR_VAR], NULL, &found) < 0) {
     PyErr_Clear();
     return false;
   }
-  const bool is_system = source == ptrs_python[PTRS_PY_SYSTEM];
-  Py_XDECREF(source);
+  const bool is_system = found == ptrs_python[PTRS_PY_SYSTEM];
+  Py_XDECREF(found);
   return is_system;
 }
 

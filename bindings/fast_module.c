@@ -74,7 +74,7 @@ static const struct {
     {"StackAllocatedPointer", PTRS_PY_STACK},
     {"References", PTRS_PY_REFERENCES},
     {"default_allocator", PTRS_PY_ALLOCATOR_VAR},
-    {"system_allocator", PTRS_PY_SYSTEM},
+    {"system_default", PTRS_PY_SYSTEM},
     {"warn_dropped", PTRS_PY_WARN_DROPPED},
     {"pin", PTRS_PY_PIN},
     {"describe", PTRS_PY_DESCRIBE},
@@ -265,6 +265,8 @@ static PyMethodDef functions[] = {
     {"substitute", substitute, METH_VARARGS, NULL},
     {"set_stack_needs", set_stack_needs, METH_VARARGS, NULL},
     {"is_complete", is_complete, METH_NOARGS, NULL},
+    {"document", ptrs_document, METH_VARARGS, NULL},
+    {"is_direct", ptrs_is_direct, METH_O, NULL},
     {"call_once", ptrs_stack_call_once, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -42,6 +42,10 @@ class BytePointer(Pointer[T]):
         return new_alias(self, offset)
 
     def __add__(self, n: int) -> Self:
+        """Return a pointer `n` bytes on, an alias of this one.
+
+        :raises IndexError: that is outside of the block.
+        """
         if isinstance(n, Pointer):
             return NotImplemented
         return self._alias(self._offset + as_steps(n))
@@ -53,14 +57,24 @@ class BytePointer(Pointer[T]):
     @overload
     def __sub__(self, other: int) -> Self: ...
     def __sub__(self, other: Pointer[Any] | int) -> Self | int:
+        """Return a pointer `other` bytes back, or how many bytes another pointer is behind.
+
+        :raises IndexError: that is outside of the block.
+        :raises ValueError: the other pointer is into another block.
+        """
         if isinstance(other, Pointer):
             return distance(self, other)
         return self._alias(self._offset - as_steps(other))
 
     def __getitem__(self, n: int) -> Self:
+        """Return a pointer `n` bytes on, as ``ptr + n``."""
         return self + n
 
     def __setitem__(self, n: int, obj: T | Pointer[T]) -> None:
+        """Store an object `n` bytes on.
+
+        What is there already, after ``ptr[n] <<= obj``, is left as it is.
+        """
         target = self + n
         # What `ptr[n] <<= obj` does last: the object is there already
         if not (isinstance(obj, Pointer) and obj == target):
@@ -158,6 +172,11 @@ class HeapPointer(Pointer[T]):
         )
 
     def __enter__(self) -> Self:
+        """Return the pointer, whose block is freed at the end of the `with` block.
+
+        :raises FreedMemoryError: it has been freed.
+        :raises ValueError: this alias does not point at the start.
+        """
         if self.freed:
             raise FreedMemoryError("the memory was freed: allocate it anew")
         if self._offset:  # at the end it would be too late to refuse
@@ -165,6 +184,11 @@ class HeapPointer(Pointer[T]):
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        """Free the block, unless that has been done.
+
+        :raises BufferError: a view uses the memory.  If an exception is on its
+            way, that passes, and the block goes with its last view.
+        """
         try:
             self.free()
         except ValueError:
@@ -190,6 +214,7 @@ class HeapPointer(Pointer[T]):
             # Bound here, since a module's globals may be gone when the program ends
             _free_dropped: Any = free_dropped,
         ) -> None:
+            """Free the block that nobody has freed, with a `ResourceWarning`."""
             try:
                 owned = self._owned
             except AttributeError:

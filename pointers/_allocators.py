@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 
 from pointers._allocated import AllocatedPointer, HeapPointer
 from pointers._array import AllocatedArrayPointer, checked_array_size
 from pointers._collector import new_block, retry_pinned
+from pointers._default import Default, leave_another
 from pointers._errors import AllocationError, StackMemoryError, status_error
 from pointers._ffi import ffi, lib
 from pointers._labels import label_block
@@ -119,14 +120,20 @@ class Allocator:
         release_gone(source_key(self._cdata))
 
     def __enter__(self) -> Self:
+        """Return the allocator, which is closed at the end of the `with` block.
+
+        :raises ValueError: it is closed.
+        """
         if self.closed:
             raise status_error(lib.PTRS_STATUS_CLOSED)
         return self
 
     def __exit__(self, *_exc_info: object) -> None:
+        """Close the allocator."""
         self.close()
 
     def __repr__(self) -> str:
+        """Tell class, and blocks or that it is closed."""
         try:
             state = ", closed" if self.closed else f", {self.stats().current_blocks} blocks"
         except ValueError:
@@ -134,6 +141,7 @@ class Allocator:
         return f"<{type(self).__name__} allocator{state}>"
 
     def __reduce__(self) -> Any:
+        """Refuse to be copied or pickled, with `TypeError`."""
         name = type(self).__name__
         raise TypeError(f"cannot copy or pickle {name}: its memory is this process's")
 
@@ -159,6 +167,7 @@ class System(Allocator):
         raise ValueError("the system allocator serves the whole process: it cannot be closed")
 
     def __enter__(self) -> Self:
+        """Refuse with `ValueError`: it cannot be closed at the end."""
         self.close()  # at the end would be too late to refuse
         return self
 
@@ -168,7 +177,8 @@ _SYSTEM = System._of(_SYSTEM_CDATA)
 sources[source_key(_SYSTEM_CDATA)] = _SYSTEM
 revivers["system"] = System._of
 
-_default: ContextVar[Allocator] = ContextVar("pointers.allocator", default=_SYSTEM)
+_FIRST = Default(_SYSTEM, None, None)
+_default: ContextVar[Default] = ContextVar("pointers.allocator", default=_FIRST)
 # Whether allocator() was ever used: looking a context up costs as much as a block
 _overridden = False
 
@@ -177,24 +187,42 @@ class allocator(Generic[A]):  # noqa: N801 - used as a function
     """Make an allocator the default of `malloc` and `calloc` while a `with` block runs.
 
     It is the default of this context alone (as in `contextvars`): other threads
-    and other tasks keep theirs.  The allocator is not closed at the end.
+    and other tasks keep theirs.  The allocator is not closed at the end.  One
+    object may be entered any number of times, and in several contexts at once.
     """
 
-    __slots__ = ("_source", "_tokens")
+    __slots__ = ("_source",)
 
     def __init__(self, source: A) -> None:
+        """Take an allocator, which becomes the default once this is entered.
+
+        :raises TypeError: it is no allocator.
+        """
         global _overridden
         _checked(source)
         _overridden = True
         self._source = source
-        self._tokens: list[Token[Allocator]] = []
 
     def __enter__(self) -> A:
-        self._tokens.append(_default.set(self._source))
+        """Make the allocator the default of this context, and return it."""
+        _default.set(Default(self._source, self, _default.get()))
         return self._source
 
-    def __exit__(self, *_exc_info: object) -> None:
-        _default.reset(self._tokens.pop())
+    def __exit__(self, kind: object = None, *_exc_info: object) -> None:
+        """Make the allocator the default again that was it before.
+
+        :raises RuntimeError: it was entered in another context, or a block that
+            was entered later has not ended, as of a suspended generator.  The
+            allocators of all other blocks are as they were.  An exception that
+            is on its way passes.
+        """
+        last = _default.get()
+        if last.block is self and last.before is not None:
+            _default.set(last.before)
+            return
+        wrong = leave_another(_default, self)
+        if kind is None:
+            raise RuntimeError(f"cannot end 'with allocator(...)': {wrong}")
 
 
 def _checked(source: Any) -> Allocator:
@@ -205,7 +233,7 @@ def _checked(source: Any) -> Allocator:
 
 def _block_from(source: Allocator | None, size: int, align: int) -> int:
     """Return a new block of an allocator, or of the default one."""
-    source = _default.get() if source is None else _checked(source)
+    source = _default.get().source if source is None else _checked(source)
     block = new_block(source._cdata, size, align)
     if block < 0:
         raise _allocation_error(block, size, source._cdata)

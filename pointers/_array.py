@@ -53,6 +53,10 @@ class _Slots(HeapPointer[T]):
     # One slot past the end may be pointed at, as in C, but not indexed
 
     def __add__(self, n: int) -> ArraySlotPointer[T]:
+        """Return a pointer to the slot `n` slots on, or to the end of the array.
+
+        :raises IndexError: that is outside of the array.
+        """
         if isinstance(n, Pointer):
             return NotImplemented
         return self._slot(self._index + as_steps(n), self._count() + 1)
@@ -64,6 +68,13 @@ class _Slots(HeapPointer[T]):
     @overload
     def __sub__(self, other: int) -> ArraySlotPointer[T]: ...
     def __sub__(self, other: Pointer[Any] | int) -> ArraySlotPointer[T] | int:
+        """Return a pointer to the slot `other` slots back, or how many slots another one is behind.
+
+        The distance of a pointer that is to no slot is in bytes.
+
+        :raises IndexError: that is outside of the array.
+        :raises ValueError: the other pointer is into another block.
+        """
         if not isinstance(other, Pointer):
             return self._slot(self._index - as_steps(other), self._count() + 1)
         n_bytes = distance(self, other)
@@ -74,12 +85,23 @@ class _Slots(HeapPointer[T]):
     @overload
     def __getitem__(self, key: int) -> ArraySlotPointer[T]: ...
     def __getitem__(self, key: int | slice) -> ArraySlotPointer[T] | list[ArraySlotPointer[T]]:
+        """Return a pointer to a slot of the whole array, or a list of them for a slice.
+
+        :raises IndexError: there is no such slot; negative numbers name none.
+        """
         count = self._count()
         if isinstance(key, slice):
             return [self._slot(index, count) for index in self._range(key)]
         return self._slot(as_steps(key), count)
 
     def __setitem__(self, key: int | slice, value: Any) -> None:
+        """Store an object in a slot of the whole array, or one each in a slice of it.
+
+        A slice is stored all or not at all.
+
+        :raises IndexError: there is no such slot.
+        :raises ValueError: there are not as many objects as slots.
+        """
         if isinstance(key, slice):
             slots = self._range(key)
             values = list(value)
@@ -122,9 +144,11 @@ class AllocatedArrayPointer(_Slots[T]):
         return self._count()
 
     def __len__(self) -> int:
+        """Return how many slots the array has."""
         return self._count()
 
     def __iter__(self) -> Iterator[ArraySlotPointer[T]]:
+        """Return an iterator over pointers to the slots."""
         count = self._count()
         for index in range(count):
             yield self._slot(index, count)
@@ -176,6 +200,7 @@ class ArraySlotPointer(_Slots[T]):
         return super().realloc(size)
 
     def __enter__(self) -> Self:
+        """Return the pointer, if it is to slot 0: the array is freed at the end."""
         super().__enter__()
         if self._index:  # even where slots have no bytes
             raise self._not_at_start("free")

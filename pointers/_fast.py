@@ -59,7 +59,7 @@ def _give() -> None:
         fast.give(kind.__name__, kind)
     for name, obj in {
         "default_allocator": _allocators._default,
-        "system_allocator": _allocators._SYSTEM,
+        "system_default": _allocators._FIRST,
         "warn_dropped": warn_dropped,
         "pin": pin,
         "describe": describe,
@@ -77,11 +77,16 @@ def _give() -> None:
 def _substitute() -> None:
     for kind, names in _METHODS.items():
         for name in names:
-            setattr(kind, name, fast.substitute(kind, name, kind.__dict__[name]))
+            reference = kind.__dict__[name]
+            made = fast.substitute(kind, name, reference)
+            if name.startswith("__"):
+                made = fast.document(kind, name, reference.__doc__)
+            setattr(kind, name, made)
     for kind, names in _INHERITED.items():
         for name in names:
             if name in fast.Place.__dict__:
-                setattr(kind, name, fast.Place.__dict__[name])
+                text = kind.__dict__[name].__doc__
+                setattr(kind, name, fast.document(kind, name, text))
             else:
                 delattr(kind, name)  # __buffer__, which classes have from 3.12 on
     functions: Any = _allocators

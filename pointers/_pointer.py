@@ -38,6 +38,7 @@ class Pointer(Place, Generic[T]):
     __slots__ = ()
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
+        """Refuse: pointers are made by `malloc`, `calloc` and `stack_alloc`."""
         raise TypeError(f"{type(self).__name__} cannot be made directly: use malloc() or calloc()")
 
     # Storing and loading
@@ -75,6 +76,11 @@ class Pointer(Place, Generic[T]):
     __ilshift__ = move
 
     def __ixor__(self, obj: T | Pointer[T]) -> Self:
+        """Store without the size limit, as ``move(obj, unsafe=True)``.
+
+        Where the object does not fit, it is written over whatever lies behind
+        the block; a `RuntimeWarning` comes first.
+        """
         return self._move_unsafe(obj)
 
     def _move_unsafe(self, obj: T | Pointer[T]) -> Self:
@@ -209,9 +215,11 @@ class Pointer(Place, Generic[T]):
             return False, None
 
     def __int__(self) -> int:
+        """Return the `address`."""
         return self.address
 
     def __bytes__(self) -> bytes:
+        """Return a copy of all raw bytes from here, as ``read()``."""
         return self.read()
 
     # Raw bytes
@@ -258,14 +266,20 @@ class Pointer(Place, Generic[T]):
     # Identity and text
 
     def __eq__(self, other: object) -> bool:
+        """Whether both are to the same offset of the same block, freed or not."""
         if isinstance(other, Pointer):
             return self._block == other._block and self._offset == other._offset
         return NotImplemented
 
     def __hash__(self) -> int:
+        """Return what stays the same through `realloc` and `free`."""
         return hash((self._block, self._offset))
 
     def __str__(self) -> str:
+        """Return the text of the object that is stored here, or else the `repr`.
+
+        It never raises.
+        """
         assigned, obj = self._peek()
         if assigned:
             try:
@@ -275,6 +289,7 @@ class Pointer(Place, Generic[T]):
         return repr(self)
 
     def __repr__(self) -> str:
+        """Tell class, address, bytes, and whether an object is stored here."""
         name = type(self).__name__
         try:
             state = "assigned" if self.assigned else "empty"
@@ -283,9 +298,11 @@ class Pointer(Place, Generic[T]):
             return f"<{name}, freed>"
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """Refuse to be copied or pickled, with `TypeError`."""
         self.__reduce__()
 
     def __reduce__(self) -> NoReturn:
+        """Refuse to be copied or pickled, with `TypeError`."""
         raise TypeError(
             f"cannot copy or pickle {type(self).__name__}: it is a place in this process's "
             "memory; copy what it points at (~ptr) or its bytes (ptr.read())"
