@@ -15,6 +15,12 @@ from pointers._typing import Any
 
 _MESSAGE_SIZE = 512
 
+# As Debian's jemalloc; glibc reads both when a process starts
+_STATIC_TLS = (
+    ": start the process with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=16384 in its "
+    "environment, or with the library in LD_PRELOAD"
+)
+
 
 def _parent(source: Any) -> Any:
     if source is None:
@@ -154,8 +160,12 @@ def load_allocator(path: str | os.PathLike[str], prefix: str = "") -> Foreign:
     :param path: The library; a name without a slash is searched for where the
         system searches.
     :param prefix: Of the names of its functions, such as ``"mi_"``.
-    :raises ValueError: there is no such library, or it has no such functions
-        of its own (what it takes from the C library does not count).
+    :raises LibraryError: there is no such library, it cannot be loaded, or it has
+        no such functions of its own (what it takes from the C library does not
+        count).  It is an `OSError`.
+    :raises ValueError: `path` is empty, or has a null character, as `prefix` must
+        not.
+    :raises TypeError: they are no text.
     """
     name = os.fspath(path)
     if not isinstance(name, str) or not isinstance(prefix, str):
@@ -173,7 +183,8 @@ def load_allocator(path: str | os.PathLike[str], prefix: str = "") -> Foreign:
         cell,
     )
     text = ffi.string(message).decode("utf-8", "replace")
-    return Foreign._made(status, cell, foreign=f"cannot load an allocator: {text}")
+    advice = _STATIC_TLS if "static TLS" in text else ""
+    return Foreign._made(status, cell, foreign=f"cannot load an allocator: {text}{advice}")
 
 
 revivers.update(arena=Arena._of, pool=Pool._of, foreign=Foreign._of)

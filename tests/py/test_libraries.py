@@ -5,12 +5,21 @@ from typing import Any
 
 import pytest
 
-LIBRARIES = {"libc.so.6": "", "libmimalloc.so.2": "mi_", "libtcmalloc_minimal.so.4": ""}
+LIBRARIES = {
+    "libc.so.6": "",
+    "libmimalloc.so.2": "mi_",
+    "libtcmalloc_minimal.so.4": "",
+    "libjemalloc.so.2": "",
+}
+
+# Debian's jemalloc needs more room than glibc leaves to libraries that are loaded later
+ROOM = {"GLIBC_TUNABLES": "glibc.rtld.optional_static_tls=16384"}
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_libraries(run_python: Any, name: str) -> None:
-    done = run_python(f"""
+    done = run_python(
+        f"""
         import sys
         from pointers import *
         try:
@@ -27,7 +36,9 @@ def test_libraries(run_python: Any, name: str) -> None:
         assert all(ptr.freed for ptr in kept)
         assert foreign.stats().current_blocks == 0
         print("done")
-    """)
+        """,
+        **ROOM,
+    )
     if done.stderr.startswith("missing: "):
         pytest.skip(done.stderr)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
@@ -37,7 +48,7 @@ def test_libraries(run_python: Any, name: str) -> None:
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_small_blocks_of_libraries_are_aligned(run_python: Any, name: str, preloaded: bool) -> None:
     # They align what has 8 bytes to 8, which is enough for C and less than we promise
-    environment = {"LD_PRELOAD": name} if preloaded else {}
+    environment = {"LD_PRELOAD": name} if preloaded else ROOM
     done = run_python(
         f"""
         import contextlib, sys
@@ -64,3 +75,25 @@ def test_small_blocks_of_libraries_are_aligned(run_python: Any, name: str, prelo
     if done.stderr.startswith("missing: ") or "cannot be preloaded" in done.stderr:
         pytest.skip(done.stderr)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def test_a_library_that_lacks_room_for_its_threads(run_python: Any) -> None:
+    code = """
+        from pointers import *
+        try:
+            with load_allocator("libjemalloc.so.2") as foreign:
+                foreign.malloc(28).free()
+        except LibraryError as error:
+            assert isinstance(error, OSError)
+            print(error)
+        else:
+            print("loaded")
+    """
+    told = run_python(code, GLIBC_TUNABLES="")
+    if "static TLS" not in told.stdout:
+        pytest.skip(told.stdout or told.stderr)
+    assert "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=16384" in told.stdout
+    assert "LD_PRELOAD" in told.stdout
+    # What it says helps
+    assert run_python(code, **ROOM).stdout == "loaded\n"
+    assert run_python(code, LD_PRELOAD="libjemalloc.so.2").stdout == "loaded\n"
