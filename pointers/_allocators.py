@@ -39,8 +39,11 @@ _IN_USE = (
 class Allocator:
     """A source of memory, with the functions of C.
 
-    As a context manager, it is closed at the end.  An allocator that is
-    dropped without that keeps its memory until the last of its blocks is gone.
+    As a context manager, it is closed at the end.  Where views keep it from
+    that, it is `BufferError`; but an exception that is under way passes, and
+    the blocks with views stay until the last of them goes, and then the memory
+    is given back.  An allocator that is dropped without being closed keeps its
+    memory until the last of its blocks is gone.
     """
 
     __slots__ = ("__weakref__", "_cdata")
@@ -128,9 +131,16 @@ class Allocator:
             raise status_error(lib.PTRS_STATUS_CLOSED)
         return self
 
-    def __exit__(self, *_exc_info: object) -> None:
-        """Close the allocator."""
-        self.close()
+    def __exit__(self, *exc_info: object) -> None:
+        """Close the allocator, or leave it to its last view where an exception is under way."""
+        try:
+            self.close()
+        except BufferError:
+            if not exc_info[0]:
+                raise
+            # Blocks with views go with the last of these, all others at once
+            lib.ptrs_allocator_drop(self._cdata)
+            release_gone(source_key(self._cdata))
 
     def __repr__(self) -> str:
         """Tell class, and blocks or that it is closed."""

@@ -39,6 +39,16 @@ ptrs_allocator_close(PtrsAllocator *allocator)
   return allocator->owner ? ptrs_owner_close(allocator->owner) : PTRS_STATUS_NOT_SUPPORTED;
 }
 
+PtrsStatus
+ptrs_allocator_drop(PtrsAllocator *allocator)
+{
+  if (!allocator->owner) {
+    return PTRS_STATUS_NOT_SUPPORTED;
+  }
+  ptrs_owner_drop(allocator->owner);
+  return PTRS_STATUS_SUCCESS;
+}
+
 void
 ptrs_allocator_release(PtrsAllocator *allocator)
 {

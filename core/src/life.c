@@ -129,6 +129,7 @@ ptrs_life_end(PtrsSlot *slot, PtrsBlock block)
   ptrs_table_unlock(slot);
   if (owner) {
     ptrs_owner_unlock(owner);
+    ptrs_owner_settle(owner);
     ptrs_owner_release(owner);
   }
 }

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "chain.h"
+
 static void
 fork_lock_mutex(void *ctx)
 {
@@ -15,43 +17,6 @@ fork_unlock_mutex(void *ctx)
   ptrs_os_mutex_unlock(&((PtrsOwner *)ctx)->mutex);
 }
 
-static void
-link_into(uint32_t *chain, PtrsSlot *slot, uint32_t index)
-{
-  slot->next     = *chain;
-  slot->previous = PTRS_NO_SLOT;
-  if (*chain != PTRS_NO_SLOT) {
-    ptrs_table_slot(*chain)->previous = index;
-  }
-  *chain = index;
-}
-
-static void
-unlink_from(uint32_t *chain, PtrsSlot *slot)
-{
-  if (slot->previous == PTRS_NO_SLOT) {
-    *chain = slot->next;
-  } else {
-    ptrs_table_slot(slot->previous)->next = slot->next;
-  }
-  if (slot->next != PTRS_NO_SLOT) {
-    ptrs_table_slot(slot->next)->previous = slot->previous;
-  }
-}
-
-// Take the first slot off a chain
-static PtrsSlot *
-pop(uint32_t *chain, uint32_t *index)
-{
-  *index = *chain;
-  if (*chain == PTRS_NO_SLOT) {
-    return NULL;
-  }
-  PtrsSlot *const slot = ptrs_table_slot(*chain);
-  unlink_from(chain, slot);
-  return slot;
-}
-
 // In the child of a fork, the thread that was about to end blocks does not
 // exist; the table has opened them again
 static void
@@ -59,8 +24,9 @@ fork_in_child(void *ctx)
 {
   PtrsOwner *const owner = (PtrsOwner *)ctx;
   uint32_t index         = 0;
-  for (PtrsSlot *slot = pop(&owner->ending, &index); slot; slot = pop(&owner->ending, &index)) {
-    link_into(&owner->blocks, slot, index);
+  for (PtrsSlot *slot = ptrs_chain_pop(&owner->ending, &index); slot;
+       slot           = ptrs_chain_pop(&owner->ending, &index)) {
+    ptrs_chain_add(&owner->blocks, slot, index);
   }
   owner->is_ending = false;
   ptrs_os_mutex_unlock(&owner->mutex);
@@ -154,8 +120,9 @@ ptrs_owner_release(PtrsOwner *owner)
 {
   // With the last need of an allocator goes one of its parent's
   while (owner && ptrs_atomic_take_last(&owner->n_needs)) {
-    PtrsOwner *const above = owner->parent ? owner->parent->owner : NULL;
+    PtrsOwner *const above = ptrs_owner_above(owner);
     destroy(owner);
+    ptrs_owner_settle(above);
     owner = above;
   }
 }
@@ -172,8 +139,8 @@ ptrs_owner_unlock(PtrsOwner *owner)
   ptrs_os_mutex_unlock(&owner->mutex);
 }
 
-PtrsStatus
-ptrs_owner_enter(PtrsOwner *owner)
+void
+ptrs_owner_wait(PtrsOwner *owner)
 {
   ptrs_owner_lock(owner);
   for (unsigned round = 0; owner->is_ending; ++round) {
@@ -181,6 +148,12 @@ ptrs_owner_enter(PtrsOwner *owner)
     ptrs_os_relax(round);
     ptrs_owner_lock(owner);
   }
+}
+
+PtrsStatus
+ptrs_owner_enter(PtrsOwner *owner)
+{
+  ptrs_owner_wait(owner);
   if (owner->is_closed) {
     ptrs_owner_unlock(owner);
     return PTRS_STATUS_CLOSED;
@@ -191,116 +164,14 @@ ptrs_owner_enter(PtrsOwner *owner)
 void
 ptrs_owner_link(PtrsOwner *owner, PtrsSlot *slot, uint32_t index)
 {
-  link_into(&owner->blocks, slot, index);
+  ptrs_chain_add(&owner->blocks, slot, index);
   ptrs_owner_retain(owner);
 }
 
 void
 ptrs_owner_unlink(PtrsOwner *owner, PtrsSlot *slot)
 {
-  unlink_from(&owner->blocks, slot);
-}
-
-// Close the slots that are selected and move them to the other chain.  While
-// another thread has one of them, the lock is let go: it may want it, to free.
-// Then the chain may be another one, and is walked again from the start.
-static PtrsStatus
-close_slots(PtrsOwner *owner, const PtrsEnding *ending)
-{
-  uint32_t index = owner->blocks;
-  for (unsigned round = 0; index != PTRS_NO_SLOT;) {
-    PtrsSlot *const slot = ptrs_table_slot(index);
-    const uint32_t next  = slot->next;
-    if (ending->selects && !ending->selects(slot, ending->ctx)) {
-      index = next;
-      continue;
-    }
-    bool busy               = false;
-    const PtrsStatus status = ptrs_slot_try_close(slot, &busy);
-    if (status) {
-      return status;
-    }
-    if (busy) {
-      ptrs_owner_unlock(owner);
-      ptrs_os_relax(round++);
-      ptrs_owner_lock(owner);
-      index = owner->blocks;
-    } else {
-      unlink_from(&owner->blocks, slot);
-      link_into(&owner->ending, slot, index);
-      index = next;
-    }
-  }
-  return PTRS_STATUS_SUCCESS;
-}
-
-static void
-drain_slots(const PtrsOwner *owner)
-{
-  for (uint32_t index = owner->ending; index != PTRS_NO_SLOT;) {
-    PtrsSlot *const slot = ptrs_table_slot(index);
-    ptrs_slot_drain(slot);
-    index = slot->next;
-  }
-}
-
-static void
-reopen_slots(PtrsOwner *owner)
-{
-  uint32_t index = 0;
-  for (PtrsSlot *slot = pop(&owner->ending, &index); slot; slot = pop(&owner->ending, &index)) {
-    link_into(&owner->blocks, slot, index);
-    ptrs_slot_leave_exclusive(slot);
-  }
-}
-
-static void
-retire_slots(PtrsOwner *owner, bool free_memory)
-{
-  uint32_t index = 0;
-  for (PtrsSlot *slot = pop(&owner->ending, &index); slot; slot = pop(&owner->ending, &index)) {
-    ptrs_table_lock(slot);
-    if (free_memory) {
-      PtrsAllocator *const allocator = owner->allocator;
-      allocator->free(allocator, slot->mem, slot->size, ptrs_slot_align(slot));
-    }
-    ptrs_table_retire(slot, index);
-    ptrs_table_unlock(slot);
-    ptrs_owner_release(owner); // never the last: the caller is a user
-  }
-}
-
-PtrsStatus
-ptrs_owner_end_blocks(PtrsOwner *owner, const PtrsEnding *ending)
-{
-  PtrsStatus status = ptrs_owner_enter(owner);
-  if (status) {
-    return status;
-  }
-  owner->is_ending = true;
-  status           = close_slots(owner, ending);
-  if (!status) {
-    drain_slots(owner);
-    status = ending->clear(owner->allocator, ending->ctx);
-  }
-  if (status) {
-    reopen_slots(owner);
-  } else {
-    retire_slots(owner, owner->ops->frees_singly);
-  }
-  owner->is_ending = false;
-  ptrs_owner_unlock(owner);
-  return status;
-}
-
-static PtrsStatus
-clear_and_close(PtrsAllocator *allocator, void *ctx)
-{
-  (void)ctx;
-  PtrsOwner *const owner  = allocator->owner;
-  const PtrsStatus status = owner->ops->clear(allocator);
-  owner->is_closed        = !status;
-  return status;
+  ptrs_chain_remove(&owner->blocks, slot);
 }
 
 bool
@@ -312,19 +183,14 @@ ptrs_owner_is_closed(PtrsOwner *owner)
   return closed;
 }
 
-PtrsStatus
-ptrs_owner_close(PtrsOwner *owner)
-{
-  const PtrsEnding ending = {.clear = clear_and_close};
-  const PtrsStatus status = ptrs_owner_end_blocks(owner, &ending);
-  return status == PTRS_STATUS_CLOSED ? PTRS_STATUS_SUCCESS : status;
-}
-
 void *
 ptrs_owner_borrow(PtrsAllocator *parent, size_t size, size_t align, bool zeroed)
 {
   // First, so that who clears the parent sees it, or else has cleared it before
   if (parent->owner) {
+    if (ptrs_atomic_peek(&parent->owner->is_dropped)) {
+      return NULL;
+    }
     (void)ptrs_atomic_count(&parent->owner->n_lent, 1);
   }
   void *const mem =

@@ -52,6 +52,8 @@ struct PtrsOwnerImpl {
   uint32_t ending;          // chain of those that a thread is about to end
   bool is_ending;           // there is such a thread
   bool is_closed;
+  PtrsAtomic
+      is_dropped; // closed, but for pinned blocks and memory that is lent; peeked at unlocked
   PtrsForkEntry fork_mutex;
   PtrsForkEntry fork_lock;
 };
@@ -63,7 +65,17 @@ void ptrs_owner_init(PtrsOwner *owner,
                      PtrsAllocator *parent,
                      const PtrsOwnerOps *ops);
 
-// Lock, wait until no thread is ending blocks, and stay locked; CLOSED, and not
+// The owner of an allocator's parent; NULL if that has none.
+static inline PtrsOwner *
+ptrs_owner_above(const PtrsOwner *owner)
+{
+  return owner->parent ? owner->parent->owner : NULL;
+}
+
+// Lock, wait until no thread is ending blocks, and stay locked.
+void ptrs_owner_wait(PtrsOwner *owner);
+
+// As ptrs_owner_wait(); CLOSED, and not
 // locked, if the allocator has been closed.
 PtrsStatus ptrs_owner_enter(PtrsOwner *owner);
 
@@ -85,6 +97,7 @@ void ptrs_owner_release(PtrsOwner *owner);
 // Which blocks are to be ended: those for which `selects` is true
 typedef struct {
   bool (*selects)(const PtrsSlot *slot, void *ctx); // NULL: all
+  bool leaves_pinned;                               // to their last pins, instead of PINNED
   // Gives the memory back, under the owner's lock; if it fails, nothing is ended
   PtrsStatus (*clear)(PtrsAllocator *allocator, void *ctx);
   void *ctx;
@@ -98,6 +111,15 @@ bool ptrs_owner_is_closed(PtrsOwner *owner);
 
 // End all checked blocks and close the allocator; again, it does nothing.
 PtrsStatus ptrs_owner_close(PtrsOwner *owner);
+
+// As ptrs_owner_close(), but leave pinned blocks to their last pins.  The
+// allocator gives its memory back once it has no block and lends nothing.
+void ptrs_owner_drop(PtrsOwner *owner);
+
+// Give the memory back of an allocator that was dropped, if nothing uses it any
+// more, and so on upwards; NULL is nothing.  To be called, without any lock,
+// wherever a block has gone or memory has come back from below.
+void ptrs_owner_settle(PtrsOwner *owner);
 
 // Whether an allocator serves blocks of that size and alignment: TOO_LARGE.
 static inline PtrsStatus

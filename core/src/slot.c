@@ -211,6 +211,22 @@ ptrs_slot_try_close(PtrsSlot *slot, bool *busy)
 }
 
 PtrsStatus
+ptrs_slot_try_drop(PtrsSlot *slot, bool *pinned, bool *busy)
+{
+  for (uint64_t state = ptrs_atomic_load(&slot->state);;) {
+    const Step step = drop(state);
+    if (step.wait) {
+      *busy = true;
+      return PTRS_STATUS_SUCCESS;
+    }
+    if (ptrs_atomic_swap_if(&slot->state, &state, step.next)) {
+      *pinned = PINS_OF(state);
+      return PTRS_STATUS_SUCCESS;
+    }
+  }
+}
+
+PtrsStatus
 ptrs_slot_pin(PtrsSlot *slot, PtrsBlock block)
 {
   uint64_t before = 0;

@@ -123,6 +123,10 @@ PtrsStatus ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bo
 // *busy as above.  Readers may be inside still.
 PtrsStatus ptrs_slot_try_close(PtrsSlot *slot, bool *busy);
 
+// Close a live slot as ptrs_slot_try_close(), or where it is pinned, set *pinned
+// and leave it to its last pin.  SUCCESS.
+PtrsStatus ptrs_slot_try_drop(PtrsSlot *slot, bool *pinned, bool *busy);
+
 // Wait until no reader is inside of a slot that is held exclusively.
 void ptrs_slot_drain(PtrsSlot *slot);
 

@@ -65,6 +65,8 @@ PTRS_API bool ptrs_allocator_is_closed(PtrsAllocator *allocator);
 
 PTRS_API PtrsStatus ptrs_allocator_close(PtrsAllocator *allocator);
 
+PTRS_API PtrsStatus ptrs_allocator_drop(PtrsAllocator *allocator);
+
 PTRS_API void ptrs_allocator_release(PtrsAllocator *allocator);
 /* cdef: end */
 
@@ -166,6 +168,19 @@ ptrs_align_is_valid(size_t align)
  * @return PINNED while a block is pinned, or while an allocator that has this
  *         one as its parent holds memory of it; then nothing has changed.
  *         NOT_SUPPORTED for the system allocator.
+ *
+ * @fn ptrs_allocator_drop
+ * Close an allocator as far as that is possible now, and the rest of it later.
+ *
+ * All blocks end but those that are pinned: these stay as they are, and go each
+ * with its last pin, as after ptrs_block_drop().  It refuses to allocate from
+ * now on, also for allocators that have it as their parent.  Its memory is given
+ * back when its last block and the last piece of memory that those hold have
+ * gone.  Until then ptrs_allocator_close() answers as before.  For owners that
+ * disappear.
+ *
+ * @return NOT_SUPPORTED for the system allocator.  Dropping again, or what has been
+ *         closed, does nothing.
  *
  * @fn ptrs_allocator_release
  * Give up an allocator that was made by a `..._new` function; exactly once.
