@@ -79,6 +79,13 @@ def core(session: nox.Session, compiler: str) -> None:
 
 
 @nox.session
+@nox.parametrize("machine", sorted(path.stem for path in (ROOT / "tests/cross").glob("*.ini")))
+def ports(session: nox.Session, machine: str) -> None:
+    """Run the C tests for another machine or over another C library."""
+    meson(session, "cc", f"--cross-file=tests/cross/{machine}.ini")
+
+
+@nox.session
 @nox.parametrize(("compiler", "sanitizer"), [("gcc", "address,undefined"), ("clang", "thread")])
 def sanitize(session: nox.Session, compiler: str, sanitizer: str) -> None:
     """Run the C tests under sanitizers."""

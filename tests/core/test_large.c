@@ -214,6 +214,7 @@ too_large_is_refused(void)
 int
 main(void)
 {
+  forbid_huge_blocks();
   TAP_RUN(of_the_system);
   TAP_RUN(of_a_library);
   TAP_RUN(of_a_guard);
