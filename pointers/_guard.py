@@ -62,26 +62,34 @@ class Guard(Allocator):
         return GuardInfo(*(getattr(info, name) for name in GuardInfo._fields))
 
 
-# The file that faults are reported to, which has to stay open
-_report_file: Any = None
-
-
 def report_faults(file: Any = None) -> None:
     """Tell which guarded block was missed, before the process ends by that fault.
 
     One line, with the block, its size, by how many bytes it was missed, and
     the line of the program that allocated it; then the signal takes its
-    course, as for `faulthandler`, which may be enabled before or after.
+    course, as for `faulthandler`, which may be enabled before or after.  A line
+    is also written for each block that ends with bytes beside it overwritten.
 
-    :param file: A file or its descriptor, kept open; by default sys.stderr.
-    :raises ValueError: it has no descriptor that is open.
+    A line that cannot be written, since nobody reads a full pipe, is lost: the
+    thread that writes it may be the one that the reader waits for.
+
+    :param file: A file or its descriptor; by default sys.stderr.  A copy of the
+        descriptor is kept open until the next call: the file may be closed.
+    :raises ValueError: it has no descriptor that is open for writing.
     """
-    global _report_file
     target = sys.stderr if file is None else file
+    if target is None:
+        raise ValueError("there is no sys.stderr here: name a file")
     fd = target if isinstance(target, int) else target.fileno()
-    if not 0 <= fd < 2**31 or lib.ptrs_guard_report_faults(fd):
+    if not 0 <= fd < 2**31:
         raise ValueError(f"{fd} is no open file descriptor")
-    _report_file = target
+    status = lib.ptrs_guard_report_faults(fd)
+    if status:
+        raise status_error(
+            status,
+            bad_arg=f"{fd} is no open file descriptor that can be written to",
+            os="there are no file descriptors left: close some",
+        )
 
 
 revivers["guard"] = Guard._of

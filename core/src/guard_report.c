@@ -5,6 +5,7 @@
 
 #include "checked.h"
 #include "os_fault.h"
+#include "os_report.h"
 #include "ptrs/guard.h"
 
 // Small: it may stand on a stack for signals
@@ -20,7 +21,14 @@ typedef struct {
   bool is_inside;     // of the pages of some span
 } Search;
 
-static PtrsAtomic descriptor; // where to write, plus 1; 0: nowhere
+// How long to wait for whoever reads.  A report of damage is written by a thread
+// that goes on, and on which the reader may wait.
+#define WAIT_MS_FAULT 1000
+#define WAIT_MS_DAMAGE 0
+
+// Where to write: written by turns, so that a thread which reads one meets no writer
+static PtrsOsReport files[2];
+static PtrsAtomic current; // which of them, plus 1; 0: nowhere
 
 static void
 add_bytes(Line *line, const char *text, size_t size)
@@ -96,12 +104,12 @@ add_block(Line *line, const char *kind, const PtrsSpanView *view)
 }
 
 static void
-write_out(Line *line)
+write_out(Line *line, int wait_ms)
 {
-  const uint64_t fd = ptrs_atomic_load(&descriptor);
+  const uint64_t number = ptrs_atomic_load(&current);
   add(line, "\n");
-  if (fd) {
-    ptrs_os_write((int)(fd - 1), line->text, line->size);
+  if (number) {
+    ptrs_os_report_write(&files[number - 1], line->text, line->size, wait_ms);
   }
 }
 
@@ -142,7 +150,7 @@ report_fault(uintptr_t address)
   Search search = {.address = address};
   Line line     = {.size = 0};
   PtrsSpanView view;
-  if (!ptrs_atomic_load(&descriptor)) {
+  if (!ptrs_atomic_load(&current)) {
     return;
   }
   ptrs_guard_each(compare, &search);
@@ -155,7 +163,7 @@ report_fault(uintptr_t address)
   add_place(&line, address, &view);
   add_block(&line, view.state == PTRS_SPAN_LIVE ? " of a live block of " : " of a freed block of ",
             &view);
-  write_out(&line);
+  write_out(&line, WAIT_MS_FAULT);
 }
 
 void
@@ -163,25 +171,48 @@ ptrs_guard_report_damage(const PtrsSpan *span, ptrdiff_t offset)
 {
   Line line = {.size = 0};
   PtrsSpanView view;
-  if (!ptrs_atomic_load(&descriptor) || !ptrs_guard_view(span, true, &view)) {
+  if (!ptrs_atomic_load(&current) || !ptrs_guard_view(span, true, &view)) {
     return;
   }
   add(&line, "pointers: overwritten: ");
   add_place(&line, view.mem + (uintptr_t)offset, &view);
   add_block(&line, " of a block of ", &view);
-  write_out(&line);
+  write_out(&line, WAIT_MS_DAMAGE);
+}
+
+// Report to another file, or to none: locked
+static PtrsStatus
+report_to(int fd)
+{
+  const uint64_t number         = ptrs_atomic_load(&current);
+  const PtrsOsReport *const old = number ? &files[number - 1] : NULL;
+  const uint64_t next           = number == 1 ? 2 : 1;
+  if (fd < 0) {
+    ptrs_atomic_store(&current, 0);
+    if (old) {
+      ptrs_os_report_close(old);
+    }
+    return PTRS_STATUS_SUCCESS;
+  }
+  const PtrsStatus status = ptrs_os_report_open(fd, old, &files[next - 1]);
+  if (!status) {
+    ptrs_atomic_store(&current, next);
+  }
+  return status;
 }
 
 PtrsStatus
 ptrs_guard_report_faults(int fd)
 {
-  if (fd < -1 || (fd >= 0 && !ptrs_os_is_open(fd))) {
+  if (fd < -1) {
     return PTRS_STATUS_BAD_ARG;
   }
   ptrs_guard_table_init();
   ptrs_guard_lock();
-  ptrs_atomic_store(&descriptor, (uint64_t)(fd + 1));
-  const PtrsStatus status = fd < 0 ? ptrs_os_fault_unwatch() : ptrs_os_fault_watch(report_fault);
+  PtrsStatus status = report_to(fd);
+  if (!status) {
+    status = fd < 0 ? ptrs_os_fault_unwatch() : ptrs_os_fault_watch(report_fault);
+  }
   ptrs_guard_unlock();
   return status;
 }

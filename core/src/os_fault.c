@@ -6,7 +6,6 @@
 #include "os_fault.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -217,26 +216,4 @@ ptrs_os_fault_unwatch(void)
   }
   is_watching = is_covered;
   return is_covered ? PTRS_STATUS_NOT_SUPPORTED : PTRS_STATUS_SUCCESS;
-}
-
-bool
-ptrs_os_is_open(int fd)
-{
-  return fcntl(fd, F_GETFD) != -1;
-}
-
-void
-ptrs_os_write(int fd, const char *text, size_t size)
-{
-  const int saved = errno;
-  while (size) {
-    const ssize_t n_written = write(fd, text, size);
-    if (n_written > 0) {
-      text += n_written;
-      size -= (size_t)n_written;
-    } else if (errno != EINTR) {
-      break;
-    }
-  }
-  errno = saved;
 }

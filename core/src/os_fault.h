@@ -4,7 +4,6 @@
 #define PTRS_OS_FAULT_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "ptrs/status.h"
@@ -20,11 +19,5 @@ PtrsStatus ptrs_os_fault_watch(PtrsFaultFunction function);
 // Take the handlers out.  NOT_SUPPORTED if others have been installed above
 // them: they stay, do nothing but pass signals on.
 PtrsStatus ptrs_os_fault_unwatch(void);
-
-// Whether a file descriptor is one.
-bool ptrs_os_is_open(int fd);
-
-// Write all, as far as possible; async-signal-safe.
-void ptrs_os_write(int fd, const char *text, size_t size);
 
 #endif

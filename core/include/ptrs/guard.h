@@ -110,10 +110,16 @@ PTRS_API PtrsStatus ptrs_guard_report_faults(int fd);
  *
  * Again: only the file changes.
  *
- * @param fd File descriptor that is open, such as 2 (else BAD_ARG), and that
- *        stays so; -1 takes the handlers out again.
- * @return NOT_SUPPORTED for -1 if somebody has put others above them: they stay
- *         and write nothing.
+ * What a reader does not take is given up: whoever reads a pipe may be a thread
+ * that waits for this one.  A line about overwritten bytes is not waited for at
+ * all (ptrs_guard_info() counts them), one about a fault for a second at most.
+ *
+ * @param fd File descriptor that is open for writing, such as 2 (else BAD_ARG).
+ *        A copy of it is kept until the next call, so that it may be closed; exec
+ *        closes the copy, fork keeps it.  If the program closes the copy, nothing
+ *        is written any more.  -1 takes the handlers out again.
+ * @return OS if there are no descriptors left; NOT_SUPPORTED for -1 if others
+ *         have been put above the handlers: they stay and write nothing.
  */
 
 #endif

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""Where reports of guarded memory go: to a copy of a descriptor, without ever waiting long."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pointers import report_faults
+
+PRELUDE = """
+    import ctypes, fcntl, os, pty, signal, socket, subprocess, sys, threading, time
+    from pointers import *
+
+    guard = Guard(quarantine=0)
+    def damage(count=1):
+        for _ in range(count):
+            ptr = guard.malloc(10, align=16)
+            ctypes.memset(ptr.address + 10, 0xAB, 1)
+            ptr.free()
+    def fault():
+        ctypes.memset(guard.malloc(16).address + 16, 0, 1)
+    def open_files():
+        return sorted(os.listdir("/proc/self/fd"))
+"""
+
+LINE = b"pointers: overwritten: 1 byte past the end of a block of 10 bytes at 0x"
+
+
+def run(run_python: Any, code: str, *, code_expected: int = 0, timeout: float = 60) -> str:
+    done = run_python(PRELUDE + code, timeout=timeout)
+    assert done.returncode == code_expected, (done.returncode, done.stderr)
+    out: str = done.stdout
+    return out
+
+
+FULL = {
+    "pipe": "r, w = os.pipe()",
+    "non-blocking pipe": "r, w = os.pipe(); os.set_blocking(w, False)",
+    "socket": "a, b = socket.socketpair(); r, w = a.fileno(), b.fileno()",
+    "datagrams": "a, b = socket.socketpair(type=socket.SOCK_DGRAM); r, w = a.fileno(), b.fileno()",
+    "terminal": "r, w = pty.openpty()",
+    "named pipe": "os.mkfifo('fifo'); r = os.open('fifo', os.O_RDONLY | os.O_NONBLOCK);"
+    " w = os.open('fifo', os.O_WRONLY); os.set_blocking(r, True)",
+}
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_nobody_reads(run_python: Any, name: str) -> None:
+    # A thread of the same process that will: it waits for the interpreter, which free() holds
+    out = run(
+        run_python,
+        f"""
+    {FULL[name]}
+    before = fcntl.fcntl(w, fcntl.F_GETFL)
+    report_faults(w)
+    damage(5000)
+    assert guard.info().damaged_blocks == 5000
+    assert fcntl.fcntl(w, fcntl.F_GETFL) == before, "these flags are the program's"
+    os.write(sys.stdout.fileno(), os.read(r, 70))
+    """,
+    )
+    assert out.encode().startswith(LINE[:60])
+
+
+def test_a_fault_waits_for_a_second_at_most(run_python: Any) -> None:
+    run(
+        run_python,
+        """
+    r, w = os.pipe()
+    report_faults(w)
+    damage(5000)
+    fault()
+    """,
+        code_expected=-signal.SIGSEGV,
+    )
+
+
+def test_lines_are_whole(run_python: Any) -> None:
+    run(
+        run_python,
+        f"""
+    r, w = os.pipe()
+    got = []
+    def read():
+        while data := os.read(r, 1000):
+            got.append(data)
+    thread = threading.Thread(target=read)
+    thread.start()
+    report_faults(w)
+    for _ in range(50):
+        damage(40)
+        time.sleep(0.001)
+    report_faults(2)  # lets go of the pipe
+    os.close(w)
+    thread.join()
+    lines = b"".join(got).splitlines(keepends=True)
+    assert len(lines) >= 50, len(lines)
+    assert all(line.startswith({LINE!r}) and line.endswith(b")\\n") for line in lines)
+    """,
+    )
+
+
+def test_the_file_may_be_closed(run_python: Any, tmp_path: Path) -> None:
+    run(
+        run_python,
+        """
+    file = open("report", "w")
+    report_faults(file)
+    file.close()
+    other = open("other", "w")
+    damage()
+    fault()
+    """,
+        code_expected=-signal.SIGSEGV,
+    )
+    lines = (tmp_path / "report").read_bytes().splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith(LINE)
+    assert b"fault at" in lines[1]
+    assert (tmp_path / "other").read_bytes() == b""
+
+
+def test_the_copy_is_closed_by_the_program(run_python: Any, tmp_path: Path) -> None:
+    run(
+        run_python,
+        """
+    report_faults(os.open("report", os.O_WRONLY | os.O_CREAT))
+    os.closerange(3, 256)
+    others = [open(f"other{i}", "w") for i in range(20)]
+    damage()
+    # Nor does the next call close what has that number now
+    report_faults(os.open("again", os.O_WRONLY | os.O_CREAT))
+    damage()
+    for file in others:
+        file.write("x")
+        file.close()
+    """,
+    )
+    assert (tmp_path / "report").read_bytes() == b""
+    assert (tmp_path / "again").read_bytes().startswith(LINE)
+    assert {(tmp_path / f"other{i}").read_bytes() for i in range(20)} == {b"x"}
+
+
+def test_one_descriptor_is_kept(run_python: Any) -> None:
+    run(
+        run_python,
+        """
+    with open("first", "w") as file:
+        report_faults(file)
+    before = open_files()
+    for name in "abc" * 20:
+        with open(name, "w") as file:
+            report_faults(file)
+        r, w = os.pipe()
+        report_faults(w)
+        os.close(r), os.close(w)
+    report_faults(sys.stderr)
+    assert open_files() == before, (open_files(), before)
+    # Another program does not get it
+    code = "import os; print(len(os.listdir('/proc/self/fd')))"
+    out = subprocess.check_output([sys.executable, "-c", code], close_fds=False)
+    assert int(out) <= 4, out
+    """,
+    )
+
+
+def test_nobody_is_left_to_read(run_python: Any) -> None:
+    run(
+        run_python,
+        """
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for pair in (os.pipe(), [s.detach() for s in socket.socketpair()]):
+        report_faults(pair[1])
+        os.close(pair[0])
+        damage(10)
+    """,
+    )
+
+
+def test_a_child_has_it_too(run_python: Any, tmp_path: Path) -> None:
+    run(
+        run_python,
+        """
+    with open("report", "w") as file:
+        report_faults(file)
+    child = os.fork()
+    if not child:
+        damage()
+        fault()
+    assert os.waitpid(child, 0)[1] & 127 == signal.SIGSEGV
+    damage()
+    """,
+    )
+    lines = (tmp_path / "report").read_bytes().splitlines()
+    assert [b"fault at" in line for line in lines] == [False, True, False]
+
+
+def test_what_cannot_be_written_to() -> None:
+    read, write = os.pipe()
+    try:
+        with pytest.raises(ValueError, match="written to"):
+            report_faults(read)
+    finally:
+        os.close(read)
+        os.close(write)
+    for closed in (read, write, -1, 2**31):
+        with pytest.raises(ValueError, match=str(closed)):
+            report_faults(closed)
+    with pytest.raises(ValueError, match="written to"), Path(__file__).open("rb") as file:
+        report_faults(file)
