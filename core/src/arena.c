@@ -19,7 +19,7 @@ typedef struct {
 } PtrsArena;
 
 static void *
-get(PtrsAllocator *allocator, size_t size, size_t align, size_t *clean)
+arena_take(PtrsAllocator *allocator, size_t size, size_t align, size_t *clean)
 {
   PtrsArena *const arena = (PtrsArena *)allocator;
   ptrs_spin_lock(&arena->lock);
@@ -29,17 +29,32 @@ get(PtrsAllocator *allocator, size_t size, size_t align, size_t *clean)
 }
 
 static void *
+arena_place(PtrsAllocator *allocator,
+            void *mem,
+            size_t old_size,
+            size_t new_size,
+            size_t align,
+            size_t *clean)
+{
+  PtrsArena *const arena = (PtrsArena *)allocator;
+  ptrs_spin_lock(&arena->lock);
+  void *const new_mem = ptrs_region_place(&arena->region, mem, old_size, new_size, align, clean);
+  ptrs_spin_unlock(&arena->lock);
+  return new_mem;
+}
+
+static void *
 arena_alloc(PtrsAllocator *allocator, size_t size, size_t align)
 {
   size_t clean = 0;
-  return get(allocator, size, align, &clean);
+  return arena_take(allocator, size, align, &clean);
 }
 
 static void *
 arena_zalloc(PtrsAllocator *allocator, size_t size, size_t align)
 {
   size_t clean    = 0;
-  void *const mem = get(allocator, size, align, &clean);
+  void *const mem = arena_take(allocator, size, align, &clean);
   if (mem && clean < size) {
     memset(mem, 0, size - clean);
   }
@@ -47,15 +62,33 @@ arena_zalloc(PtrsAllocator *allocator, size_t size, size_t align)
 }
 
 static void *
-arena_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_size, size_t align)
+arena_zrealloc(PtrsAllocator *allocator,
+               void *mem,
+               size_t old_size,
+               size_t kept,
+               size_t new_size,
+               size_t align)
 {
-  PtrsArena *const arena = (PtrsArena *)allocator;
-  ptrs_spin_lock(&arena->lock);
-  void *const new_mem = ptrs_region_realloc(&arena->region, mem, old_size, new_size, align);
-  ptrs_spin_unlock(&arena->lock);
+  size_t clean = 0;
+  uint8_t *const new_mem =
+      (uint8_t *)arena_place(allocator, mem, old_size, new_size, align, &clean);
   if (new_mem && new_mem != mem) {
     // Only the last block's bytes can be taken by another one, and that stays
     // where it is, unless it does not fit: then it is not the last any more
+    memcpy(new_mem, mem, kept);
+  }
+  if (new_mem && kept < new_size - clean) {
+    memset(new_mem + kept, 0, new_size - clean - kept);
+  }
+  return new_mem;
+}
+
+static void *
+arena_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_size, size_t align)
+{
+  size_t clean        = 0;
+  void *const new_mem = arena_place(allocator, mem, old_size, new_size, align, &clean);
+  if (new_mem && new_mem != mem) {
     memcpy(new_mem, mem, ptrs_min(old_size, new_size));
   }
   return new_mem;
@@ -152,7 +185,7 @@ lies_behind(const PtrsSlot *slot, void *ctx)
   PtrsArena *const arena = (PtrsArena *)slot->allocator;
   ptrs_spin_lock(&arena->lock);
   const PtrsMark *const mark = find_mark(arena, (Rewind *)ctx);
-  const bool behind          = mark && ptrs_region_is_behind(mark, slot->mem);
+  const bool behind          = mark && ptrs_region_is_behind(&arena->region, mark, slot->mem);
   ptrs_spin_unlock(&arena->lock);
   return behind;
 }
@@ -180,6 +213,8 @@ ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena)
 {
   static const PtrsOwnerOps ops = {
       .clear   = arena_clear,
+      .take    = arena_take,
+      .place   = arena_place,
       .destroy = arena_destroy,
       .lock    = arena_lock,
       .unlock  = arena_unlock,
@@ -201,6 +236,7 @@ ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena)
               .alloc       = arena_alloc,
               .zalloc      = arena_zalloc,
               .realloc     = arena_realloc,
+              .zrealloc    = arena_zrealloc,
               .free        = arena_free,
               .capacity    = arena_capacity,
               .name        = "arena",

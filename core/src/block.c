@@ -3,6 +3,7 @@
 
 #include "checked.h"
 #include "life.h"
+#include "os.h"
 #include "owner.h"
 #include "table.h"
 
@@ -81,31 +82,40 @@ ptrs_block_disown(PtrsBlock block)
   return PTRS_STATUS_SUCCESS;
 }
 
+static PtrsStatus
+resize_once(PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *busy)
+{
+  PtrsSlot *slot    = NULL;
+  PtrsStatus status = ptrs_slot_enter_exclusive(block, true, &slot);
+  if (status) {
+    return status;
+  }
+  if (slot->flags & PTRS_BLOCK_NOT_FREEABLE) {
+    status = PTRS_STATUS_NOT_FREEABLE;
+  } else if (rules->check) {
+    status = rules->check(slot->mem, ptrs_slot_capacity(slot), size, rules->ctx);
+  }
+  if (!status) {
+    status = ptrs_life_resize(slot, block, size, rules, busy);
+  }
+  ptrs_slot_leave_exclusive(slot);
+  return status;
+}
+
 PtrsStatus
 ptrs_block_realloc_if(PtrsBlock block, size_t size, const PtrsResizeRules *rules)
 {
   if (size > PTRS_SIZE_MAX) {
     return PTRS_STATUS_OVERFLOW;
   }
-  PtrsSlot *slot    = NULL;
-  PtrsStatus status = ptrs_slot_enter_exclusive(block, true, &slot);
-  if (status) {
-    return status;
-  }
-  const size_t capacity = ptrs_slot_capacity(slot);
-  if (slot->flags & PTRS_BLOCK_NOT_FREEABLE) {
-    status = PTRS_STATUS_NOT_FREEABLE;
-  } else if (rules->check) {
-    status = rules->check(slot->mem, capacity, size, rules->ctx);
-  }
-  if (!status) {
-    status = ptrs_life_resize(slot, size);
-    if (!status && rules->changed) {
-      rules->changed(slot->mem, ptrs_min(capacity, size), ptrs_slot_capacity(slot), rules->ctx);
+  for (unsigned round = 0;; ++round) {
+    bool busy               = false;
+    const PtrsStatus status = resize_once(block, size, rules, &busy);
+    if (status || !busy) {
+      return status;
     }
+    ptrs_os_relax(round);
   }
-  ptrs_slot_leave_exclusive(slot);
-  return status;
 }
 
 PtrsStatus
@@ -147,10 +157,11 @@ ptrs_block_try_free(PtrsBlock block, size_t limit, bool *busy)
   } else if (ptrs_slot_capacity(slot) > limit) {
     *busy = true;
   }
+  if (!status && !*busy) {
+    *busy = !ptrs_life_try_end(slot, block);
+  }
   if (status || *busy) {
     ptrs_slot_leave_exclusive(slot);
-  } else {
-    ptrs_life_end(slot, block);
   }
   return status;
 }

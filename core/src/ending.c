@@ -5,7 +5,8 @@
 
 // Close the slots that are selected and move them to the other chain.  While
 // another thread has one of them, the lock is let go: it may want it, to free.
-// Then the chain may be another one, and is walked again from the start.
+// Blocks may have been freed then, but none made or moved: what is left of the
+// chain is in the order that it had, and is walked again from its start.
 static PtrsStatus
 close_slots(PtrsOwner *owner, const PtrsEnding *ending)
 {
@@ -14,8 +15,7 @@ close_slots(PtrsOwner *owner, const PtrsEnding *ending)
     PtrsSlot *const slot = ptrs_table_slot(index);
     const uint32_t next  = slot->next;
     if (ending->selects && !ending->selects(slot, ending->ctx)) {
-      index = next;
-      continue;
+      break;
     }
     bool busy               = false;
     bool pinned             = false;
@@ -67,13 +67,10 @@ retire_slots(PtrsOwner *owner, bool free_memory)
   uint32_t index = 0;
   for (PtrsSlot *slot = ptrs_chain_pop(&owner->ending, &index); slot;
        slot           = ptrs_chain_pop(&owner->ending, &index)) {
-    ptrs_table_lock(slot);
-    if (free_memory) {
-      PtrsAllocator *const allocator = owner->allocator;
-      allocator->free(allocator, slot->mem, slot->size, ptrs_slot_align(slot));
-    }
-    ptrs_table_retire(slot, index);
-    ptrs_table_unlock(slot);
+    const bool is_long = free_memory && ptrs_slot_is_long(slot, 0);
+    ptrs_table_begin_work(slot, is_long);
+    ptrs_table_retire(slot, index, is_long, free_memory);
+    ptrs_table_end_work(slot, is_long);
     ptrs_owner_release(owner); // never the last: the caller is a user
   }
 }

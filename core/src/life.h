@@ -22,11 +22,16 @@ PtrsStatus ptrs_life_begin(
 PtrsStatus ptrs_life_adopt(
     void *mem, size_t size, size_t align, unsigned flags, bool on_stack, PtrsBlock *block);
 
-// Resize a block that is held exclusively, and was not adopted.  TOO_LARGE,
-// NO_MEM; then nothing has changed.
-PtrsStatus ptrs_life_resize(PtrsSlot *slot, size_t size);
+// Resize a block that is held exclusively, and was not adopted, and tell what is to
+// be told after it.  TOO_LARGE, NO_MEM; then nothing has changed.  With *busy, nothing
+// has either: a thread that is ending blocks waits for this one, which has to be left.
+PtrsStatus ptrs_life_resize(
+    PtrsSlot *slot, PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *busy);
 
 // End a block that is held exclusively, and give its memory back.
 void ptrs_life_end(PtrsSlot *slot, PtrsBlock block);
+
+// The same, if its allocator's lock can be had at once and no more goes than the block.
+bool ptrs_life_try_end(PtrsSlot *slot, PtrsBlock block);
 
 #endif

@@ -37,6 +37,7 @@ typedef pthread_once_t PtrsOnce;
 void ptrs_os_mutex_init(PtrsMutex *mutex);
 void ptrs_os_mutex_destroy(PtrsMutex *mutex);
 void ptrs_os_mutex_lock(PtrsMutex *mutex);
+bool ptrs_os_mutex_try_lock(PtrsMutex *mutex);
 void ptrs_os_mutex_unlock(PtrsMutex *mutex);
 
 // Run `init` once in the process; other threads wait until it has run.

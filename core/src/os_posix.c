@@ -38,6 +38,12 @@ ptrs_os_mutex_lock(PtrsMutex *mutex)
   (void)pthread_mutex_lock(&mutex->lock);
 }
 
+bool
+ptrs_os_mutex_try_lock(PtrsMutex *mutex)
+{
+  return !pthread_mutex_trylock(&mutex->lock);
+}
+
 void
 ptrs_os_mutex_unlock(PtrsMutex *mutex)
 {

@@ -133,6 +133,12 @@ ptrs_owner_lock(PtrsOwner *owner)
   ptrs_os_mutex_lock(&owner->mutex);
 }
 
+bool
+ptrs_owner_try_lock(PtrsOwner *owner)
+{
+  return ptrs_os_mutex_try_lock(&owner->mutex);
+}
+
 void
 ptrs_owner_unlock(PtrsOwner *owner)
 {
@@ -174,6 +180,13 @@ ptrs_owner_unlink(PtrsOwner *owner, PtrsSlot *slot)
   ptrs_chain_remove(&owner->blocks, slot);
 }
 
+void
+ptrs_owner_relink(PtrsOwner *owner, PtrsSlot *slot, uint32_t index)
+{
+  ptrs_chain_remove(&owner->blocks, slot);
+  ptrs_chain_add(&owner->blocks, slot, index);
+}
+
 bool
 ptrs_owner_is_closed(PtrsOwner *owner)
 {
@@ -183,8 +196,18 @@ ptrs_owner_is_closed(PtrsOwner *owner)
   return closed;
 }
 
+static void *
+borrow(PtrsAllocator *parent, size_t size, size_t align, size_t *clean)
+{
+  if (parent->owner && parent->owner->ops->take) {
+    return parent->owner->ops->take(parent, size, align, clean);
+  }
+  *clean = size;
+  return parent->zalloc(parent, size, align);
+}
+
 void *
-ptrs_owner_borrow(PtrsAllocator *parent, size_t size, size_t align, bool zeroed)
+ptrs_owner_borrow(PtrsAllocator *parent, size_t size, size_t align, size_t *clean)
 {
   // First, so that who clears the parent sees it, or else has cleared it before
   if (parent->owner) {
@@ -193,8 +216,7 @@ ptrs_owner_borrow(PtrsAllocator *parent, size_t size, size_t align, bool zeroed)
     }
     (void)ptrs_atomic_count(&parent->owner->n_lent, 1);
   }
-  void *const mem =
-      zeroed ? parent->zalloc(parent, size, align) : parent->alloc(parent, size, align);
+  void *const mem = borrow(parent, size, align, clean);
   if (!mem && parent->owner) {
     ptrs_atomic_sub(&parent->owner->n_lent, 1);
   }

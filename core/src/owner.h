@@ -2,10 +2,18 @@
 // What an allocator that can be closed keeps: the chain of its checked blocks,
 // and who still needs it.
 //
-// Locks, in the order in which they may be taken: an owner's; a lane of the
-// table; the lock inside of an allocator, and then the one of its parent.  No
-// thread waits for a slot while it holds any of them, or another slot, except
-// for readers that are inside of a slot that it holds exclusively.
+// Locks, in the order in which they may be taken: an owner's; the table's hold, by
+// which a fork waits for long work; a lane of the table; the lock inside of an
+// allocator, and then the one of its parent.  No thread waits for a slot while it
+// holds any of them, or another slot, except for readers that are inside of a slot
+// that it holds exclusively.
+//
+// Under a lock no more than O(log n) is done, in blocks, marks and chunks, and no
+// more than PTRS_SHORT bytes are copied or cleared.  What is long is done by a thread
+// that holds a slot exclusively, and at most the table's hold.  Only where many blocks
+// are ended at once, the owner's lock is held for as many steps as there are blocks
+// that end, and chunks that are given back: others who use this allocator would wait
+// for that in any case, or find it closed.
 #ifndef PTRS_OWNER_H
 #define PTRS_OWNER_H
 
@@ -29,8 +37,23 @@ typedef struct {
   PtrsStatus (*clear)(PtrsAllocator *allocator);
 
   // Checked blocks are freed one by one as they end, since clear() does not
-  // know them
+  // know them.
   bool frees_singly;
+
+  // Of allocators whose memory is not found singly when it is cleared: it is had, and
+  // put into the chain of blocks, in one step under the owner's lock.  Both take the
+  // allocator's own lock, and no long time; NULL for others.
+  //
+  // As alloc() of allocator.h; the last *clean bytes are zero.
+  void *(*take)(PtrsAllocator *allocator, size_t size, size_t align, size_t *clean);
+  // As realloc(), but where the block moves, the old memory stays as it is, and what is
+  // kept is to be copied.  The last *clean bytes are zero, of those that come.
+  void *(*place)(PtrsAllocator *allocator,
+                 void *mem,
+                 size_t old_size,
+                 size_t new_size,
+                 size_t align,
+                 size_t *clean);
 
   // Give the object itself back, which has been cleared.  Takes no lock.
   void (*destroy)(PtrsAllocator *allocator);
@@ -48,7 +71,7 @@ struct PtrsOwnerImpl {
   PtrsAtomic n_needs;       // users, checked blocks, and allocators below this one
   PtrsAtomic n_lent;        // pieces of memory that allocators below this one hold
   PtrsMutex mutex;          // of the rest
-  uint32_t blocks;          // chain of the checked blocks, or PTRS_NO_SLOT
+  uint32_t blocks;          // chain of the checked blocks, newest memory first, or PTRS_NO_SLOT
   uint32_t ending;          // chain of those that a thread is about to end
   bool is_ending;           // there is such a thread
   bool is_closed;
@@ -84,9 +107,13 @@ void ptrs_owner_lock(PtrsOwner *owner);
 
 void ptrs_owner_unlock(PtrsOwner *owner);
 
-// Put a live slot into the chain, or take it out.  Locked.
+// Lock, if that can be had at once.
+bool ptrs_owner_try_lock(PtrsOwner *owner);
+
+// Put a live slot into the chain, or take it out, or to the front.  Locked.
 void ptrs_owner_link(PtrsOwner *owner, PtrsSlot *slot, uint32_t index);
 void ptrs_owner_unlink(PtrsOwner *owner, PtrsSlot *slot);
+void ptrs_owner_relink(PtrsOwner *owner, PtrsSlot *slot, uint32_t index);
 
 // Add a need: of a caller who has one already, or is inside of a block.
 void ptrs_owner_retain(PtrsOwner *owner);
@@ -94,7 +121,8 @@ void ptrs_owner_retain(PtrsOwner *owner);
 // Take a need back; the last one destroys the allocator.  Not locked.
 void ptrs_owner_release(PtrsOwner *owner);
 
-// Which blocks are to be ended: those for which `selects` is true
+// Which blocks are to be ended: from the newest memory on, those that come before the
+// first for which `selects` is false
 typedef struct {
   bool (*selects)(const PtrsSlot *slot, void *ctx); // NULL: all
   bool leaves_pinned;                               // to their last pins, instead of PINNED
@@ -134,8 +162,9 @@ ptrs_allocator_check(const PtrsAllocator *allocator, size_t size, size_t align)
 // size and alignment: TOO_LARGE, TOO_DEEP.
 PtrsStatus ptrs_owner_check_parent(const PtrsAllocator *parent, size_t size, size_t align);
 
-// Memory from a parent, which must not go before it is given back.
-void *ptrs_owner_borrow(PtrsAllocator *parent, size_t size, size_t align, bool zeroed);
+// Memory from a parent, which must not go before it is given back; the last *clean
+// bytes are zero.
+void *ptrs_owner_borrow(PtrsAllocator *parent, size_t size, size_t align, size_t *clean);
 void ptrs_owner_give_back(PtrsAllocator *parent, void *mem, size_t size, size_t align);
 
 // Whether allocators below this one hold memory of it.  To be asked under the

@@ -46,8 +46,9 @@ typedef struct {
 static bool
 add_slab(PtrsPool *pool)
 {
+  size_t clean = 0;
   uint8_t *const mem =
-      (uint8_t *)ptrs_owner_borrow(pool->parent, pool->slab_size, pool->align, false);
+      (uint8_t *)ptrs_owner_borrow(pool->parent, pool->slab_size, pool->align, &clean);
   if (!mem) {
     return false;
   }
@@ -105,6 +106,25 @@ pool_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_si
   ptrs_stats_resize(&pool->stats, old_size, new_size);
   ptrs_spin_unlock(&pool->lock);
   return mem;
+}
+
+static void *
+pool_take(PtrsAllocator *allocator, size_t size, size_t align, size_t *clean)
+{
+  *clean = 0;
+  return pool_alloc(allocator, size, align);
+}
+
+static void *
+pool_place(PtrsAllocator *allocator,
+           void *mem,
+           size_t old_size,
+           size_t new_size,
+           size_t align,
+           size_t *clean)
+{
+  *clean = 0;
+  return pool_realloc(allocator, mem, old_size, new_size, align);
 }
 
 static void
@@ -212,6 +232,8 @@ ptrs_pool_new(PtrsAllocator *parent,
 {
   static const PtrsOwnerOps ops = {
       .clear   = pool_clear,
+      .take    = pool_take,
+      .place   = pool_place,
       .destroy = pool_destroy,
       .lock    = pool_lock,
       .unlock  = pool_unlock,

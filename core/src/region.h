@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What an arena is filled with: chunks, the blocks in them, and marks.  Has no
-// lock of its own.
+// lock of its own.  What is not said to be more is O(log n) in chunks and marks.
 #ifndef PTRS_REGION_H
 #define PTRS_REGION_H
 
@@ -9,32 +9,17 @@
 #include <stdint.h>
 
 #include "checked.h"
+#include "chunks.h"
+#include "marks.h"
 #include "ptrs/allocator.h"
 #include "stats.h"
-
-// At the start of each chunk; blocks follow
-typedef struct PtrsChunk {
-  struct PtrsChunk *next; // filled after this one
-  size_t size;            // bytes, with this
-  size_t used;            // bytes up to the end of the last block
-  size_t dirty;           // bytes beyond which nobody has ever written: they are zero
-} PtrsChunk;
-
-// In the region itself: how far it was filled, and what has come since
-typedef struct PtrsMark {
-  struct PtrsMark *older;
-  uint64_t number;
-  PtrsChunk *chunk;
-  size_t used;     // bytes of the chunk, with this
-  uint64_t bytes;  // of live blocks between this mark and the next newer one
-  uint64_t blocks; // their number
-} PtrsMark;
 
 typedef struct {
   PtrsAllocator *parent; // of the chunks
   size_t chunk_size;
   PtrsChunk *first;
-  PtrsChunk *current; // where the next block goes
+  PtrsChunk *by_address; // all
+  PtrsChunk *current;    // where the next block goes
   PtrsMark *newest;
   uint64_t n_marks; // ever made
   PtrsStats stats;
@@ -76,18 +61,9 @@ ptrs_region_take(PtrsRegion *region, size_t size, size_t align, size_t *clean)
     }
   }
   chunk->used  = start + taken;
-  *clean       = chunk->used - ptrs_clamp(chunk->dirty, start, chunk->used);
+  *clean       = ptrs_min(chunk->used - ptrs_clamp(chunk->dirty, start, chunk->used), size);
   chunk->dirty = ptrs_max(chunk->dirty, chunk->used);
   return (uint8_t *)chunk + start;
-}
-
-static inline void
-ptrs_mark_count_in(PtrsMark *mark, size_t size)
-{
-  if (mark) {
-    mark->bytes += size;
-    mark->blocks += 1;
-  }
 }
 
 // A new block; *clean is how many bytes at its end are surely zero.  NULL if
@@ -98,14 +74,19 @@ ptrs_region_alloc(PtrsRegion *region, size_t size, size_t align, size_t *clean)
   uint8_t *const mem = ptrs_region_take(region, size, align, clean);
   if (mem) {
     ptrs_stats_alloc(&region->stats, size);
-    ptrs_mark_count_in(region->newest, size);
+    if (region->newest) {
+      region->newest->all.bytes += size;
+      region->newest->all.blocks += 1;
+    }
   }
   return mem;
 }
 
-// Where a block of another size is, which the caller copies if it is elsewhere.
-void *ptrs_region_realloc(
-    PtrsRegion *region, void *mem, size_t old_size, size_t new_size, size_t align);
+// Where a block of another size is, to which the caller copies what the old one has
+// if it is elsewhere: that stays as it is.  *clean as above, but of what the old one
+// has no bytes for.  NULL if there is no memory.
+void *ptrs_region_place(
+    PtrsRegion *region, void *mem, size_t old_size, size_t new_size, size_t align, size_t *clean);
 
 void ptrs_region_free(PtrsRegion *region, void *mem, size_t size);
 
@@ -116,12 +97,12 @@ PtrsMark *ptrs_region_mark(PtrsRegion *region);
 PtrsMark *ptrs_region_find_mark(const PtrsRegion *region, uint64_t number);
 
 // Whether memory lies behind a mark.
-bool ptrs_region_is_behind(const PtrsMark *mark, const void *mem);
+bool ptrs_region_is_behind(const PtrsRegion *region, const PtrsMark *mark, const void *mem);
 
 // Go back to a mark, or, where it is NULL, to the start of the first chunk.
 void ptrs_region_rewind(PtrsRegion *region, PtrsMark *mark);
 
-// Take all chunks out of an empty region, and give them back to its parent.
+// Take all chunks out of an empty region, and give them back to its parent: O(n).
 PtrsChunk *ptrs_region_take_chunks(PtrsRegion *region);
 void ptrs_region_give_back(const PtrsRegion *region, PtrsChunk *chunks);
 

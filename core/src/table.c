@@ -33,6 +33,9 @@ static PtrsAtomicPointer segments[N_SEGMENTS];
 static Lane lanes[N_LANES];
 static PtrsAtomic n_batches; // batches that lanes have taken
 static PtrsAtomic n_threads; // threads that have chosen a lane
+static PtrsAtomic n_holding; // threads amid long work, or with this bit: none may begin it
+#define FORK_WAITS ((uint64_t)1 << 63)
+
 static PTRS_OS_THREAD_LOCAL Lane *thread_lane;
 
 static unsigned
@@ -80,22 +83,58 @@ make_slot_at(uint32_t index)
   return slot_at(index);
 }
 
+// Wait until no thread is amid long work, and let none begin it
 static void
-lock_lanes(void *ctx)
+close_hold(void)
+{
+  uint64_t seen = ptrs_atomic_load(&n_holding);
+  while (!ptrs_atomic_swap_if(&n_holding, &seen, seen | FORK_WAITS)) {
+  }
+  for (unsigned round = 0; ptrs_atomic_load(&n_holding) != FORK_WAITS; ++round) {
+    ptrs_os_relax(round);
+  }
+}
+
+static void
+lock_for_fork(void *ctx)
 {
   (void)ctx;
+  close_hold();
   for (unsigned i = 0; i < N_LANES; ++i) {
     ptrs_spin_lock(&lanes[i].lock);
   }
 }
 
 static void
-unlock_lanes(void *ctx)
+unlock_after_fork(void *ctx)
 {
   (void)ctx;
   for (unsigned i = N_LANES; i-- > 0;) {
     ptrs_spin_unlock(&lanes[i].lock);
   }
+  ptrs_atomic_store(&n_holding, 0);
+}
+
+static void
+push_free(PtrsSlot *slot, uint32_t index)
+{
+  Lane *const lane = &lanes[slot->lane];
+  slot->next       = lane->free_list;
+  lane->free_list  = index;
+}
+
+// Locked
+static void
+retire(PtrsSlot *slot, uint32_t index)
+{
+  const uint32_t number = ptrs_state_generation(ptrs_atomic_load(&slot->state));
+  if (number == PTRS_GENERATION_MAX) {
+    ptrs_atomic_store(&slot->state, PTRS_STATE_RETIRED);
+    return;
+  }
+  const uint64_t next = (uint64_t)number + 1;
+  ptrs_atomic_store(&slot->state, next << PTRS_GENERATION_SHIFT);
+  push_free(slot, index);
 }
 
 // Whether a live block lies on the stack of a thread that does not exist in the
@@ -119,12 +158,12 @@ evict_lost_threads(void *ctx)
     const uint64_t inside = PTRS_STATE_EXCLUSIVE | PTRS_STATE_READERS;
     const uint64_t state  = ptrs_atomic_load(&slot->state);
     if (is_on_lost_stack(slot, state)) {
-      ptrs_table_retire(slot, (uint32_t)index); // all lanes are locked
+      retire(slot, (uint32_t)index); // all lanes are locked
     } else if (state & inside) {
       ptrs_atomic_clear_bits(&slot->state, inside);
     }
   }
-  unlock_lanes(ctx);
+  unlock_after_fork(ctx);
 }
 
 static void
@@ -134,8 +173,8 @@ init_table(void)
     lanes[i].free_list = PTRS_NO_SLOT;
   }
   static PtrsForkEntry entry = {.level   = PTRS_FORK_TABLE,
-                                .prepare = lock_lanes,
-                                .parent  = unlock_lanes,
+                                .prepare = lock_for_fork,
+                                .parent  = unlock_after_fork,
                                 .child   = evict_lost_threads};
   ptrs_fork_add(&entry);
 }
@@ -195,54 +234,82 @@ ptrs_table_claim(void)
 }
 
 static void
-push_free(PtrsSlot *slot, uint32_t index)
-{
-  Lane *const lane = &lanes[slot->lane];
-  slot->next       = lane->free_list;
-  lane->free_list  = index;
-}
-
-void
-ptrs_table_unclaim(PtrsSlot *slot)
-{
-  ptrs_table_lock(slot);
-  push_free(slot, slot->next);
-  ptrs_table_unlock(slot);
-}
-
-PtrsBlock
-ptrs_table_publish(PtrsSlot *slot)
-{
-  const uint64_t state  = ptrs_atomic_load(&slot->state);
-  const uint64_t number = ptrs_state_generation(state);
-  const PtrsBlock block = (PtrsBlock)(number << PTRS_INDEX_BITS | slot->next);
-  ptrs_atomic_store(&slot->state, state | PTRS_STATE_LIVE);
-  return block;
-}
-
-void
-ptrs_table_lock(const PtrsSlot *slot)
+lock(const PtrsSlot *slot)
 {
   ptrs_spin_lock(&lanes[slot->lane].lock);
 }
 
-void
-ptrs_table_unlock(const PtrsSlot *slot)
+static void
+unlock(const PtrsSlot *slot)
 {
   ptrs_spin_unlock(&lanes[slot->lane].lock);
 }
 
 void
-ptrs_table_retire(PtrsSlot *slot, uint32_t index)
+ptrs_table_unclaim(PtrsSlot *slot)
 {
-  const uint32_t number = ptrs_state_generation(ptrs_atomic_load(&slot->state));
-  if (number == PTRS_GENERATION_MAX) {
-    ptrs_atomic_store(&slot->state, PTRS_STATE_RETIRED);
+  lock(slot);
+  push_free(slot, slot->next);
+  unlock(slot);
+}
+
+PtrsBlock
+ptrs_table_publish(PtrsSlot *slot, bool held)
+{
+  const uint64_t state  = ptrs_atomic_load(&slot->state);
+  const uint64_t number = ptrs_state_generation(state);
+  const PtrsBlock block = (PtrsBlock)(number << PTRS_INDEX_BITS | slot->next);
+  ptrs_atomic_store(&slot->state, state | PTRS_STATE_LIVE | (held ? PTRS_STATE_EXCLUSIVE : 0));
+  return block;
+}
+
+void
+ptrs_table_begin_work(const PtrsSlot *slot, bool is_long)
+{
+  if (!is_long) {
+    lock(slot);
     return;
   }
-  const uint64_t next = (uint64_t)number + 1;
-  ptrs_atomic_store(&slot->state, next << PTRS_GENERATION_SHIFT);
-  push_free(slot, index);
+  uint64_t seen = ptrs_atomic_load(&n_holding);
+  for (unsigned round = 0;;) {
+    if (seen & FORK_WAITS) {
+      ptrs_os_relax(round++);
+      seen = ptrs_atomic_load(&n_holding);
+    } else if (ptrs_atomic_swap_if(&n_holding, &seen, seen + 1)) {
+      return;
+    }
+  }
+}
+
+void
+ptrs_table_end_work(const PtrsSlot *slot, bool is_long)
+{
+  if (is_long) {
+    ptrs_atomic_sub(&n_holding, 1);
+  } else {
+    unlock(slot);
+  }
+}
+
+void
+ptrs_table_retire(PtrsSlot *slot, uint32_t index, bool is_long, bool free_memory)
+{
+  // Once it has been retired, the slot may be another block's
+  PtrsAllocator *const allocator = free_memory ? slot->allocator : NULL;
+  uint8_t *const mem             = slot->mem;
+  const size_t size              = slot->size;
+  const size_t align             = ptrs_slot_align(slot);
+  if (is_long) {
+    lock(slot);
+    retire(slot, index);
+    unlock(slot);
+  }
+  if (allocator) {
+    allocator->free(allocator, mem, size, align);
+  }
+  if (!is_long) {
+    retire(slot, index);
+  }
 }
 
 PtrsSlot *

@@ -40,6 +40,9 @@
 #define PTRS_INDEX_BITS 31
 #define PTRS_INDEX_MASK (((uint64_t)1 << PTRS_INDEX_BITS) - 1)
 
+// Bytes that may be copied, cleared or given back to the system under a lock
+#define PTRS_SHORT ((size_t)64 << 10)
+
 // Ends a list of slots
 #define PTRS_NO_SLOT UINT32_MAX
 
@@ -88,17 +91,27 @@ PtrsSlot *ptrs_table_claim(void);
 // Put a slot that was claimed and not published back, unused.
 void ptrs_table_unclaim(PtrsSlot *slot);
 
-// Make a claimed slot live; from here on others may enter.
-PtrsBlock ptrs_table_publish(PtrsSlot *slot);
+// Make a claimed slot live; from here on others may enter, or, with `held`, once the
+// caller has left it, who holds it exclusively.
+PtrsBlock ptrs_table_publish(PtrsSlot *slot, bool held);
 
-// Hold the lock under which a slot and its memory may disagree, because the
-// memory is being moved or freed; a fork waits for it.
-void ptrs_table_lock(const PtrsSlot *slot);
-void ptrs_table_unlock(const PtrsSlot *slot);
+// Around work on the memory of a slot that the caller holds exclusively, amid which
+// the two may disagree: a fork waits for it.  Short work is done under the lock of the
+// slot's lane.  Long work is not: others need that, with blocks of their own.
+void ptrs_table_begin_work(const PtrsSlot *slot, bool is_long);
+void ptrs_table_end_work(const PtrsSlot *slot, bool is_long);
 
-// End the life of a slot that the caller holds exclusively and locked: all
-// handles to it are stale, and it may be claimed again.  `index` is its own.
-void ptrs_table_retire(PtrsSlot *slot, uint32_t index);
+// Whether work on its memory is long, also where it gets another size.
+static inline bool
+ptrs_slot_is_long(const PtrsSlot *slot, size_t size)
+{
+  return ptrs_slot_capacity(slot) > PTRS_SHORT || size > PTRS_SHORT;
+}
+
+// Amid work: end the life of a slot that the caller holds exclusively.  All handles to
+// it are stale, and it may be claimed again.  `index` is its own.  With `free_memory`,
+// its memory goes back to where it came from, if that is an allocator.
+void ptrs_table_retire(PtrsSlot *slot, uint32_t index, bool is_long, bool free_memory);
 
 // The slot of a block, whatever its state; NULL if there never was one.
 PtrsSlot *ptrs_table_find(PtrsBlock block);

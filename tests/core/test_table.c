@@ -101,14 +101,14 @@ handles_are_never_negative(void)
   const PtrsBlock block = make();
   PtrsSlot *const slot  = ptrs_table_find(block);
   ptrs_atomic_store(&slot->state, ((uint64_t)PTRS_GENERATION_MAX - 1) << PTRS_GENERATION_SHIFT);
-  CHECK(ptrs_table_publish(slot) > 0);
+  CHECK(ptrs_table_publish(slot, false) > 0);
   ptrs_atomic_store(&slot->state, (uint64_t)PTRS_GENERATION_MAX << PTRS_GENERATION_SHIFT);
-  CHECK(ptrs_table_publish(slot) > 0);
-  CHECK_EQ(generation_of(ptrs_table_publish(slot)), PTRS_GENERATION_MAX);
+  CHECK(ptrs_table_publish(slot, false) > 0);
+  CHECK_EQ(generation_of(ptrs_table_publish(slot, false)), PTRS_GENERATION_MAX);
 
   // As it was
   ptrs_atomic_store(&slot->state, generation_of(block) << PTRS_GENERATION_SHIFT);
-  CHECK_EQ(ptrs_table_publish(slot), block);
+  CHECK_EQ(ptrs_table_publish(slot, false), block);
   end(block);
 }
 
@@ -119,7 +119,7 @@ the_last_generation_retires_the_slot(void)
   const uint64_t index  = index_of(block);
   PtrsSlot *const slot  = ptrs_table_find(block);
   ptrs_atomic_store(&slot->state, ((uint64_t)PTRS_GENERATION_MAX - 1) << PTRS_GENERATION_SHIFT);
-  const PtrsBlock previous = ptrs_table_publish(slot);
+  const PtrsBlock previous = ptrs_table_publish(slot, false);
   end(previous);
 
   // Once more

@@ -27,3 +27,39 @@ def test_parents_of_parents_are_bounded(make: Callable[[Allocator], Allocator]) 
     assert ~block == "deep"
     block.free()
     last.close()
+
+
+def test_many_marks() -> None:
+    """What each block and mark costs does not grow with their number."""
+    arena = Arena(64)
+    blocks, marks = [], []
+    for i in range(5000):
+        blocks.append(arena.malloc(40))
+        blocks[-1] <<= i
+        marks.append(arena.mark())
+    for i in range(1, 5000, 2):
+        blocks[i].free()
+    assert arena.stats().current_blocks == 2500
+    for i in range(4900, -1, -100):
+        arena.rewind(marks[i])
+        assert arena.stats().current_blocks == i // 2 + 1
+        assert ~blocks[i] == i and blocks[i + 2].freed
+    for _ in range(2500):  # beside what stays, old or new
+        mark = arena.mark()
+        block = arena.malloc(100)
+        arena.rewind(mark)
+        assert block.freed
+    assert ~blocks[0] == 0
+    arena.close()
+
+
+def test_rewinding_leaves_older_blocks_alone() -> None:
+    arena = Arena()
+    older = [arena.malloc(16) for _ in range(20_000)]
+    mark = arena.mark()
+    for _ in range(2000):
+        block = arena.malloc(16)
+        arena.rewind(mark)
+        assert block.freed
+    assert not any(block.freed for block in older)
+    arena.close()

@@ -46,14 +46,16 @@ PTRS_API PtrsStatus ptrs_arena_rewind(PtrsAllocator *arena, uint64_t mark);
  * @fn ptrs_arena_reset
  * End all blocks, and start again at the first chunk.  All chunks are kept.
  *
- * O(1), and O(n) where n checked blocks have to be ended.
+ * O(1), and O(n) where n checked blocks have to be ended: meanwhile others wait
+ * who want a block of this arena.
  *
  * @param arena Made by ptrs_arena_new() (else BAD_ARG).
  * @return PINNED while a checked block is pinned, or memory of the arena is
  *         lent to another allocator; CLOSED; then nothing has changed.
  *
  * @fn ptrs_arena_mark
- * Remember how far the arena is filled.  A mark takes up a few bytes of it.
+ * Remember how far the arena is filled.  A mark takes up some 64 bytes of it.  With
+ * marks, to free or resize a block is O(log n) in marks and chunks.
  *
  * @param[out] mark Never 0; valid until a reset, or a rewind to an earlier mark.
  * @return NO_MEM, CLOSED.
@@ -62,7 +64,7 @@ PTRS_API PtrsStatus ptrs_arena_rewind(PtrsAllocator *arena, uint64_t mark);
  * End all blocks that lie behind a mark: those that were allocated since, and
  * those that were moved there.  The mark stays valid.
  *
- * O(n) in the checked blocks of the arena.
+ * O(log n) in marks and chunks for each checked block that has to be ended.
  *
  * @return STALE for a mark that is not valid; else as ptrs_arena_reset().
  */

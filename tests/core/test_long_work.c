@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: MIT
+// Long work on one block keeps no other one waiting, and a fork waits for it.  The
+// work is an allocator's, or a rule's, that does not end before others have been
+// served: where they had to wait, the program would stand still.
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../core/src/owner.h"
+#include "child.h"
+#include "operations.h"
+#include "ptrs/arena.h"
+#include "ptrs/block.h"
+#include "ptrs/guard.h"
+#include "ptrs/pool.h"
+#include "ptrs/system.h"
+#include "tap.h"
+#include "threads.h"
+
+#define LONG ((size_t)1 << 20)
+
+// Where a thread works at a block, until it may end
+static atomic_bool has_begun;
+static atomic_bool may_end;
+static atomic_bool is_slow;
+
+static void
+work(void)
+{
+  if (is_slow) {
+    has_begun = true;
+    while (!may_end) {
+      sleep_ms(1);
+    }
+  }
+}
+
+static void *
+slow_alloc(PtrsAllocator *allocator, size_t size, size_t align)
+{
+  (void)allocator;
+  return ptrs_system_allocator()->zalloc(ptrs_system_allocator(), size, align);
+}
+
+static void *
+slow_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_size, size_t align)
+{
+  (void)allocator;
+  PtrsAllocator *const system = ptrs_system_allocator();
+  void *const new_mem         = system->zalloc(system, new_size, align);
+  memcpy(new_mem, mem, old_size < new_size ? old_size : new_size);
+  memset(mem, 0xDD, old_size);
+  system->free(system, mem, old_size, align);
+  work();
+  return new_mem;
+}
+
+static void
+slow_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
+{
+  (void)allocator;
+  ptrs_system_allocator()->free(ptrs_system_allocator(), mem, size, align);
+  work();
+}
+
+static size_t
+plain_capacity(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
+{
+  (void)allocator;
+  (void)mem;
+  (void)align;
+  return size;
+}
+
+static PtrsAllocator slow = {
+    .alloc    = slow_alloc,
+    .zalloc   = slow_alloc,
+    .realloc  = slow_realloc,
+    .free     = slow_free,
+    .capacity = plain_capacity,
+};
+
+// A block, and others of the same thread's, which share what there is to share
+typedef struct {
+  PtrsAllocator *allocator;
+  PtrsBlock block;
+  PtrsBlock large;
+  PtrsBlock small[4];
+} Blocks;
+
+static PtrsBlock
+make(PtrsAllocator *allocator, size_t size)
+{
+  PtrsBlock block = 0;
+  CHECK_EQ(ptrs_block_zalloc(allocator, size, 16, &block), PTRS_STATUS_SUCCESS);
+  return block;
+}
+
+static void
+make_all(Blocks *blocks, size_t size)
+{
+  blocks->block = make(blocks->allocator, size);
+  blocks->large = make(blocks->allocator, size);
+  for (size_t i = 0; i < 4; ++i) {
+    blocks->small[i] = make(blocks->allocator, 100);
+  }
+}
+
+static void
+use_others(const Blocks *blocks)
+{
+  PtrsBlock found = 0;
+  CHECK_EQ(ptrs_block_free(blocks->small[0]), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_realloc(blocks->small[1], 200), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_free(blocks->small[1]), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_free(blocks->small[2]), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_free(blocks->small[3]), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_alloc(blocks->allocator, 100, 8, &found), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_free(found), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_realloc(blocks->large, LONG / 2), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_free(blocks->large), PTRS_STATUS_SUCCESS);
+}
+
+static void
+set_slow(void)
+{
+  has_begun = false;
+  may_end   = false;
+  is_slow   = true;
+}
+
+// Begin work in another thread, and leave it at it
+static pthread_t
+begin(void *(*function)(void *ctx), void *ctx)
+{
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, function, ctx), 0);
+  while (!has_begun) {
+    sleep_ms(1);
+  }
+  is_slow = false; // for all others
+  return thread;
+}
+
+static void
+end(pthread_t thread)
+{
+  may_end = true;
+  CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+static void *
+free_slowly(void *ctx)
+{
+  Blocks *const blocks = (Blocks *)ctx;
+  make_all(blocks, LONG);
+  set_slow();
+  CHECK_EQ(ptrs_block_free(blocks->block), PTRS_STATUS_SUCCESS);
+  return NULL;
+}
+
+static void *
+resize_slowly(void *ctx)
+{
+  Blocks *const blocks = (Blocks *)ctx;
+  make_all(blocks, LONG);
+  set_slow();
+  CHECK_EQ(ptrs_block_realloc(blocks->block, 2 * LONG), PTRS_STATUS_SUCCESS);
+  return NULL;
+}
+
+static void
+changed(uint8_t *mem, size_t kept, size_t capacity, void *ctx)
+{
+  (void)ctx;
+  (void)kept;
+  CHECK_FILLED(mem, LONG / 2, 'x');
+  CHECK_FILLED(mem + LONG / 2, capacity - LONG / 2, 0);
+  work();
+}
+
+// As long as a copy may take, a rule that is told of it may take as well
+static void *
+resize_by_rules(void *ctx)
+{
+  Blocks *const blocks        = (Blocks *)ctx;
+  const PtrsResizeRules rules = {.changed = changed};
+  make_all(blocks, LONG / 2);
+  CHECK_EQ(ptrs_block_fill(blocks->block, 0, LONG / 2, 'x'), PTRS_STATUS_SUCCESS);
+  set_slow();
+  CHECK_EQ(ptrs_block_realloc_if(blocks->block, LONG, &rules), PTRS_STATUS_SUCCESS);
+  return NULL;
+}
+
+static void
+others_are_served_meanwhile(void)
+{
+  Blocks blocks    = {.allocator = &slow};
+  has_begun        = false;
+  pthread_t thread = begin(free_slowly, &blocks);
+  use_others(&blocks);
+  end(thread);
+
+  has_begun = false;
+  thread    = begin(resize_slowly, &blocks);
+  use_others(&blocks);
+  end(thread);
+  CHECK_EQ(ptrs_block_free(blocks.block), PTRS_STATUS_SUCCESS);
+}
+
+static void
+others_of_the_same_allocator_are_served(void)
+{
+  PtrsAllocator *allocators[4] = {ptrs_system_allocator()};
+  CHECK_EQ(ptrs_arena_new(ptrs_system_allocator(), 4096, &allocators[1]), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_pool_new(ptrs_system_allocator(), LONG, 16, 8, &allocators[2]),
+           PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_guard_new(0, 0, &allocators[3]), PTRS_STATUS_SUCCESS);
+  for (size_t i = 0; i < 4; ++i) {
+    Blocks blocks          = {.allocator = allocators[i]};
+    uint64_t mark          = 0;
+    has_begun              = false;
+    const pthread_t thread = begin(resize_by_rules, &blocks);
+    use_others(&blocks);
+    CHECK_EQ(ptrs_arena_mark(allocators[i], &mark),
+             i == 1 ? PTRS_STATUS_SUCCESS : PTRS_STATUS_BAD_ARG);
+    CHECK(!ptrs_allocator_is_closed(allocators[i]));
+    end(thread);
+    CHECK_EQ(ptrs_block_realloc(blocks.block, LONG / 2), PTRS_STATUS_SUCCESS);
+    check_block(blocks.block, LONG / 2, 0, 'x');
+    CHECK_EQ(ptrs_block_free(blocks.block), PTRS_STATUS_SUCCESS);
+    ptrs_allocator_release(allocators[i]);
+  }
+}
+
+// The child of a fork sees memory and slot in agreement, and nothing half done
+static void
+expect_freed(void *ctx)
+{
+  const Blocks *const blocks = (const Blocks *)ctx;
+  CHECK_EQ(ptrs_block_free(blocks->block), PTRS_STATUS_STALE);
+  use_others(blocks);
+}
+
+static void
+expect_resized(void *ctx)
+{
+  const Blocks *const blocks = (const Blocks *)ctx;
+  check_block(blocks->block, 2 * LONG, 0, 0);
+  CHECK_EQ(ptrs_block_free(blocks->block), PTRS_STATUS_SUCCESS);
+  use_others(blocks);
+}
+
+static void
+expect_told(void *ctx)
+{
+  const Blocks *const blocks = (const Blocks *)ctx;
+  CHECK(!is_slow && may_end);
+  CHECK_EQ(ptrs_block_realloc(blocks->block, LONG / 2), PTRS_STATUS_SUCCESS);
+  check_block(blocks->block, LONG / 2, 0, 'x');
+  use_others(blocks);
+}
+
+static void *
+let_end_soon(void *ctx)
+{
+  (void)ctx;
+  sleep_ms(60);
+  may_end = true;
+  return NULL;
+}
+
+static void
+fork_during(void *(*function)(void *ctx), void (*in_child)(void *ctx), Blocks *blocks)
+{
+  pthread_t other;
+  has_begun              = false;
+  const pthread_t thread = begin(function, blocks);
+  CHECK_EQ(pthread_create(&other, NULL, let_end_soon, NULL), 0);
+  child_run(in_child, blocks);
+  CHECK(may_end);
+  CHECK_EQ(pthread_join(other, NULL), 0);
+  end(thread);
+}
+
+static void
+forks_wait_for_it(void)
+{
+  Blocks blocks = {.allocator = &slow};
+  fork_during(free_slowly, expect_freed, &blocks);
+  use_others(&blocks);
+  fork_during(resize_slowly, expect_resized, &blocks);
+  use_others(&blocks);
+  CHECK_EQ(ptrs_block_free(blocks.block), PTRS_STATUS_SUCCESS);
+}
+
+static void
+forks_wait_for_rules(void)
+{
+  PtrsAllocator *arena = NULL;
+  CHECK_EQ(ptrs_arena_new(ptrs_system_allocator(), 4096, &arena), PTRS_STATUS_SUCCESS);
+  Blocks blocks = {.allocator = arena};
+  fork_during(resize_by_rules, expect_told, &blocks);
+  CHECK_EQ(ptrs_allocator_close(arena), PTRS_STATUS_SUCCESS);
+  ptrs_allocator_release(arena);
+}
+
+// Who ends many blocks holds the lock of their allocator
+static bool
+select_none(const PtrsSlot *slot, void *ctx)
+{
+  (void)slot;
+  (void)ctx;
+  return false;
+}
+
+static PtrsStatus
+clear_slowly(PtrsAllocator *allocator, void *ctx)
+{
+  (void)allocator;
+  (void)ctx;
+  work();
+  return PTRS_STATUS_STALE;
+}
+
+static void *
+end_none(void *ctx)
+{
+  const PtrsEnding ending = {.selects = select_none, .clear = clear_slowly};
+  set_slow();
+  CHECK_EQ(ptrs_owner_end_blocks(((PtrsAllocator *)ctx)->owner, &ending), PTRS_STATUS_STALE);
+  return NULL;
+}
+
+static void
+try_free_waits_for_no_allocator(void)
+{
+  PtrsAllocator *pool = NULL;
+  bool busy           = false;
+  CHECK_EQ(ptrs_pool_new(ptrs_system_allocator(), 64, 16, 8, &pool), PTRS_STATUS_SUCCESS);
+  const PtrsBlock block  = make(pool, 64);
+  has_begun              = false;
+  const pthread_t thread = begin(end_none, pool);
+  CHECK_EQ(ptrs_block_try_free(block, 100, &busy), PTRS_STATUS_SUCCESS);
+  CHECK(busy);
+  check_block(block, 64, 0, 0);
+  end(thread);
+  busy = false;
+  CHECK_EQ(ptrs_block_try_free(block, 100, &busy), PTRS_STATUS_SUCCESS);
+  CHECK(!busy);
+  CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_STALE);
+  ptrs_allocator_release(pool);
+}
+
+int
+main(void)
+{
+  (void)alarm(DEADLOCK_SECONDS);
+  TAP_RUN(others_are_served_meanwhile);
+  TAP_RUN(others_of_the_same_allocator_are_served);
+  TAP_RUN(forks_wait_for_it);
+  TAP_RUN(forks_wait_for_rules);
+  TAP_RUN(try_free_waits_for_no_allocator);
+  return tap_end();
+}
