@@ -34,8 +34,9 @@ typedef struct {
   PyObject *home;       // the owner, NULL in the owner
   PyObject *references; // objects stored by reference, in the owner; or NULL
   PyObject *weakrefs;
-  char owned; // the owner has to free the block
-  char kind;  // PtrsPlaceKind
+  char owned;   // the owner has to free the block
+  char kind;    // PtrsPlaceKind
+  char stepped; // slot: reached from the array by steps, which lead back to it
 } PtrsPlace;
 
 // Python functions and classes that the operations here fall back on or make
@@ -47,7 +48,8 @@ typedef enum {
   PTRS_PY_REFERENCES,
   PTRS_PY_ALLOCATOR_VAR, // the context variable of the default, a `Default` of Python
   PTRS_PY_SYSTEM,        // the default that is the allocator which is known here
-  PTRS_PY_WARN_DROPPED,  // (pointer, size)
+  PTRS_PY_WARN_DROPPED,  // (class of the pointer, size, pointer or None)
+  PTRS_PY_CLASS_ERROR,   // (pointer): an exception
   PTRS_PY_PIN,           // (handle), for its errors
   PTRS_PY_DESCRIBE,      // (stack function, function): whether it is in a class
   PTRS_PY_STACK_ERROR,   // (status, size): an exception
@@ -176,6 +178,9 @@ PtrsPlace *ptrs_new_place(PyObject *type, PtrsBlock block);
 PyObject *ptrs_new_alias(PtrsPlace *place, PyTypeObject *type, Py_ssize_t offset);
 PyObject *ptrs_new_slot(PtrsPlace *place, PyObject *type, Py_ssize_t index);
 
+// As the last, by steps, which lead from an array and back to it
+PyObject *ptrs_new_step(PtrsPlace *place, PyObject *type, Py_ssize_t index);
+
 // Bytes of a block; negative where it is gone or busy
 Py_ssize_t ptrs_peek_size(PtrsBlock block);
 
@@ -241,6 +246,10 @@ PyObject *ptrs_fast_malloc(PyObject *, PyObject *const *, Py_ssize_t, PyObject *
 PyObject *ptrs_fast_free(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 PyObject *ptrs_place_free(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 void ptrs_place_finalize(PyObject *self);
+
+// The same where nothing may see the pointer any more: its class has a __del__ that does
+// not call its base
+void ptrs_place_finalize_late(PtrsPlace *place);
 
 // Free the block of a pointer that nothing refers to, and that owns it, where a
 // warning would not be heard: no Python runs.  False if that is for the finalizer.

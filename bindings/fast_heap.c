@@ -138,12 +138,14 @@ ptrs_fast_free(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObj
 
 // Warn of a pointer that was dropped with its block, which is gone now
 static void
-warn_dropped(PyObject *self, int64_t size)
+warn_dropped(PyTypeObject *type, int64_t size, PyObject *source)
 {
+  PyObject *const kind   = (PyObject *)type;
   PyObject *const number = PyLong_FromLongLong(size);
-  PyObject *const result = number ? ptrs_fall_back_2(PTRS_PY_WARN_DROPPED, self, number) : NULL;
+  PyObject *const result =
+      number ? ptrs_fall_back_3(PTRS_PY_WARN_DROPPED, kind, number, source) : NULL;
   if (!result) {
-    PyErr_WriteUnraisable(self);
+    PyErr_WriteUnraisable(kind);
   }
   Py_XDECREF(result);
   Py_XDECREF(number);
@@ -152,6 +154,13 @@ warn_dropped(PyObject *self, int64_t size)
 bool
 ptrs_place_free_unheard(PtrsPlace *place)
 {
+  // At its very end, an interpreter lets objects go when there is no Python any more
+  // (what is in gc.garbage, up to 3.9)
+  if (!Py_IsInitialized()) {
+    (void)ptrs_drop_forgotten(place->block);
+    place->owned = 0;
+    return true;
+  }
   bool busy = false;
   // An exception that is under way is for the finalizer to put aside
   if (PyErr_Occurred() || !ptrs_warnings_are_ignored() ||
@@ -162,13 +171,10 @@ ptrs_place_free_unheard(PtrsPlace *place)
   return true;
 }
 
-void
-ptrs_place_finalize(PyObject *self)
+// Free the block of a pointer that owns it, with a warning that names its source
+static void
+finalize(PtrsPlace *place, PyObject *source)
 {
-  PtrsPlace *const place = (PtrsPlace *)self;
-  if (!__atomic_exchange_n(&place->owned, 0, __ATOMIC_RELAXED)) {
-    return;
-  }
   // An exception that is under way survives
   PtrsError error;
   ptrs_error_take(&error);
@@ -177,9 +183,27 @@ ptrs_place_finalize(PyObject *self)
   size = ptrs_drop_forgotten(place->block);
   Py_END_ALLOW_THREADS;
   if (size >= 0 && !ptrs_warnings_are_ignored()) {
-    warn_dropped(self, size);
+    warn_dropped(Py_TYPE(place), size, source);
   }
   ptrs_error_put_back(&error);
+}
+
+void
+ptrs_place_finalize(PyObject *self)
+{
+  PtrsPlace *const place = (PtrsPlace *)self;
+  if (Py_IsInitialized() && __atomic_exchange_n(&place->owned, 0, __ATOMIC_RELAXED)) {
+    finalize(place, self);
+  }
+}
+
+void
+ptrs_place_finalize_late(PtrsPlace *place)
+{
+  if (!ptrs_place_free_unheard(place)) {
+    place->owned = 0;
+    finalize(place, Py_None);
+  }
 }
 
 #endif

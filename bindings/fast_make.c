@@ -98,9 +98,8 @@ new_alias(PyObject *module, PyObject *args)
 }
 
 static PyObject *
-new_slot(PyObject *module, PyObject *args)
+new_slot_by(PyObject *(*make)(PtrsPlace *, PyObject *, Py_ssize_t), PyObject *args)
 {
-  (void)module;
   PyObject *kind   = NULL;
   PyObject *place  = NULL;
   Py_ssize_t index = 0;
@@ -113,7 +112,21 @@ new_slot(PyObject *module, PyObject *args)
     PyErr_SetString(PyExc_OverflowError, "no array has a slot of that number");
     return NULL;
   }
-  return ptrs_new_slot((PtrsPlace *)place, kind, index);
+  return make((PtrsPlace *)place, kind, index);
+}
+
+static PyObject *
+new_slot(PyObject *module, PyObject *args)
+{
+  (void)module;
+  return new_slot_by(ptrs_new_slot, args);
+}
+
+static PyObject *
+new_step(PyObject *module, PyObject *args)
+{
+  (void)module;
+  return new_slot_by(ptrs_new_step, args);
 }
 
 static PyObject *
@@ -166,6 +179,7 @@ PyMethodDef ptrs_factories[] = {
     {"new_array", new_array, METH_VARARGS, NULL},
     {"new_alias", new_alias, METH_VARARGS, NULL},
     {"new_slot", new_slot, METH_VARARGS, NULL},
+    {"new_step", new_step, METH_VARARGS, NULL},
     {"disown", disown, METH_O, NULL},
     {"own_references", own_references, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -68,7 +68,7 @@ static const struct {
   const char *name;
   PtrsPython which;
 } givens[] = {
-    {"AllocatedPointer", PTRS_PY_ALLOCATED},
+    {"AllocatedPointer", PTRS_PY_ALLOCATED}, // classes
     {"AllocatedArrayPointer", PTRS_PY_ARRAY},
     {"ArraySlotPointer", PTRS_PY_SLOT},
     {"StackAllocatedPointer", PTRS_PY_STACK},
@@ -76,6 +76,7 @@ static const struct {
     {"default_allocator", PTRS_PY_ALLOCATOR_VAR},
     {"system_default", PTRS_PY_SYSTEM},
     {"warn_dropped", PTRS_PY_WARN_DROPPED},
+    {"class_error", PTRS_PY_CLASS_ERROR},
     {"pin", PTRS_PY_PIN},
     {"describe", PTRS_PY_DESCRIBE},
     {"stack_error", PTRS_PY_STACK_ERROR},

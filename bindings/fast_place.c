@@ -24,7 +24,11 @@ static PyObject *
 allocate(PyTypeObject *type)
 {
   if (!n_spare || !ptrs_is_plain_type(type)) {
-    return type->tp_alloc(type, 0);
+    // Allocating may collect, and that take away what the class was known by
+    Py_INCREF(type);
+    PyObject *const made = type->tp_alloc(type, 0);
+    Py_DECREF(type);
+    return made;
   }
   PyObject *const self = spare[--n_spare];
   (void)PyObject_Init(self, type);
@@ -71,6 +75,22 @@ ptrs_new_slot(PtrsPlace *place, PyObject *type, Py_ssize_t index)
   return (PyObject *)slot;
 }
 
+PyObject *
+ptrs_new_step(PtrsPlace *place, PyObject *type, Py_ssize_t index)
+{
+  const bool stepped = place->kind == PTRS_PLACE_ARRAY || place->stepped;
+  if (stepped && !index) {
+    PyObject *const array = (PyObject *)ptrs_home(place);
+    Py_INCREF(array);
+    return array;
+  }
+  PyObject *const slot = ptrs_new_slot(place, type, index);
+  if (slot) {
+    ((PtrsPlace *)slot)->stepped = stepped;
+  }
+  return slot;
+}
+
 static int
 place_traverse(PyObject *self, visitproc visit, void *arg)
 {
@@ -104,14 +124,20 @@ place_dealloc(PyObject *self)
   PtrsPlace *const place   = (PtrsPlace *)self;
   PyTypeObject *const type = Py_TYPE(self);
 
-  // For subclasses made by Python, that has been done
-  if (type->tp_dealloc == place_dealloc && needs_finalizer(place) &&
-      PyObject_CallFinalizerFromDealloc(self) < 0) {
-    return;
-  }
   PyObject_GC_UnTrack(self);
+  // For subclasses made by Python, that has been done
+  if (type->tp_dealloc == place_dealloc && needs_finalizer(place)) {
+    PyObject_GC_Track(self);
+    if (PyObject_CallFinalizerFromDealloc(self) < 0) {
+      return;
+    }
+    PyObject_GC_UnTrack(self);
+  }
   if (place->weakrefs) {
     PyObject_ClearWeakRefs(self);
+  }
+  if (place->owned) {
+    ptrs_place_finalize_late(place);
   }
   Py_CLEAR(place->home);
   Py_CLEAR(place->references);
@@ -178,6 +204,27 @@ get_block(PyObject *self, void *unused)
   return PyLong_FromLongLong(((PtrsPlace *)self)->block);
 }
 
+// Not to be changed: a class says how the memory is freed
+
+static PyObject *
+get_class(PyObject *self, void *unused)
+{
+  (void)unused;
+  PyObject *const type = (PyObject *)Py_TYPE(self);
+  Py_INCREF(type);
+  return type;
+}
+
+static int
+set_class(PyObject *self, PyObject *value, void *unused)
+{
+  (void)value;
+  (void)unused;
+  PyObject *const error = ptrs_fall_back_1(PTRS_PY_CLASS_ERROR, self);
+  (void)ptrs_raise(error);
+  return -1;
+}
+
 static PyObject *
 get_home(PyObject *self, void *unused)
 {
@@ -217,10 +264,23 @@ get_n_empty(PyObject *self, void *unused)
   return PyLong_FromSsize_t(place->kind == PTRS_PLACE_ARRAY ? place->index : 0);
 }
 
+static PyObject *
+get_stepped(PyObject *self, void *unused)
+{
+  (void)unused;
+  const PtrsPlace *const place = (PtrsPlace *)self;
+  return PyBool_FromLong(place->kind == PTRS_PLACE_ARRAY || place->stepped);
+}
+
 static PyGetSetDef place_fields[] = {
-    {"_block", get_block, NULL, NULL, NULL}, {"_home", get_home, NULL, NULL, NULL},
-    {"_owned", get_owned, NULL, NULL, NULL}, {"_references", get_references, NULL, NULL, NULL},
-    {"_index", get_index, NULL, NULL, NULL}, {"_n_empty", get_n_empty, NULL, NULL, NULL},
+    {"__class__", get_class, set_class, NULL, NULL},
+    {"_stepped", get_stepped, NULL, NULL, NULL},
+    {"_block", get_block, NULL, NULL, NULL},
+    {"_home", get_home, NULL, NULL, NULL},
+    {"_owned", get_owned, NULL, NULL, NULL},
+    {"_references", get_references, NULL, NULL, NULL},
+    {"_index", get_index, NULL, NULL, NULL},
+    {"_n_empty", get_n_empty, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -106,7 +106,7 @@ step(PtrsPlace *place, Py_ssize_t n)
   if (count < 0 || n > PY_SSIZE_T_MAX - from || from + n < 0 || from + n > count) {
     return NULL;
   }
-  return ptrs_new_slot(place, ptrs_python[PTRS_PY_SLOT], from + n);
+  return ptrs_new_step(place, ptrs_python[PTRS_PY_SLOT], from + n);
 }
 
 // A number of steps, which may be negative

@@ -7,7 +7,7 @@ from pointers._collector import charge, retry_no_memory, retry_pinned
 from pointers._dropped import COUNTS_REFERENCES, free_dropped
 from pointers._errors import FreedMemoryError, status_error
 from pointers._ffi import lib
-from pointers._place import NO_LIMIT, disown, new_alias
+from pointers._place import NO_LIMIT, disown, freeing, new_alias
 from pointers._pointer import Pointer
 from pointers._raw import as_int, as_size
 from pointers._sources import source_of
@@ -220,9 +220,10 @@ class HeapPointer(Pointer[T]):
             except AttributeError:
                 return  # never came to be
             if owned:
-                _free_dropped(self._block, self)
+                _free_dropped(self._block, type(self), self)
 
 
+@freeing
 class AllocatedPointer(HeapPointer[T], BytePointer[T]):
     """A pointer to memory from `malloc`."""
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from pointers._allocated import HeapPointer, as_steps, distance
 from pointers._bulk import load_slots, store_slots
 from pointers._ffi import lib
-from pointers._place import new_slot
+from pointers._place import freeing, new_slot, new_step
 from pointers._pointer import Pointer
 from pointers._raw import as_size
-from pointers._typing import Any, Iterator, Self, TypeVar, overload
+from pointers._typing import TYPE_CHECKING, Any, Generic, Iterator, Self, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -30,12 +30,20 @@ class _Slots(HeapPointer[T]):
         home: Any = self if self._home is None else self._home
         return size // self._room if self._room else home._n_empty
 
-    def _slot(self, index: int, limit: int) -> ArraySlotPointer[T]:
+    @property
+    def index(self) -> int:
+        """Which slot of the array this points at: an array points at slot 0."""
+        return self._index
+
+    def _checked_index(self, index: int, limit: int) -> int:
         if not 0 <= index < limit:
             raise IndexError(
                 f"slot {index} is outside of the array: its slots are 0 to {self._count() - 1}"
             )
-        return new_slot(ArraySlotPointer, self, index)
+        return index
+
+    def _slot(self, index: int, limit: int) -> ArraySlotPointer[T]:
+        return new_slot(ArraySlotPointer, self, self._checked_index(index, limit))
 
     def _range(self, key: slice) -> range:
         if key.step not in (None, 1):
@@ -50,33 +58,43 @@ class _Slots(HeapPointer[T]):
             raise IndexError(f"slots {key.start}:{key.stop} are outside of the array's {count}")
         return range(start, stop)
 
-    # One slot past the end may be pointed at, as in C, but not indexed
+    # One slot past the end may be pointed at, as in C, but not indexed.  Steps lead from
+    # an array to slots, and back to the array, so that `array += 1; array -= 1` is nothing.
+    # A slot that was taken by its number stays one: its size is that of a slot.
 
-    def __add__(self, n: int) -> ArraySlotPointer[T]:
+    def _step(self, n: int) -> ArrayPlace[T]:
+        index = self._checked_index(self._index + n, self._count() + 1)
+        reached: ArrayPlace[T] = new_step(ArraySlotPointer, self, index)
+        return reached
+
+    def __add__(self, n: int) -> ArrayPlace[T]:
         """Return a pointer to the slot `n` slots on, or to the end of the array.
+
+        Steps from an array that lead back to its start give the array.
 
         :raises IndexError: that is outside of the array.
         """
         if isinstance(n, Pointer):
             return NotImplemented
-        return self._slot(self._index + as_steps(n), self._count() + 1)
+        return self._step(as_steps(n))
 
     __radd__ = __add__
 
     @overload
     def __sub__(self, other: Pointer[Any]) -> int: ...
     @overload
-    def __sub__(self, other: int) -> ArraySlotPointer[T]: ...
-    def __sub__(self, other: Pointer[Any] | int) -> ArraySlotPointer[T] | int:
+    def __sub__(self, other: int) -> ArrayPlace[T]: ...
+    def __sub__(self, other: Pointer[Any] | int) -> ArrayPlace[T] | int:
         """Return a pointer to the slot `other` slots back, or how many slots another one is behind.
 
+        Steps from an array that lead back to its start give the array.
         The distance of a pointer that is to no slot is in bytes.
 
         :raises IndexError: that is outside of the array.
         :raises ValueError: the other pointer is into another block.
         """
         if not isinstance(other, Pointer):
-            return self._slot(self._index - as_steps(other), self._count() + 1)
+            return self._step(-as_steps(other))
         n_bytes = distance(self, other)
         return self._index - other._index if isinstance(other, _Slots) else n_bytes
 
@@ -130,10 +148,50 @@ class _Slots(HeapPointer[T]):
         self._resize_by(lib.ptrs_resize_slots, size)
 
 
+class _SlotsIterator(Generic[T]):
+    """The slots of an array in turn, as many as there are at the first.
+
+    No generator: code that runs amid a step, such as a finaliser, may take steps, too.
+    """
+
+    __slots__ = ("_array", "_slots")
+
+    def __init__(self, array: AllocatedArrayPointer[T]) -> None:
+        self._array: AllocatedArrayPointer[T] | None = array
+        self._slots: Iterator[int] | None = None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> ArraySlotPointer[T]:
+        array = self._array
+        if array is None:
+            raise StopIteration
+        if self._slots is None:
+            self._count(array)
+        index = next(self._slots, -1)  # type: ignore[arg-type]
+        if index < 0:
+            self._array = None
+            raise StopIteration
+        return new_slot(ArraySlotPointer, array, index)
+
+    def _count(self, array: AllocatedArrayPointer[T]) -> None:
+        try:
+            count = array._count()
+        except BaseException:
+            self._array = None
+            raise
+        if self._slots is None:
+            self._slots = iter(range(count))
+
+
+@freeing
 class AllocatedArrayPointer(_Slots[T]):
     """A pointer to an array from `calloc`: a sequence of slots.
 
-    As a pointer it means slot 0; ``~array`` is the object in slot 0.
+    As a pointer it means slot 0; ``~array`` is the object in slot 0.  Steps from it lead to
+    slots, and back to it: after ``array += 1; array -= 1`` it is the array that it was.  (A
+    slot that is taken by its number, ``array[2]``, stays one: so does ``array[2] - 2``.)
     """
 
     __slots__ = ()
@@ -149,9 +207,7 @@ class AllocatedArrayPointer(_Slots[T]):
 
     def __iter__(self) -> Iterator[ArraySlotPointer[T]]:
         """Return an iterator over pointers to the slots."""
-        count = self._count()
-        for index in range(count):
-            yield self._slot(index, count)
+        return _SlotsIterator(self)
 
     def tolist(self) -> list[T]:
         """Return the objects in all slots.
@@ -172,11 +228,6 @@ class ArraySlotPointer(_Slots[T]):
     """A pointer to one slot of an array.  Its arithmetic is that of the array."""
 
     __slots__ = ()
-
-    @property
-    def index(self) -> int:
-        """Which slot of the array this is."""
-        return self._index
 
     @property
     def size(self) -> int:
@@ -208,6 +259,17 @@ class ArraySlotPointer(_Slots[T]):
 
     def _not_at_start(self, action: str) -> ValueError:
         return ValueError(f"cannot {action} slot {self._index}: use the array itself")
+
+
+if TYPE_CHECKING:
+
+    class ArrayPlace(AllocatedArrayPointer[T], ArraySlotPointer[T]):
+        """What steps lead to: a slot, or the array again.  A type checker cannot tell which."""
+
+        __slots__ = ()
+
+else:
+    ArrayPlace = ArraySlotPointer
 
 
 def checked_array_size(count: Any, size: Any) -> tuple[int, int]:

@@ -37,18 +37,20 @@ def callers_level(
 
 
 def warn_dropped(
-    ptr: Any, size: int, _warn: Any = warnings.warn, _level: Any = callers_level
+    kind: type, size: int, source: Any, _warn: Any = warnings.warn, _level: Any = callers_level
 ) -> None:
-    """Warn of a pointer that was dropped with its block of `size` bytes.
+    """Warn of a pointer of a class that was dropped with its block of `size` bytes.
 
     The warning names the line that dropped it: a finaliser runs above the frame
     that let the last pointer go.
+
+    :param source: The pointer, or None where nothing may see it any more.
     """
     _warn(
-        f"{type(ptr).__name__} to {size} bytes was dropped without free()",
+        f"{kind.__name__} to {size} bytes was dropped without free()",
         ResourceWarning,
         stacklevel=_level(),
-        source=ptr,
+        source=source,
     )
 
 
@@ -77,6 +79,7 @@ def is_unheard(
 
 def free_dropped(
     block: int,
+    kind: type,
     ptr: Any,
     _drop: Any = lib.ptrs_drop_forgotten,
     _is_unheard: Any = is_unheard,
@@ -85,21 +88,23 @@ def free_dropped(
     """Free the block of a pointer that was dropped, unless that has been done."""
     size = _drop(block)
     if size >= 0 and not _is_unheard():
-        _warn(ptr, size)
+        _warn(kind, size, ptr)
 
 
 class Keeper:
-    """What frees the block of an owner that goes, for interpreters that count no references.
+    """What frees the block of an owner that goes, where the owner's class does not.
 
-    There an object with a finaliser costs as much as all the rest of a pointer,
-    and its class has it for aliases and slots, too.  So pointers have none: an
-    owner has a keeper, which goes with it, or serves the next owner once the
-    block has been freed.
+    Where an interpreter counts no references, an object with a finaliser costs as
+    much as all the rest of a pointer, and its class has it for aliases and slots,
+    too.  So pointers have none: an owner has a keeper, which goes with it, or
+    serves the next owner once the block has been freed.  So has the owner of any
+    class that is derived from ours: its `__del__` may not call ours.
     """
 
-    __slots__ = ("block", "place")
+    __slots__ = ("block", "kind", "place")
 
     block: int
+    kind: type
     place: Any
 
     def __init__(self) -> None:
@@ -107,11 +112,12 @@ class Keeper:
 
     def __del__(self, _free_dropped: Any = free_dropped) -> None:
         if self.block:
-            _free_dropped(self.block, self.place)
+            _free_dropped(self.block, self.kind, self.place)
 
     def retire(self) -> None:
         """Keep no block any more."""
         self.block = 0
+        self.kind = Keeper
         self.place = None
         if len(_spare) < _MAX_SPARE:
             _spare.append(self)
@@ -129,6 +135,8 @@ def keep(place: Any, block: int) -> Keeper:
     except IndexError:
         keeper = Keeper()
     # An interrupt between these leaves a keeper without a block
-    keeper.place = place
+    keeper.kind = type(place)
+    # In a circle, it would wait for the collector
+    keeper.place = None if COUNTS_REFERENCES else place
     keeper.block = block
     return keeper

@@ -12,6 +12,7 @@ from pointers._allocated import AllocatedPointer, BytePointer, HeapPointer
 from pointers._array import AllocatedArrayPointer, ArraySlotPointer, _Slots
 from pointers._dropped import warn_dropped
 from pointers._ffi import fast
+from pointers._place import class_error
 from pointers._pointer import Pointer
 from pointers._references import References
 from pointers._signature import describe, find_attribute
@@ -61,6 +62,7 @@ def _give() -> None:
         "default_allocator": _allocators._default,
         "system_default": _allocators._FIRST,
         "warn_dropped": warn_dropped,
+        "class_error": class_error,
         "pin": pin,
         "describe": describe,
         "stack_error": _stack.stack_error,

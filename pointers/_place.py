@@ -22,6 +22,27 @@ P = TypeVar("P", bound="Place")
 #: The room of a pointer that may store as far as its block reaches.
 NO_LIMIT = sys.maxsize
 
+# Owners of these classes free their blocks: all others have keepers
+_freeing: set[type] = set()
+
+K = TypeVar("K", bound="type[Place]")
+
+
+def freeing(kind: K) -> K:
+    """Mark a class that frees the block of an owner that is dropped, if anything does."""
+    if COUNTS_REFERENCES:
+        _freeing.add(kind)
+    return kind
+
+
+def class_error(place: Any) -> TypeError:
+    """Return the error of giving a pointer another class."""
+    return TypeError(
+        f"cannot change the class of {type(place).__name__}: it says what its steps are and "
+        "how its memory is freed; take a pointer of the other class"
+    )
+
+
 if TYPE_CHECKING or fast is None:
     _new = object.__new__
 
@@ -34,7 +55,11 @@ if TYPE_CHECKING or fast is None:
         "_owned": False,
         "_references": None,
         "_room": 0,
+        "_stepped": False,
     }
+
+    def _refuse_class(place: Place, *_value: object) -> None:
+        raise class_error(place)
 
     class Place:
         """The state of a pointer."""
@@ -46,6 +71,7 @@ if TYPE_CHECKING or fast is None:
         # _references: objects stored by reference, in the owner.
         # _index: a slot's number, since the offset does not tell it where slots
         # have no bytes.  _n_empty: slots of an array where these have no bytes.
+        # _stepped: whether this is an array, or a slot that steps lead to from there.
         __slots__ = (
             "__weakref__",
             "_block",
@@ -56,6 +82,7 @@ if TYPE_CHECKING or fast is None:
             "_owned",
             "_references",
             "_room",
+            "_stepped",
         )
 
         def __getattr__(self, name: str) -> Any:
@@ -65,7 +92,7 @@ if TYPE_CHECKING or fast is None:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
         # Not to be changed: a class of another kind would free nothing
-        __class__: Any = property(type)
+        __class__: Any = property(type, _refuse_class, _refuse_class)
 
         _block: int
         _offset: int
@@ -75,6 +102,7 @@ if TYPE_CHECKING or fast is None:
         _references: References | None
         _index: int
         _n_empty: int
+        _stepped: bool
 
     # References that are being given to their pointers, by the pointers' ids
     _new_references: dict[int, References] = {}
@@ -93,7 +121,7 @@ if TYPE_CHECKING or fast is None:
     def new_owner(kind: type[P], block: int) -> P:
         """Return the pointer that owns a fresh block."""
         place = new_stack(kind, block)
-        place._owned = True if COUNTS_REFERENCES else keep(place, block)
+        place._owned = True if kind in _freeing else keep(place, block)
         return place
 
     def new_array(kind: type[P], block: int, slot_size: int, count: int) -> P:
@@ -102,6 +130,7 @@ if TYPE_CHECKING or fast is None:
         array._room = slot_size
         array._index = 0
         array._n_empty = count
+        array._stepped = True
         return array
 
     def new_alias(place: P, offset: int) -> P:
@@ -125,6 +154,15 @@ if TYPE_CHECKING or fast is None:
         slot._owned = False
         slot._references = None
         slot._index = index
+        slot._stepped = False
+        return slot
+
+    def new_step(kind: type[P], place: Place, index: int) -> Any:
+        """Return what steps lead to: from an array to slots, and back to the array."""
+        if place._stepped and not index:
+            return place if place._home is None else place._home
+        slot = new_slot(kind, place, index)
+        slot._stepped = place._stepped
         return slot
 
     def disown(home: Place) -> None:
@@ -152,5 +190,6 @@ else:
     new_stack = fast.new_stack
     new_alias = fast.new_alias
     new_slot = fast.new_slot
+    new_step = fast.new_step
     disown = fast.disown
     own_references = fast.own_references

@@ -196,7 +196,7 @@ class Contents(World):
         for pointer in self.pointers:
             ptr, block, place = pointer
             assert not ptr.freed
-            if place == (0, None):
+            if place.is_start:
                 address = ptr.address
                 found.add((address, address + max(1, len(block.data)), id(block)))
                 assert address % ptr.alignment == 0

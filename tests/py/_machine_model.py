@@ -26,10 +26,18 @@ class Token(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a pointer points: `index` is that of a slot, or None."""
+    """Where a pointer points.
+
+    `index` is that of a slot, or None.  `stepped` is a slot that steps lead to from the array.
+    """
 
     offset: int
     index: int | None = None
+    stepped: bool = False
+
+    @property
+    def is_start(self) -> bool:
+        return self.offset == 0 and self.index is None
 
 
 def size_of(value: Any) -> int:
@@ -89,7 +97,10 @@ class Block:
         index = steps if indexes else (place.index or 0) + steps
         if not 0 <= index < self.count + (not indexes):
             return None
-        return Place(index * self.slot_size, index)
+        stepped = not indexes and (place.index is None or place.stepped)
+        if stepped and not index:
+            return Place(0)  # the array again
+        return Place(index * self.slot_size, index, stepped)
 
     # Bytes
 

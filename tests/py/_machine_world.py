@@ -99,7 +99,7 @@ class World:
     # Blocks and pointers
 
     def start_of(self, block: Block) -> Pointer:
-        return next(p for p in self.pointers if p.block is block and p.place == (0, None))
+        return next(p for p in self.pointers if p.block is block and p.place.is_start)
 
     def born(self, ptr: Any, block: Block) -> Block:
         self.blocks.append(block)
@@ -210,9 +210,14 @@ class World:
         if expect(IndexError if to is None else None, move, steps) and to is not None:
             alias = Pointer(move(steps), block, to)
             assert alias.ptr.offset == to.offset
-            steps = to.offset - place.offset
-            assert alias.ptr - ptr == (steps if to.index is None else to.index - (place.index or 0))
-            assert (alias.ptr == ptr) == (steps == 0)
+            distance = to.offset - place.offset
+            assert (alias.ptr == ptr) == (distance == 0)
+            if block.slot_size is not None:
+                assert type(alias.ptr).__name__.startswith(
+                    "AllocatedArray" if to.index is None else "ArraySlot"
+                )
+                distance = (to.index or 0) - (place.index or 0)
+            assert alias.ptr - ptr == distance
             if sum(p.block is block for p in self.pointers) < MAX_POINTERS:
                 self.pointers.append(alias)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Arrays from calloc and their slots."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -74,6 +75,83 @@ def test_arithmetic_goes_by_slots() -> None:
         for wrong in (1.5, "1", None):
             with pytest.raises(TypeError):
                 array[wrong]  # type: ignore[call-overload]
+
+
+class Index:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __index__(self) -> int:
+        return self.number
+
+
+@pytest.mark.parametrize("slot_size", [28, 0])
+@pytest.mark.parametrize("number", [int, Index])
+def test_steps_lead_back_to_the_array(slot_size: int, number: Any) -> None:
+    with calloc(3, slot_size) as array:
+        pointer: Any = array
+        pointer += number(2)
+        assert (type(pointer), pointer.index, pointer.size) == (ArraySlotPointer, 2, slot_size)
+        pointer -= number(1)
+        assert (type(pointer), pointer.index) == (ArraySlotPointer, 1)
+        pointer -= number(1)
+        assert pointer is array
+        assert array + number(0) is array - number(0) is number(0) + array is array
+        assert -1 + (number(1) + array) is array
+        end: Any = array + 3
+        assert end - 3 is array and end.size == 0
+        for wrong in (lambda: array - number(1), lambda: array + number(4), lambda: end + 1):
+            with pytest.raises(IndexError):
+                wrong()
+
+
+def test_a_loop_after_steps_stores_into_the_slots() -> None:
+    with calloc(3, 28) as array:
+        pointer: Any = array.fill(0)
+        pointer += 1
+        pointer -= 1
+        for index, slot in enumerate(pointer):
+            slot <<= index + 7
+        assert array.tolist() == [7, 8, 9]
+        realloc(pointer, 56)
+        assert (len(pointer), (array + 2 - 2).count) == (2, 2)
+
+
+def test_slots_that_are_taken_by_number_stay_slots() -> None:
+    with calloc(3, 28) as array:
+        for taken in (array[0], array[2], array[1:3][1], list(array)[2]):
+            first: Any = taken - taken.index
+            assert type(first) is type(first + 0) is type(first + 1 - 1) is ArraySlotPointer
+            assert (first.index, first.size) == (0, 28)
+        assert type((array + 1)[0]) is ArraySlotPointer
+
+
+def test_steps_in_an_array_that_is_gone() -> None:
+    array = calloc(3, 28)
+    place = array + 1
+    free(array)
+    for use in (lambda: place - 1, lambda: array + 0, lambda: 0 + array):
+        with pytest.raises(FreedMemoryError):
+            use()
+
+
+def test_an_iterator_that_is_used_amid_its_step_or_drops_the_array() -> None:
+    iterator = iter(calloc(3, 0))
+    taken: list[Any] = []
+
+    def seen(_frame: Any, event: str, _argument: Any) -> None:
+        if event == "return" and not taken:
+            taken.extend([None])
+            taken.extend(iterator)
+
+    sys.setprofile(seen)
+    try:
+        rest = list(iterator)
+    finally:
+        sys.setprofile(None)
+    assert len(rest) + len(taken) - 1 == 3
+    assert list(iterator) == []
+    (rest + taken[1:])[0]._home.free()
 
 
 def test_a_store_is_bounded_by_its_slot() -> None:

@@ -52,6 +52,17 @@ def arrays() -> None:
     for slot in array:
         slot <<= 1
         assert_type(~slot, int)
+    assert_type(array - array[1], int)
+    place = array + 1
+    place <<= 5
+    assert_type(~place, int)
+    assert_type(place.index, int)
+    a_slot: ArraySlotPointer[int] = array + 1
+    assert_type(~a_slot, int)
+    moved = array
+    moved += 1
+    moved -= 1
+    assert_type([~slot for slot in moved], list[int])
     array[0] = 5
     array[1:3] = [1, 2]
     assert_type(array.fill(5), AllocatedArrayPointer[int])
