@@ -168,9 +168,20 @@ def value_of(data: bytes) -> Any:
     except (KeyError, struct.error):
         raise CorruptError from None
     canonical = image(value)
-    if data[: len(canonical)] != canonical:
+    if as_moved(data[: len(canonical)]) != canonical:
         raise CorruptError
     return value
+
+
+def as_moved(data: bytes) -> bytes:
+    """Return the bytes of an image after its floats were loaded and stored.
+
+    Where `KEEPS_NANS` is false, signalling NaNs are quiet then.
+    """
+    if data[8:16] not in (struct.pack("=Q", FLOAT), struct.pack("=Q", COMPLEX)):
+        return data
+    floats = struct.iter_unpack("=d", data[16:])
+    return data[:16] + b"".join(struct.pack("=d", value) for (value,) in floats)
 
 
 def claimed_size(data: bytes) -> int | None:
@@ -205,6 +216,12 @@ def same(a: object, b: object) -> bool:
 def float_of(bits: int) -> float:
     value: float = struct.unpack("=d", struct.pack("=Q", bits))[0]
     return value
+
+
+#: Whether all bits of a float stay as it is moved; the x87 makes signalling NaNs quiet.
+KEEPS_NANS = struct.pack("=d", float_of(0x7FF0000000000001)) == struct.pack(
+    "=Q", 0x7FF0000000000001
+)
 
 
 def _near(exponent: int, delta: int, sign: int) -> int:

@@ -94,7 +94,7 @@ def test_declarations_agree_with_the_headers(tmp_path: Path) -> None:
         ("status.h", "const char *ptrs_strerror(PtrsStatus status)",
          "char *ptrs_strerror(PtrsStatus status)", "ptrs_strerror"),
         ("stack.h", "ptrs_stack_size(size_t *size)",
-         "ptrs_stack_size(unsigned *size)", "ptrs_stack_size"),
+         "ptrs_stack_size(unsigned short *size)", "ptrs_stack_size"),
     ],
 )  # fmt: skip
 def test_a_changed_prototype_is_noticed(

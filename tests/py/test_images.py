@@ -158,7 +158,8 @@ def test_sizes_are_within_what_cpython_reports(obj: Any) -> None:
 
 
 @pytest.mark.parametrize("obj", [obj for obj, _ in SIZES], ids=label)
-def test_getsizeof_asks_for_enough_memory_everywhere(obj: Any) -> None:
+@pytest.mark.skipif(CPYTHON and sys.maxsize < 2**32, reason="too little: docs/limits.md")
+def test_getsizeof_asks_for_enough_memory(obj: Any) -> None:
     with malloc(sys.getsizeof(obj)) as p:
         p <<= obj
         assert model.same(~p, obj)
@@ -264,6 +265,8 @@ def test_floats_of_every_bit_of_the_mantissa(exponent: int) -> None:
     for bit in range(52):
         for sign in (0, 1):
             bits = sign << 63 | exponent << 52 | 1 << bit
+            if exponent == 0x7FF and not model.KEEPS_NANS:
+                bits |= 1 << 51
             with malloc(24) as p:
                 p <<= model.float_of(bits)
                 assert p.read()[16:] == struct.pack("=Q", bits)

@@ -63,7 +63,7 @@ def test_another_import_gives_the_same_package(run_python: Any, way: str, fast: 
         name: globals()[name] for name in pointers.__all__ if name != "__version__"
     } | {"__version__": pointers.__version__}
     assert System() is pointers.System()
-    assert sys.getsizeof is getsizeof and sys.getsizeof(1) == 28
+    assert sys.getsizeof is getsizeof and sys.getsizeof(1) in (28, 16, 14)
 
     # Functions on both sides call each other
     @pointers.stack_alloc(64)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Sizes, counts and alignments that nobody can have meant."""
 
+import sys
 from pathlib import Path
 
 from _misuse import NOTHING, Case, cases, check_table, in_modes, tables
@@ -88,7 +89,8 @@ TABLES = {
             "stack",
             [
                 f"{form}({size})(lambda ptr: 0)"
-                for size in ("2**30", "2**47", "2**62", "2**63 - 1")
+                for size in (2**30, sys.maxsize >> 16, sys.maxsize >> 1, sys.maxsize)
+                if size >= 2**30
                 for form in ("acquire_stack_alloc", "(lambda n: lambda f: stack_alloc(n)(f)())")
             ],
             "StackExhaustedError",
@@ -217,7 +219,10 @@ TABLES = {
         ),
         *cases(
             "as many as there can be",
-            {"of no bytes": "with calloc(2**62, 0) as a: a[2**62 - 1]; assert len(a) == 2**62"},
+            {
+                "of no bytes": "with calloc(sys.maxsize, 0) as a:"
+                " a[sys.maxsize - 1]; assert len(a) == sys.maxsize"
+            },
             NOTHING,
         ),
     ],
