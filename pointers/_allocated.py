@@ -98,7 +98,10 @@ class HeapPointer(Pointer[T]):
 
     @property
     def allocator(self) -> Any:
-        """The allocator that the memory came from."""
+        """The allocator that the memory came from.
+
+        :raises FreedMemoryError: the block is gone.
+        """
         return source_of(self._block)
 
     def _not_at_start(self, action: str) -> ValueError:

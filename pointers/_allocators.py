@@ -297,6 +297,7 @@ def malloc(
     :raises InvalidSizeError: this allocator serves no blocks of that size.
     :raises ValueError: `size` is negative, `align` is no power of two, or the
         allocator is closed.
+    :raises TypeError: a number is no int, or `allocator` is none.
     """
     if type(size) is not int or not 0 <= size <= SIZE_MAX:
         size = as_size(size)
@@ -355,6 +356,11 @@ def realloc(ptr: P, size: int) -> P:
     :raises InvalidSizeError: an object that is stored would be cut (a slot that is
         cut off an array is gone, with what it holds), or the block's allocator
         serves no blocks of that size.
+    :raises FreedMemoryError: it has been freed.
+    :raises StackMemoryError: it is stack memory.
+    :raises ValueError: `size` is negative or no whole number of slots, or the
+        pointer is not to the start of the block.
+    :raises BufferError: a view uses the memory.
     :raises AllocationError: there is no memory.  As after any error, the
         block is as it was.
     """

@@ -37,9 +37,9 @@ class _Slots(HeapPointer[T]):
 
     def _checked_index(self, index: int, limit: int) -> int:
         if not 0 <= index < limit:
-            raise IndexError(
-                f"slot {index} is outside of the array: its slots are 0 to {self._count() - 1}"
-            )
+            count = self._count()
+            slots = f"its slots are 0 to {count - 1}" if count else "it has no slots"
+            raise IndexError(f"slot {index} is outside of the array: {slots}")
         return index
 
     def _slot(self, index: int, limit: int) -> ArraySlotPointer[T]:
@@ -219,7 +219,10 @@ class AllocatedArrayPointer(_Slots[T]):
         return [slot.dereference() for slot in self] if objects is None else objects
 
     def fill(self, obj: T) -> Self:
-        """Store one object in every slot, or in none; return self."""
+        """Store one object in every slot, or in none; return self.
+
+        :raises InvalidSizeError: it does not fit into a slot.
+        """
         self._store_slots(0, [obj] * self._count())
         return self
 
@@ -236,7 +239,10 @@ class ArraySlotPointer(_Slots[T]):
         return max(0, min(self._room, left))
 
     def free(self) -> None:
-        """Free the whole array, through its first slot."""
+        """Free the whole array, through its first slot.
+
+        :raises ValueError: it is another slot.
+        """
         if self._index:
             raise self._not_at_start("free")
         super().free()
@@ -245,6 +251,9 @@ class ArraySlotPointer(_Slots[T]):
         """Change the size of the whole array, through its first slot.
 
         A slot that is cut off is gone, with what it holds.
+
+        :raises ValueError: it is another slot, or the bytes are no whole number of
+            slots.
         """
         if self._index:
             raise self._not_at_start("realloc")

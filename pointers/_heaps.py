@@ -74,6 +74,8 @@ class Arena(Allocator):
         """Remember how far the arena is filled; return what `rewind` takes.
 
         A mark is good until a reset, or a rewind to an earlier one.
+
+        :raises ValueError: the arena is closed.
         """
         cell = ffi.new("uint64_t *")
         status = call(lib.ptrs_arena_mark, self._cdata, cell)
@@ -84,7 +86,9 @@ class Arena(Allocator):
     def rewind(self, mark: int) -> None:
         """End all blocks that lie behind a mark: those made or moved since.
 
-        :raises ValueError: the mark is not good any more.
+        :raises BufferError: a view uses one of them, or another allocator does;
+            nothing has changed.
+        :raises ValueError: the mark is not good any more, or the arena is closed.
         """
         number = as_int(mark, "a mark is what mark() returned")
         if not 0 <= number < 2**64:

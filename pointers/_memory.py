@@ -55,8 +55,9 @@ def memmove(dst: P, src: Any, n: int) -> P:
 def memset(dst: P, byte: int, n: int) -> P:
     """Set `n` bytes, as memset(3); return `dst`.
 
-    :param byte: 0 to 255; ValueError otherwise.
+    :param byte: 0 to 255.
     :raises InvalidSizeError: there are fewer; nothing was written.
+    :raises ValueError: `byte` is another number, or `n` is negative.
     """
     _pointer(dst, "dst")
     value = as_int(byte, "byte must be an int")

@@ -31,8 +31,9 @@ class Pointer(Place, Generic[T]):
     other pointers.  All pointers into one block are aliases of the pointer
     that owns it, its *home*: they keep it alive, and see what it sees.
 
-    Every operation checks the block first, whatever other threads do with it
-    at the same time, and raises `FreedMemoryError` once it is gone.
+    Every access to the memory checks the block first, whatever other threads do
+    with it at the same time, and raises `FreedMemoryError` once it is gone.  What
+    needs no memory goes on: `==`, `hash`, `repr`, `str`, `freed`, `offset`.
     """
 
     __slots__ = ()
@@ -50,8 +51,10 @@ class Pointer(Place, Generic[T]):
         anything else by reference: `sizeof` tells the bytes.
 
         :param unsafe: Write even where the object does not fit, over whatever
-            lies behind the block; a `RuntimeWarning` comes first.
+            lies behind; a `RuntimeWarning` comes first where that leaves the
+            `capacity` of the block.
         :raises InvalidSizeError: the object does not fit; nothing was written.
+        :raises DereferenceError: nothing is stored where the other pointer points.
         """
         if unsafe:
             return self._move_unsafe(obj)
@@ -78,8 +81,8 @@ class Pointer(Place, Generic[T]):
     def __ixor__(self, obj: T | Pointer[T]) -> Self:
         """Store without the size limit, as ``move(obj, unsafe=True)``.
 
-        Where the object does not fit, it is written over whatever lies behind
-        the block; a `RuntimeWarning` comes first.
+        Where the object does not fit, it is written over whatever lies behind;
+        a `RuntimeWarning` comes first where that leaves the `capacity`.
         """
         return self._move_unsafe(obj)
 
@@ -249,8 +252,10 @@ class Pointer(Place, Generic[T]):
         checked until it is loaded, and other threads are not kept away.
 
         :param format: What an item is, as in the struct module: one character.
-        :raises ValueError: the bytes are no whole number of items.
-        :raises BufferError: it is stack memory, which could go before the view.
+        :raises ValueError: the bytes are no whole number of items, or `format` is
+            none of a memoryview's.
+        :raises BufferError: it is stack memory, which could go before the view, or
+            has as many views as there can be (65,535).
         """
         lease = pin(self._block)
         # Pinned, the block keeps its size
@@ -278,7 +283,7 @@ class Pointer(Place, Generic[T]):
     def __str__(self) -> str:
         """Return the text of the object that is stored here, or else the `repr`.
 
-        It never raises.
+        The latter also where the object's own text is an exception.
         """
         assigned, obj = self._peek()
         if assigned:

@@ -274,8 +274,10 @@ def stack_alloc(size: int, *, align: int | None = None) -> StackDecorator:
 
     :param size: Bytes; 0 is allowed.  They are zero.
     :param align: Bytes; a power of two up to 2 MiB.
-    :raises TypeError: (on decoration) it is a generator or async function.
+    :raises TypeError: (on decoration) it is a generator or async function, or
+        (on a call) returns what would run when its memory is gone.
     :raises StackExhaustedError: (on a call) the thread's stack has no room.
+    :raises ValueError: `size` is negative, or `align` is no power of two.
     """
     n_bytes, n_align = as_size(size), as_align(align)
 

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""What docstrings say that is raised is what is raised, and all of it."""
+
+import inspect
+import os
+import re
+import sys
+from typing import Any
+
+import pytest
+from test_docstrings import public
+
+import pointers
+from pointers import PointersError
+
+SETUP = """
+p = malloc(64)
+q = malloc(64)
+freed = malloc(8); free(freed)
+a = calloc(3, 28)
+arena = Arena(); mark = arena.mark(); old = arena.mark(); arena.rewind(mark)
+closed = Arena(); closed.close()
+held = Arena(); held_mark = held.mark(); lent = held.malloc(8); lent_view = lent.view()
+small, seven = Pool(8).malloc(8), malloc(7)
+pinned = malloc(8); view = pinned.view()
+system = System()
+def on_stack(act): return acquire_stack_alloc(64)(act)
+def generator(ptr): yield 1
+def write_junk(ptr): ptr <<= 2**70; ptr.write(b"\\1" * 10); return ptr
+one, other = allocator(arena), allocator(system)
+read, write = os.pipe()
+def recurse(value):
+    for _ in range(70000): views.append(value.view())
+views = []
+"""
+
+#: By function: what to do, and what is raised
+RAISES: "dict[str, list[tuple[str, str]]]" = {
+    "malloc": [
+        ("malloc(2**62)", "AllocationError"),
+        ("malloc(2**70)", "AllocationError"),
+        ("Pool(8).malloc(9)", "InvalidSizeError"),
+        ("malloc(-1)", "ValueError"),
+        ("malloc(8, align=3)", "ValueError"),
+        ("malloc(8, allocator=closed)", "ValueError"),
+        ("malloc('8')", "TypeError"),
+        ("malloc(8, allocator=8)", "TypeError"),
+    ],
+    "calloc": [
+        ("calloc(2**31, 2**31)", "AllocationError"),
+        ("calloc(2**40, 2**40)", "AllocationError"),
+        ("calloc(3, 8, allocator=Pool(8))", "InvalidSizeError"),
+        ("calloc(-1, 8)", "ValueError"),
+        ("calloc(1, 8, align=-8)", "ValueError"),
+        ("closed.calloc(1, 8)", "ValueError"),
+    ],
+    "free": [
+        ("free(freed)", "FreedMemoryError"),
+        ("on_stack(free)", "StackMemoryError"),
+        ("free(p + 8)", "ValueError"),
+        ("free(a[1])", "ValueError"),
+        ("free(pinned)", "BufferError"),
+    ],
+    "realloc": [
+        ("p <<= 1; realloc(p, 8)", "InvalidSizeError"),
+        ("realloc(small, 9)", "InvalidSizeError"),
+        ("realloc(p, 2**62)", "AllocationError"),
+        ("realloc(freed, 8)", "FreedMemoryError"),
+        ("on_stack(lambda s: realloc(s, 8))", "StackMemoryError"),
+        ("realloc(p, -1)", "ValueError"),
+        ("realloc(p + 8, 8)", "ValueError"),
+        ("realloc(a, 29)", "ValueError"),
+        ("realloc(pinned, 80)", "BufferError"),
+    ],
+    "memcpy": [
+        ("memcpy(p, q, 65)", "InvalidSizeError"),
+        ("memcpy(p, b'abc', 4)", "InvalidSizeError"),
+        ("memcpy(p, p + 1, 8)", "ValueError"),
+    ],
+    "memset": [("memset(p, 0, 65)", "InvalidSizeError"), ("memset(p, 256, 1)", "ValueError")],
+    "memcmp": [("memcmp(p, q, 65)", "InvalidSizeError")],
+    "stack_alloc": [
+        ("stack_alloc(8)(generator)", "TypeError"),
+        ("on_stack(lambda s: (i for i in []))", "TypeError"),
+        ("stack_alloc(2**40)(id)()", "StackExhaustedError"),
+        ("stack_alloc(-1)", "ValueError"),
+        ("stack_alloc(8, align=3)", "ValueError"),
+    ],
+    "load_allocator": [
+        ("load_allocator('/')", "LibraryError"),
+        ("load_allocator('nosuch.so')", "LibraryError"),
+        ("load_allocator('libc.so.6', 'nosuch_')", "LibraryError"),
+        ("load_allocator('')", "ValueError"),
+        ("load_allocator('a', '\\0')", "ValueError"),
+        ("load_allocator(b'libc.so.6')", "TypeError"),
+    ],
+    "report_faults": [
+        ("report_faults(read)", "ValueError"),
+        ("report_faults(10**6)", "ValueError"),
+    ],
+    "allocator.__init__": [("allocator(None)", "TypeError")],
+    "allocator.__exit__": [("one.__exit__()", "RuntimeError")],
+    "Pointer.move": [
+        ("p.move('x' * 99)", "InvalidSizeError"),
+        ("p.move(q)", "DereferenceError"),
+    ],
+    "Pointer.dereference": [("~p", "DereferenceError"), ("~write_junk(p)", "CorruptObjectError")],
+    "Pointer.read": [("p.read(65)", "InvalidSizeError")],
+    "Pointer.write": [("p.write(bytes(65))", "InvalidSizeError")],
+    "Pointer.view": [
+        ("seven.view('i')", "ValueError"),
+        ("p.view('ii')", "ValueError"),
+        ("on_stack(lambda s: s.view())", "BufferError"),
+        ("recurse(q)", "BufferError"),
+    ],
+    "BytePointer.__add__": [("p + 65", "IndexError")],
+    "BytePointer.__sub__": [("p - 1", "IndexError"), ("p - q", "ValueError")],
+    "HeapPointer.allocator": [("freed.allocator", "FreedMemoryError")],
+    "HeapPointer.free": [
+        ("freed.free()", "FreedMemoryError"),
+        ("(p + 8).free()", "ValueError"),
+        ("pinned.free()", "BufferError"),
+    ],
+    "HeapPointer.realloc": [
+        ("p <<= 1; p.realloc(8)", "InvalidSizeError"),
+        ("p.realloc(2**62)", "AllocationError"),
+    ],
+    "HeapPointer.__enter__": [
+        ("freed.__enter__()", "FreedMemoryError"),
+        ("(p + 8).__enter__()", "ValueError"),
+    ],
+    "HeapPointer.__exit__": [("pinned.__exit__(None, None, None)", "BufferError")],
+    "_Slots.__add__": [("a + 4", "IndexError")],
+    "_Slots.__sub__": [("a - 1", "IndexError"), ("a - p", "ValueError")],
+    "_Slots.__getitem__": [("a[3]", "IndexError"), ("a[-1]", "IndexError")],
+    "_Slots.__setitem__": [("a[3] = 1", "IndexError"), ("a[:] = [1]", "ValueError")],
+    "AllocatedArrayPointer.tolist": [("a.tolist()", "DereferenceError")],
+    "AllocatedArrayPointer.fill": [("a.fill('x' * 99)", "InvalidSizeError")],
+    "ArraySlotPointer.free": [("a[1].free()", "ValueError")],
+    "ArraySlotPointer.realloc": [
+        ("a[1].realloc(28)", "ValueError"),
+        ("a[0].realloc(29)", "ValueError"),
+    ],
+    "Allocator.close": [("held.close()", "BufferError")],
+    "Allocator.__enter__": [("closed.__enter__()", "ValueError")],
+    "System.close": [("system.close()", "ValueError")],
+    "Arena.reset": [("held.reset()", "BufferError"), ("closed.reset()", "ValueError")],
+    "Arena.mark": [("closed.mark()", "ValueError")],
+    "Arena.rewind": [
+        ("held.rewind(held_mark)", "BufferError"),
+        ("arena.rewind(old + 1)", "ValueError"),
+        ("closed.rewind(0)", "ValueError"),
+    ],
+}
+
+NAMED = re.compile(r":raises (\w+):")
+
+
+def said(documented: Any) -> "set[str]":
+    return set(NAMED.findall(inspect.getdoc(documented) or ""))
+
+
+def kind(name: str) -> "type[BaseException]":
+    found: Any = getattr(pointers, name, None) or getattr(sys.modules["builtins"], name)
+    assert issubclass(found, BaseException)
+    return found  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("name", RAISES)
+def test_what_is_said_is_raised(name: str) -> None:
+    documented = dict(public())[name]
+    named = said(documented)
+    assert named, "nothing is said"
+    for act, error in RAISES[name]:
+        names = {key: getattr(pointers, key) for key in pointers.__all__}
+        names["os"] = os
+        exec(SETUP, names)
+        try:
+            with pytest.raises(kind(error)) as caught:
+                exec(act, names)
+            assert error in named, (act, error)
+            # The class itself, or one of ours that is one
+            assert caught.type is kind(error) or issubclass(caught.type, PointersError), act
+        finally:
+            names["views"].clear()
+            names["view"].release()
+            names["lent_view"].release()
+            for fd in (names["read"], names["write"]):
+                os.close(fd)
+            for each in ("p", "q", "a", "pinned", "small", "seven"):
+                if not names[each].freed:
+                    names[each].free()
+            del caught
+
+
+def test_all_that_is_said_is_tried() -> None:
+    missing = [
+        (name, error)
+        for name, documented in public()
+        for error in said(documented)
+        if error not in {error for _, error in RAISES.get(name, [])}
+    ]
+    # Operators have the documentation of the methods that they are
+    aliases = {
+        "Pointer.__ilshift__",
+        "Pointer.__invert__",
+        "BytePointer.__radd__",
+        "_Slots.__radd__",
+    }
+    assert [name for name, _ in missing if name not in aliases] == []
