@@ -2,6 +2,7 @@
 """The blocks of the specification, run as they stand, wherever it lies beside the project."""
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ def test_every_block_is_accounted_for() -> None:
 
 @pytest.mark.parametrize("number", sorted(PRINTS))
 def test_block_prints(run_python: Any, number: int) -> None:
+    if "getsizeof" in BLOCKS[number] and sys.maxsize < 2**32 and sys.implementation.name != "pypy":
+        pytest.skip("too little on 32-bit CPython: docs/limits.md")
     # Dropped pointers are warned about; some blocks drop theirs
     done = run_python(BLOCKS[number], "-W", "ignore::ResourceWarning")
     assert (done.returncode, done.stdout, done.stderr) == (0, PRINTS[number], "")
