@@ -40,7 +40,8 @@ class Guard(Allocator):
 
         :param underflow: Guard the start of each block, and not its end.
         :param quarantine: Bytes of address space that freed blocks may keep
-            unusable, the oldest giving way.
+            unusable, the oldest giving way.  Where there are no more mappings,
+            the blocks that any Guard has freed give way.
         """
         cell = ffi.new("PtrsAllocator **")
         flags = lib.PTRS_GUARD_UNDERFLOW if underflow else 0

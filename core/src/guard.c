@@ -37,7 +37,7 @@ size_of(const PtrsSpan *span)
 static PtrsGuard *
 guard_of(const PtrsSpan *span)
 {
-  return (PtrsGuard *)span->guard;
+  return (PtrsGuard *)span->store->allocator;
 }
 
 // The live block of this allocator that starts there, or NULL: locked
@@ -62,12 +62,14 @@ is_whole(const PtrsSpan *span)
   return false;
 }
 
-// Locked
+// Count a block whose surroundings were damaged; it has ended, and is not locked
 static void
 check_at_end(const PtrsSpan *span)
 {
   if (!is_whole(span)) {
+    ptrs_guard_lock();
     guard_of(span)->n_damaged += 1;
+    ptrs_guard_unlock();
   }
 }
 
@@ -105,7 +107,7 @@ allocate(PtrsAllocator *allocator, size_t size, size_t align, size_t zero_from)
   ptrs_guard_lock();
   const bool is_closed = guard->store.is_closed;
   if (!is_closed) {
-    ptrs_guard_begin(span, pages.base, pages.extent, mem, size);
+    ptrs_guard_store_begin(&guard->store, span, &pages, mem, size);
     ptrs_stats_alloc(&guard->stats, size);
   }
   ptrs_guard_unlock();
@@ -132,11 +134,7 @@ guard_zalloc(PtrsAllocator *allocator, size_t size, size_t align)
 static void
 retire(PtrsGuard *guard, PtrsSpan *span)
 {
-  if (!is_whole(span)) {
-    ptrs_guard_lock();
-    guard->n_damaged += 1;
-    ptrs_guard_unlock();
-  }
+  check_at_end(span);
   ptrs_guard_store_put(&guard->store, span);
 }
 
@@ -158,14 +156,14 @@ guard_zrealloc(PtrsAllocator *allocator,
   memcpy(new_mem, mem, kept);
 
   ptrs_guard_lock();
-  PtrsSpan *const old_span = find(guard, mem);
+  PtrsSpan *const old_span = guard->store.is_closed ? NULL : find(guard, mem);
   if (old_span) {
     PtrsSpanView old;
-    ptrs_guard_begin(new_span, pages.base, pages.extent, new_mem, new_size);
+    ptrs_guard_store_begin(&guard->store, new_span, &pages, new_mem, new_size);
     if (ptrs_guard_view(old_span, true, &old)) {
       ptrs_guard_set_label(new_span, old.label);
     }
-    ptrs_guard_end(old_span);
+    ptrs_guard_store_end(&guard->store, old_span);
     ptrs_stats_resize(&guard->stats, old_size, new_size);
   }
   ptrs_guard_unlock();
@@ -191,7 +189,9 @@ guard_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
   ptrs_guard_lock();
   PtrsSpan *const span = find(guard, mem);
   if (span) {
-    ptrs_guard_end(span);
+    ptrs_guard_store_end(&guard->store, span);
+  }
+  if (span && !guard->store.is_closed) { // else it has been counted
     ptrs_stats_free(&guard->stats, size);
   }
   ptrs_guard_unlock();
@@ -312,7 +312,7 @@ ptrs_guard_info(PtrsAllocator *guard, PtrsGuardInfo *info)
   info->damaged_blocks      = self->n_damaged;
   info->mappings            = ptrs_guard_mappings();
   info->max_mappings        = max_mappings == SIZE_MAX ? 0 : max_mappings;
-  info->is_full = ptrs_guard_is_full() && !self->store.quarantine_bytes && !self->store.spare_bytes;
+  info->is_full             = ptrs_guard_is_full() && ptrs_guard_store_is_exhausted();
   ptrs_guard_unlock();
   return PTRS_STATUS_SUCCESS;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "guard_store.h"
 
+#include "guard_quarantine.h"
 #include "os_pages.h"
 
-// Address space of freed spans that have left the quarantine and wait for the
-// next block of their class
-#define SPARE_SIZE ((size_t)16 << 20)
+// Spans that are taken at a time to be unmapped
+#define BATCH ((size_t)64)
 
 // Take a span, which is in no list, for unmapping: locked
 static void
@@ -37,78 +37,14 @@ unmap_all(PtrsSpan *victims)
   ptrs_guard_unlock();
 }
 
-static void
-put_into_quarantine(PtrsGuardStore *store, PtrsSpan *span)
-{
-  span->next    = NULL;
-  span->is_busy = false;
-  if (store->newest) {
-    store->newest->next = span;
-  } else {
-    store->oldest = span;
-  }
-  store->newest = span;
-  store->quarantine_bytes += ptrs_guard_pages_of(span).extent;
-  store->n_quarantined += 1;
-}
-
+// Condemn freed spans of any allocator, those first that nobody misses: locked
 static PtrsSpan *
-take_from_quarantine(PtrsGuardStore *store)
-{
-  PtrsSpan *const span = store->oldest;
-  if (span) {
-    store->oldest = span->next;
-    if (!store->oldest) {
-      store->newest = NULL;
-    }
-    store->quarantine_bytes -= ptrs_guard_pages_of(span).extent;
-    store->n_quarantined -= 1;
-  }
-  return span;
-}
-
-static PtrsSpan *
-take_spare(PtrsGuardStore *store, unsigned size_class)
-{
-  PtrsSpan *const span = store->spare[size_class];
-  if (span) {
-    store->spare[size_class] = span->next;
-    store->spare_bytes -= ptrs_guard_pages_of(span).extent;
-    span->is_busy = true;
-  }
-  return span;
-}
-
-// Keep a span for the next block of its class, or condemn it
-static void
-keep_spare(PtrsGuardStore *store, PtrsSpan *span, PtrsSpan **victims)
-{
-  const size_t extent       = ptrs_guard_pages_of(span).extent;
-  const unsigned size_class = ptrs_guard_class(&store->form, extent);
-  if (size_class == PTRS_GUARD_NO_CLASS || extent > SPARE_SIZE - store->spare_bytes) {
-    condemn(span, victims);
-    return;
-  }
-  span->next               = store->spare[size_class];
-  store->spare[size_class] = span;
-  store->spare_bytes += extent;
-}
-
-// Condemn freed spans, those first that nobody misses: locked
-static PtrsSpan *
-evict(PtrsGuardStore *store, size_t max_count)
+evict(size_t max_count)
 {
   PtrsSpan *victims = NULL;
   PtrsSpan *span    = NULL;
-  for (unsigned i = PTRS_GUARD_CLASSES; i-- > 0;) {
-    while (max_count && (span = take_spare(store, i))) {
-      condemn(span, &victims);
-      --max_count;
-    }
-  }
-  while (max_count && (span = take_from_quarantine(store))) {
+  for (; max_count && (span = ptrs_quarantine_take_any()); --max_count) {
     condemn(span, &victims);
-    --max_count;
   }
   return victims;
 }
@@ -126,7 +62,11 @@ recycle(
   if (span) {
     *pages                   = ptrs_guard_pages_of(span);
     const uint8_t *const mem = ptrs_guard_place(&store->form, pages, size, align);
-    span                     = (uintptr_t)mem & (align - 1) ? NULL : take_spare(store, size_class);
+    const bool is_aligned    = !((uintptr_t)mem & (align - 1));
+    span                     = is_aligned ? ptrs_quarantine_take_spare(store, size_class) : NULL;
+  }
+  if (span) {
+    span->is_busy = true;
   }
   ptrs_guard_unlock();
   if (!span) {
@@ -148,9 +88,9 @@ claim(PtrsGuardStore *store)
     bool is_full      = false;
     PtrsSpan *victims = NULL;
     ptrs_guard_lock();
-    PtrsSpan *const span = store->is_closed ? NULL : ptrs_guard_claim(store->allocator, &is_full);
+    PtrsSpan *const span = store->is_closed ? NULL : ptrs_guard_claim(store, &is_full);
     if (is_full) {
-      victims = evict(store, 1);
+      victims = evict(1);
     }
     ptrs_guard_unlock();
     if (!victims) {
@@ -168,11 +108,13 @@ make(PtrsGuardStore *store, size_t extent, size_t size, size_t align, PtrsGuardP
   if (!span) {
     return NULL;
   }
+  bool gives_way = false;
   while (!ptrs_guard_map(&store->form, extent, size, align, pages)) {
     PtrsSpan *victims = NULL;
     ptrs_guard_lock();
-    if (store->quarantine_bytes + store->spare_bytes >= extent) {
-      victims = evict(store, SIZE_MAX);
+    gives_way = gives_way || ptrs_quarantine_bytes() >= extent;
+    if (gives_way) {
+      victims = evict(BATCH);
     }
     if (!victims) {
       ptrs_guard_release(span);
@@ -199,23 +141,48 @@ ptrs_guard_store_get(PtrsGuardStore *store, size_t size, size_t align, PtrsGuard
 }
 
 void
+ptrs_guard_store_begin(
+    PtrsGuardStore *store, PtrsSpan *span, const PtrsGuardPages *pages, void *mem, size_t size)
+{
+  ptrs_guard_begin(span, pages->base, pages->extent, mem, size);
+  ptrs_span_list_add(&store->live, span);
+}
+
+void
+ptrs_guard_store_end(PtrsGuardStore *store, PtrsSpan *span)
+{
+  ptrs_span_list_remove(&store->live, span);
+  ptrs_guard_end(span);
+}
+
+void
 ptrs_guard_store_put(PtrsGuardStore *store, PtrsSpan *span)
 {
   const PtrsGuardPages pages = ptrs_guard_pages_of(span);
-  PtrsSpan *victims          = NULL;
   const bool is_shut         = ptrs_guard_close(&store->form, &pages, &span->is_zero);
-
-  ptrs_guard_lock();
-  if (!is_shut || store->is_closed) {
-    condemn(span, &victims);
-  } else {
-    put_into_quarantine(store, span);
-    while (store->quarantine_bytes > store->quarantine_size) {
-      keep_spare(store, take_from_quarantine(store), &victims);
+  bool has_gone              = false; // into a list, where it is not ours any more
+  bool is_done               = false;
+  while (!is_done) {
+    PtrsSpan *victims = NULL;
+    ptrs_guard_lock();
+    if (!has_gone && (!is_shut || store->is_closed)) {
+      condemn(span, &victims);
+    } else if (!has_gone) {
+      span->is_busy = false;
+      ptrs_quarantine_put(store, span);
     }
+    has_gone      = true;
+    size_t n_left = BATCH;
+    for (; n_left && store->quarantine_bytes > store->quarantine_size; --n_left) {
+      PtrsSpan *const oldest = ptrs_quarantine_take(store);
+      if (!ptrs_quarantine_keep(store, oldest)) {
+        condemn(oldest, &victims);
+      }
+    }
+    is_done = n_left;
+    ptrs_guard_unlock();
+    unmap_all(victims);
   }
-  ptrs_guard_unlock();
-  unmap_all(victims);
 }
 
 void
@@ -230,41 +197,59 @@ ptrs_guard_store_drop(PtrsSpan *span, const PtrsGuardPages *pages)
   ptrs_guard_unlock();
 }
 
-typedef struct {
-  PtrsAllocator *allocator;
-  PtrsSpanCheck at_end;
-  PtrsSpan *victims;
-} Closing;
-
-static bool
-take(PtrsSpan *span, void *ctx)
+bool
+ptrs_guard_store_is_exhausted(void)
 {
-  Closing *const closing = (Closing *)ctx;
-  if (span->guard != closing->allocator || span->is_busy) {
-    return true;
+  return !ptrs_quarantine_bytes();
+}
+
+// End some live spans, which come to be busy
+static PtrsSpan *
+end_some(PtrsGuardStore *store)
+{
+  PtrsSpan *ended = NULL;
+  PtrsSpan *span  = NULL;
+  for (size_t i = 0; i < BATCH && (span = store->live.oldest); ++i) {
+    ptrs_guard_store_end(store, span);
+    span->next = ended;
+    ended      = span;
   }
-  if (ptrs_atomic_peek(&span->state) == PTRS_SPAN_LIVE) {
-    closing->at_end(span);
-    ptrs_guard_end(span);
+  return ended;
+}
+
+// Condemn some freed ones
+static PtrsSpan *
+condemn_some(PtrsGuardStore *store)
+{
+  PtrsSpan *victims = NULL;
+  PtrsSpan *span    = NULL;
+  for (size_t i = 0; i < BATCH && (span = ptrs_quarantine_take_of(store)); ++i) {
+    condemn(span, &victims);
   }
-  condemn(span, &closing->victims);
-  return true;
+  return victims;
 }
 
 void
 ptrs_guard_store_close(PtrsGuardStore *store, PtrsSpanCheck at_end)
 {
-  Closing closing         = {.allocator = store->allocator, .at_end = at_end};
-  store->is_closed        = true;
-  store->oldest           = NULL;
-  store->newest           = NULL;
-  store->quarantine_bytes = 0;
-  store->n_quarantined    = 0;
-  store->spare_bytes      = 0;
-  for (unsigned i = 0; i < PTRS_GUARD_CLASSES; ++i) {
-    store->spare[i] = NULL;
+  store->is_closed = true;
+  for (bool is_done = false; !is_done;) {
+    PtrsSpan *victims = condemn_some(store);
+    PtrsSpan *ended   = end_some(store);
+    is_done           = !victims && !ended;
+    ptrs_guard_unlock();
+    for (const PtrsSpan *span = ended; span; span = span->next) {
+      at_end(span);
+    }
+    ptrs_guard_lock();
+    while (ended) {
+      PtrsSpan *const span = ended;
+      ended                = span->next;
+      condemn(span, &victims);
+    }
+    ptrs_guard_unlock();
+    unmap_all(victims);
+    ptrs_guard_lock();
   }
-  ptrs_guard_each(take, &closing);
   ptrs_guard_unlock();
-  unmap_all(closing.victims);
 }

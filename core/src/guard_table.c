@@ -6,6 +6,7 @@
 
 #include "checked.h"
 #include "fork.h"
+#include "guard_buckets.h"
 #include "os.h"
 #include "os_pages.h"
 
@@ -18,8 +19,6 @@
 
 #define SEGMENT_SIZE ((size_t)64 << 10)
 #define SEGMENT_SPANS ((SEGMENT_SIZE - sizeof(PtrsAtomicPointer)) / sizeof(PtrsSpan))
-
-#define BUCKETS_MIN ((size_t)1 << 10)
 
 // How often a handler tries to read a record
 #define N_TRIES 64
@@ -37,9 +36,6 @@ static PtrsMutex mutex;
 static PtrsAtomicPointer segments; // the first one
 static Segment *last_segment;
 static PtrsSpan *free_spans;
-static PtrsSpan **buckets; // by the block's address
-static size_t n_buckets;   // a power of two, or 0
-static size_t n_found;     // spans in the buckets
 static size_t n_mappings;
 static size_t max_mappings;
 
@@ -95,44 +91,6 @@ ptrs_guard_unlock(void)
   ptrs_os_mutex_unlock(&mutex);
 }
 
-static PtrsSpan **
-bucket_of(PtrsSpan **table, size_t n_table, uint64_t mem)
-{
-  // The product's upper half, since the lower bits of addresses are alike
-  const uint64_t hash = (mem * UINT64_C(0x9E3779B97F4A7C15)) >> 32;
-  return &table[hash & (n_table - 1)];
-}
-
-static void
-put_into_bucket(PtrsSpan **table, size_t n_table, PtrsSpan *span)
-{
-  PtrsSpan **const bucket = bucket_of(table, n_table, ptrs_atomic_peek(&span->mem));
-  span->next_in_bucket    = *bucket;
-  *bucket                 = span;
-}
-
-// Without memory for more buckets, their chains grow longer
-static void
-grow_buckets(void)
-{
-  const size_t n_new     = n_buckets ? 2 * n_buckets : BUCKETS_MIN;
-  PtrsSpan **const grown = (PtrsSpan **)ptrs_os_map(n_new * sizeof(PtrsSpan *));
-  if (!grown) {
-    return;
-  }
-  for (size_t i = 0; i < n_buckets; ++i) {
-    for (PtrsSpan *span = buckets[i], *next = NULL; span; span = next) {
-      next = span->next_in_bucket;
-      put_into_bucket(grown, n_new, span);
-    }
-  }
-  if (buckets) {
-    ptrs_os_unmap(buckets, n_buckets * sizeof(PtrsSpan *));
-  }
-  buckets   = grown;
-  n_buckets = n_new;
-}
-
 static bool
 add_segment(void)
 {
@@ -157,21 +115,18 @@ ptrs_guard_is_full(void)
 }
 
 PtrsSpan *
-ptrs_guard_claim(PtrsAllocator *guard, bool *is_full)
+ptrs_guard_claim(PtrsGuardStore *store, bool *is_full)
 {
   *is_full = ptrs_guard_is_full();
   if (*is_full) {
     return NULL;
   }
-  if (n_found >= n_buckets) {
-    grow_buckets();
-  }
-  if (!n_buckets || (!free_spans && !add_segment())) {
+  if (!ptrs_guard_buckets_reserve() || (!free_spans && !add_segment())) {
     return NULL;
   }
   PtrsSpan *const span = free_spans;
   free_spans           = span->next;
-  span->guard          = guard;
+  span->store          = store;
   span->is_busy        = true;
   span->is_zero        = true;
   n_mappings += SPAN_MAPPINGS;
@@ -181,7 +136,7 @@ ptrs_guard_claim(PtrsAllocator *guard, bool *is_full)
 void
 ptrs_guard_release(PtrsSpan *span)
 {
-  span->guard = NULL;
+  span->store = NULL;
   span->next  = free_spans;
   free_spans  = span;
   n_mappings -= SPAN_MAPPINGS;
@@ -222,19 +177,13 @@ ptrs_guard_begin(PtrsSpan *span, void *base, size_t extent, void *mem, size_t si
   close_record(span);
 
   span->is_busy = false;
-  put_into_bucket(buckets, n_buckets, span);
-  n_found += 1;
+  ptrs_guard_buckets_add(span);
 }
 
 void
 ptrs_guard_end(PtrsSpan *span)
 {
-  PtrsSpan **link = bucket_of(buckets, n_buckets, ptrs_atomic_peek(&span->mem));
-  while (*link != span) {
-    link = &(*link)->next_in_bucket;
-  }
-  *link = span->next_in_bucket;
-  n_found -= 1;
+  ptrs_guard_buckets_remove(span);
   span->is_busy = true;
   set_state(span, PTRS_SPAN_FREED);
 }
@@ -248,14 +197,7 @@ ptrs_guard_forget(PtrsSpan *span)
 PtrsSpan *
 ptrs_guard_find(const void *mem)
 {
-  if (!n_buckets) {
-    return NULL;
-  }
-  PtrsSpan *span = *bucket_of(buckets, n_buckets, (uintptr_t)mem);
-  while (span && ptrs_atomic_peek(&span->mem) != (uintptr_t)mem) {
-    span = span->next_in_bucket;
-  }
-  return span;
+  return ptrs_guard_buckets_find(mem);
 }
 
 void

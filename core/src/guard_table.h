@@ -39,6 +39,9 @@ typedef struct {
 
 typedef struct PtrsSpanImpl PtrsSpan;
 
+// What an allocator has of them: guard_store.h
+typedef struct PtrsGuardStoreImpl PtrsGuardStore;
+
 struct PtrsSpanImpl {
   // Under the sequence number
   PtrsAtomic sequence;
@@ -50,9 +53,11 @@ struct PtrsSpanImpl {
   PtrsAtomic label[PTRS_LABEL_WORDS];
 
   // Under the lock, or of the one thread that is at work on the span
-  PtrsAllocator *guard; // NULL: the record is free
-  PtrsSpan *next;       // in the list in which it is
+  PtrsGuardStore *store; // NULL: the record is free
+  PtrsSpan *next;        // in the list in which it is
   PtrsSpan *next_in_bucket;
+  PtrsSpan *older; // among the live ones of its allocator, or among all in quarantine
+  PtrsSpan *newer;
   bool is_busy; // a thread is at work on it
   bool is_zero; // its pages are zero
 };
@@ -68,7 +73,7 @@ void ptrs_guard_unlock(void);
 
 // A record that is busy, whose mappings count from now on.  NULL if there is no
 // memory for it; or if there would be more mappings than there may be: *is_full.
-PtrsSpan *ptrs_guard_claim(PtrsAllocator *guard, bool *is_full);
+PtrsSpan *ptrs_guard_claim(PtrsGuardStore *store, bool *is_full);
 
 // Give back a record whose pages are mapped no more.
 void ptrs_guard_release(PtrsSpan *span);

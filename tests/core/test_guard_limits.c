@@ -116,6 +116,75 @@ spare_pages_give_way(void)
   ptrs_allocator_release(guard);
 }
 
+// No allocator keeps others from their blocks by those that it has freed
+static void
+quarantines_of_others_give_way(void)
+{
+  PtrsAllocator *const first  = make(QUARANTINE);
+  PtrsAllocator *const second = make(QUARANTINE);
+  PtrsAllocator *const third  = make(QUARANTINE);
+  void *blocks[N_BLOCKS];
+  void *own[N_BLOCKS];
+  const size_t limit = leave_room_for(first, 2 * N_BLOCKS);
+  fill(first, blocks);
+  fill(second, own);
+  CHECK(info_of(third).is_full);
+  CHECK_PTR(third->alloc(third, 8, 8), NULL);
+
+  // Freed in turns
+  for (size_t i = 0; i < N_BLOCKS; ++i) {
+    first->free(first, blocks[i], 8, 8);
+    second->free(second, own[i], 8, 8);
+  }
+  CHECK(!info_of(first).is_full && !info_of(second).is_full && !info_of(third).is_full);
+  for (size_t i = 0; i < N_BLOCKS; ++i) {
+    // The oldest first, whose ever they are
+    CHECK_EQ(info_of(first).quarantine_blocks, N_BLOCKS - (i + 1) / 2);
+    CHECK_EQ(info_of(second).quarantine_blocks, N_BLOCKS - i / 2);
+    blocks[i] = third->alloc(third, 8, 8);
+    CHECK(blocks[i]);
+  }
+  CHECK_EQ(info_of(third).mappings, info_of(third).max_mappings);
+
+  // What an allocator takes back with it does not count any more
+  CHECK_EQ(ptrs_allocator_close(second), PTRS_STATUS_SUCCESS);
+  CHECK(info_of(third).mappings < info_of(third).max_mappings);
+  for (size_t i = 0; i < N_BLOCKS; ++i) {
+    own[i] = third->alloc(third, 8, 8);
+    CHECK(own[i]);
+  }
+  CHECK_EQ(info_of(first).quarantine_blocks, 0);
+  CHECK(info_of(first).is_full);
+  CHECK_PTR(first->alloc(first, 8, 8), NULL);
+  ptrs_guard_set_max_mappings(limit);
+  ptrs_allocator_release(first);
+  ptrs_allocator_release(second);
+  ptrs_allocator_release(third);
+}
+
+// So do pages that are kept for the next blocks
+static void
+spare_pages_of_others_give_way(void)
+{
+  PtrsAllocator *const first  = make(0);
+  PtrsAllocator *const second = make(0);
+  void *blocks[N_BLOCKS];
+  const size_t limit = leave_room_for(first, N_BLOCKS);
+  fill(first, blocks);
+  for (size_t i = 0; i < N_BLOCKS; ++i) {
+    first->free(first, blocks[i], 8, 8);
+  }
+  for (size_t i = 0; i < N_BLOCKS; ++i) {
+    CHECK(!info_of(second).is_full);
+    CHECK(second->alloc(second, 8, 8));
+  }
+  CHECK(info_of(first).is_full);
+  CHECK_PTR(first->alloc(first, 8, 8), NULL);
+  ptrs_guard_set_max_mappings(limit);
+  ptrs_allocator_release(first);
+  ptrs_allocator_release(second);
+}
+
 // Of all guard allocators together
 static void
 mappings_are_shared(void)
@@ -228,12 +297,17 @@ use_little_address_space(void *ctx)
   CHECK_FILLED(kept, 100, 'k');
   CHECK(!info_of(guard).is_full); // it is memory that is missing
 
-  // Freed blocks give way, else this would fail at the third block
+  // Freed blocks give way, else this would fail at the third block, whose ever they are
+  PtrsAllocator *const other = make((size_t)64 << 20);
   for (unsigned i = 0; i < 10; ++i) {
-    void *const mem = guard->alloc(guard, (size_t)6 << 20, 8);
+    PtrsAllocator *const one = i % 4 < 2 ? guard : other;
+    void *const mem          = one->alloc(one, (size_t)6 << 20, 8);
     CHECK(mem);
-    guard->free(guard, mem, (size_t)6 << 20, 8);
+    one->free(one, mem, (size_t)6 << 20, 8);
   }
+  ptrs_allocator_release(other);
+  void *const last = guard->alloc(guard, (size_t)6 << 20, 8);
+  guard->free(guard, last, (size_t)6 << 20, 8);
   // ... but not for a block that has no place even so
   const uint64_t n_quarantined = info_of(guard).quarantine_blocks;
   CHECK(n_quarantined > 0);
@@ -243,7 +317,7 @@ use_little_address_space(void *ctx)
   PtrsStats stats;
   ptrs_allocator_stats(guard, &stats);
   CHECK_EQ(stats.current_blocks, 1);
-  CHECK_EQ(stats.total_blocks, 11);
+  CHECK_EQ(stats.total_blocks, 8);
   guard->free(guard, kept, 100, 4);
   ptrs_allocator_release(guard);
 }
@@ -304,6 +378,8 @@ main(void)
 {
   TAP_RUN(mappings_end);
   TAP_RUN(spare_pages_give_way);
+  TAP_RUN(quarantines_of_others_give_way);
+  TAP_RUN(spare_pages_of_others_give_way);
   TAP_RUN(mappings_are_shared);
   TAP_RUN(mappings_are_counted);
   TAP_RUN(the_kernels_limit_is_kept);

@@ -149,6 +149,24 @@ def test_the_limit_of_mappings_is_told(run_python: Any) -> None:
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
+def test_what_one_guard_has_freed_keeps_no_other_from_its_blocks(run_python: Any) -> None:
+    done = run_python("""
+        from pointers import *
+        first, second = Guard(quarantine=1 << 40), Guard(quarantine=1 << 40)
+        before = -1
+        while before < first.info().mappings:  # then the oldest give way
+            before = first.info().mappings
+            for _ in range(1000):
+                first.malloc(1).free()
+        freed = first.info().quarantine_blocks
+        blocks = [second.malloc(1) for _ in range(1000)]
+        assert first.info().quarantine_blocks < freed - 900
+        second.close()
+        print("done")
+    """)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
 @pytest.mark.parametrize("file", [-1, 2**31, 999_999])
 def test_reports_want_a_file_that_is_open(file: int) -> None:
     with pytest.raises(ValueError, match=str(file)):

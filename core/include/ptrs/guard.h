@@ -52,7 +52,7 @@ typedef struct {
   uint64_t damaged_blocks;    /* blocks that ended with bytes beside them overwritten */
   uint64_t mappings;          /* that all guard allocators have, freed blocks included */
   uint64_t max_mappings;      /* that they may have; 0: any number */
-  bool is_full;               /* no more blocks: mappings has come to max_mappings */
+  bool is_full; /* no more blocks: max_mappings has been reached, and no freed block gives way */
 } PtrsGuardInfo;
 
 PTRS_API PtrsStatus ptrs_guard_new(unsigned flags, size_t quarantine_size, PtrsAllocator **guard);
@@ -72,7 +72,8 @@ PTRS_API PtrsStatus ptrs_guard_report_faults(int fd);
  * @param quarantine_size Bytes of address space, guard pages included, that freed
  *        blocks may keep, the oldest giving way; 0: freed pages may be used again
  *        at once.  Of blocks up to 16 pages the memory is kept, too.  They give
- *        way earlier where else there would be no memory, or no mapping.
+ *        way earlier where else there would be no memory, or no mapping, for a
+ *        block of any guard allocator: the oldest of all first.
  * @param[out] guard To be given up with ptrs_allocator_release().
  * @return NO_MEM.
  *
