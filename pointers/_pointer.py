@@ -249,7 +249,9 @@ class Pointer(Place, Generic[T]):
         While it, or anything made of it, lives, the block is pinned: it can
         be neither freed nor resized, and if its pointer is dropped it stays
         until the last view goes.  What is written through a view is not
-        checked until it is loaded, and other threads are not kept away.
+        checked until it is loaded, and other threads are not kept away.  On PyPy
+        alone, `release` of the view also lets go of what ctypes, cffi and NumPy
+        have made of it.
 
         :param format: What an item is, as in the struct module: one character.
         :raises ValueError: the bytes are no whole number of items, or `format` is

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""What takes buffers, tried one by one: how long the memory stays pinned by it.
+
+As a program, it tries what docs/lending.md lists, and prints its words for each as JSON.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import ctypes
+import gc
+import hashlib
+import io
+import json
+import mmap
+import operator
+import os
+import pickle
+import re
+import socket
+import struct
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cffi
+
+from pointers import acquire_stack_alloc, calloc, malloc
+from pointers._ffi import fast, lib
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "lending.md"
+np: Any = None  # NumPy, once main() has it
+PYPY = sys.implementation.name == "pypy"
+ffi = cffi.FFI()
+
+# All kinds of pointers that lend; what is found must be the same for each
+POINTERS = (
+    lambda: malloc(64),
+    lambda: malloc(64) + 8,
+    lambda: calloc(4, 16),
+    lambda: calloc(4, 16)[1],
+)
+SOURCES = {
+    "ptr": lambda ptr: ptr,
+    "view": lambda ptr: ptr.view(),
+    "read-only view": lambda ptr: ptr.view(writable=False),
+}
+
+NONE = "-"  # there is no such function
+
+# Whether there is a pin once the view has been dropped, released, and all has been let go of
+WORDS = {
+    (False, False, False): "copies",
+    (True, True, False): "pins",
+    (True, False, False): "until release",
+    (True, True, True): "for ever",
+    (True, False, True): "for ever, or until release",
+}
+
+
+class Trial(NamedTuple):
+    """What one consumer has made of the memory of two pointers."""
+
+    code: str
+    dropped: Any  # a pointer whose view was dropped
+    released: Any  # one whose view was released
+    made: list[Any]  # of both; emptied to let go of it
+
+
+def table(title: str) -> list[list[str]]:
+    """Return the cells of the table under a heading of the page, row by row."""
+    section = PAGE.read_text("utf-8").split(f"\n## {title}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (.*) \|$", section, re.MULTILINE)
+    return [[cell.strip() for cell in row.split(" | ")] for row in rows]
+
+
+def collect() -> None:
+    """Let the collector find all that is gone; a view of a view takes it several rounds."""
+    for _ in range(8 if PYPY else 1):
+        gc.collect()
+
+
+def is_pinned(ptr: Any) -> bool:
+    return bool(lib.ptrs_pins_of(ptr._block))
+
+
+def evaluate(code: str, x: Any) -> Any:
+    """Return the value of an expression of the page, with what it has put aside."""
+    out: list[Any] = []
+    sock, other = socket.socketpair()
+    other.send(b"data")
+    with sock, other, open(os.devnull, "r+b", 0) as file:  # noqa: PTH123
+        names = {"x": x, "out": out, "sock": sock, "file": file}
+        value = eval(code, globals(), names)
+    return out or value
+
+
+def take(code: str, source: str, ptr: Any, release: bool) -> Any:
+    """Let a consumer take a pointer or a view of it, which is gone then."""
+    x = SOURCES[source](ptr)
+    made = evaluate(code, x)
+    if release and x is not ptr:
+        with contextlib.suppress(BufferError):  # what was made holds a buffer of the view
+            x.release()
+    return made
+
+
+def remark(trial: Trial, source: str) -> str:
+    """Say what there is to say of what was made, beside the pins; it may use the memory."""
+    made, ptr = trial.made[0], trial.dropped
+    if np is not None and isinstance(made, np.ndarray) and made.dtype == object:
+        return "object"
+    if isinstance(made, ffi.CData):
+        made = ffi.buffer(made)  # to cffi, nothing is read-only
+    try:
+        seen = memoryview(made)
+    except TypeError:
+        return ""
+    before = bytes(seen)
+    ptr.write(bytes(byte ^ 255 for byte in ptr.read()))
+    if bytes(seen) == before:
+        return ""
+    if not is_pinned(ptr):
+        return "though it uses memory that is not pinned"
+    return "writable" if source == "read-only view" and not seen.readonly else ""
+
+
+def try_all(codes: list[str], source: str) -> dict[str, str]:
+    """Return the word for each expression."""
+    words: dict[str, set[str]] = {code: set() for code in codes}
+    trials: list[Trial] = []
+    for code in codes:
+        for make in POINTERS:
+            trial = Trial(code, make(), make(), [])
+            try:
+                trial.made.append(take(code, source, trial.dropped, release=False))
+                trial.made.append(take(code, source, trial.released, release=True))
+            except AttributeError:
+                words[code].add(NONE)
+            except Exception as error:
+                words[code].add(type(error).__name__)
+            else:
+                trials.append(trial)
+    collect()
+    pins = [(is_pinned(trial.dropped), is_pinned(trial.released)) for trial in trials]
+    remarks = [remark(trial, source) for trial in trials]
+    for trial in trials:
+        trial.made.clear()
+    collect()
+    for trial, (dropped, released), said in zip(trials, pins, remarks):
+        word = WORDS[dropped, released, is_pinned(trial.dropped)]
+        words[trial.code].add(said if said == "object" else ", ".join(filter(None, (word, said))))
+    return {code: " / ".join(sorted(some)) for code, some in words.items()}
+
+
+def try_stack(code: str) -> str:
+    """Return the word for a pointer to memory of the stack."""
+
+    def function(ptr: Any) -> str:
+        try:
+            made = evaluate(code, ptr)
+        except AttributeError:
+            return NONE
+        except Exception as error:
+            return type(error).__name__
+        return remark(Trial(code, ptr, None, [made]), "ptr") or "copies"
+
+    return acquire_stack_alloc(64)(function)
+
+
+def main() -> None:
+    """Print what is found on this interpreter and path."""
+    global np
+    with contextlib.suppress(ImportError):
+        # Not in the process of the tests: on PyPy, collections take longer from then on
+        import numpy as np
+    codes = [row[0].strip("`") for row in table("What takes a buffer")[1:]]
+    if np is None:
+        codes = [code for code in codes if "np." not in code]
+    columns = {source: try_all(codes, source) for source in SOURCES}
+    columns["stack pointer"] = {code: try_stack(code) for code in codes}
+    print(json.dumps({"fast": fast is not None, "columns": columns}))
+
+
+if __name__ == "__main__":
+    # Named, since the page's expressions use them
+    assert all((array, ctypes, hashlib, io, mmap, operator, pickle, struct))
+    main()

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""The limits of lent memory in docs/limits.md: each is shown, without touching what is gone.
+
+A test that fails here may be good news: then the row has to go.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import io
+from typing import Any
+
+import cffi
+import pytest
+from _lending import PYPY, collect, is_pinned
+
+from pointers import free, malloc
+
+ffi = cffi.FFI()
+with_numpy = pytest.mark.skipif(
+    importlib.util.find_spec("numpy") is None, reason="there is no NumPy"
+)
+
+# In a process of its own: on PyPy, collections take longer once NumPy has been imported
+NUMPY = """
+import gc
+import numpy as np
+from pointers import free, malloc
+
+def refuses(ptr):
+    for _ in range(20):
+        gc.collect()
+    try:
+        free(ptr)
+    except BufferError:
+        return True
+    return False
+"""
+
+
+@pytest.mark.skipif(not PYPY, reason="elsewhere what was made of a view holds the pin")
+@pytest.mark.parametrize(
+    "make",
+    [
+        (ctypes.c_char * 8).from_buffer,
+        ctypes.c_int.from_buffer,
+        ffi.from_buffer,
+        lambda view: ffi.from_buffer("int[]", view),
+    ],
+)
+def test_pypy_release_ends_the_pin_of_what_was_made_of_a_view(make: Any) -> None:
+    ptr = malloc(64)
+    with ptr.view() as view:
+        made = make(view)
+    free(ptr)
+    assert made is not None
+    # What the page advises: deleted and not released, it is pinned to the end
+    ptr = malloc(64)
+    made = make(ptr.view())
+    collect()
+    with pytest.raises(BufferError):
+        free(ptr)
+    del made
+    collect()
+    free(ptr)
+
+
+@with_numpy
+@pytest.mark.skipif(not PYPY, reason="elsewhere NumPy lets go of its arrays' memory")
+@pytest.mark.parametrize(
+    "make", ["np.asarray(view)", "np.array(view)", "np.frombuffer(view, 'u1')"]
+)
+def test_pypy_numpy_never_lets_go(run_python: Any, make: str) -> None:
+    code = (
+        f"ptr = malloc(64)\nview = ptr.view()\nmade = {make}\ndel made, view\nprint(refuses(ptr))"
+    )
+    done = run_python(NUMPY + code, "-W", "ignore::ResourceWarning")
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+@with_numpy
+@pytest.mark.skipif(not PYPY, reason="elsewhere NumPy lets go of its arrays' memory")
+def test_pypy_numpy_lets_go_of_a_view_that_is_released(run_python: Any) -> None:
+    code = """
+ptr = malloc(64)
+with ptr.view() as view:
+    made = np.frombuffer(view, "u1")
+print(refuses(ptr))  # and so `made` is not to be used any more
+ptr = malloc(64)
+with ptr.view() as view:
+    made = np.asarray(view)
+print(refuses(ptr))
+made = np.frombuffer(ptr.read(), "u1")
+"""
+    done = run_python(NUMPY + code, "-W", "ignore::ResourceWarning")
+    assert (done.stdout, done.stderr) == ("False\nTrue\n", "")
+
+
+@with_numpy
+def test_who_releases_the_base_of_an_array_ends_its_pin(run_python: Any) -> None:
+    code = """
+ptr = malloc(64)
+made = np.frombuffer(ptr.view(), "u1")
+before = refuses(ptr)
+made.base.release()
+print(before, refuses(ptr), made.shape)
+"""
+    done = run_python(NUMPY + code)
+    assert (done.stdout, done.stderr) == ("True False (64,)\n", "")
+
+
+def test_who_releases_the_memoryview_of_a_ctypes_object_ends_its_pin() -> None:
+    ptr = malloc(64)
+    made = (ctypes.c_char * 8).from_buffer(ptr.view())
+    collect()
+    assert is_pinned(ptr)
+    made._objects["ffffffff"].release()
+    collect()
+    free(ptr)
+    assert len(made) == 8
+
+
+def test_read_only_views_can_be_written_by_what_does_not_ask() -> None:
+    with malloc(64) as ptr:
+        view = ptr.view(writable=False)
+        data = ffi.from_buffer(view)
+        data[0] = b"\7"
+        assert ptr.read(1) == b"\7"
+        with pytest.raises((BufferError, TypeError)):
+            ffi.from_buffer(view, require_writable=True)
+        if PYPY:
+            numbers = (ctypes.c_uint8 * 8).from_buffer(view)
+            numbers[0] = 8
+            assert ptr.read(1) == b"\10"
+            del numbers
+        else:
+            with pytest.raises(TypeError, match="not writable"):
+                (ctypes.c_uint8 * 8).from_buffer(view)
+        del data, view
+        collect()
+
+
+def test_who_keeps_the_memory_that_a_buffered_reader_hands_out_has_no_pin() -> None:
+    kept = []
+
+    class Keeps(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            kept.append(buffer)
+            return len(buffer)
+
+    ptr = malloc(64)
+    with ptr.view() as view:
+        assert io.BufferedReader(Keeps(), 16).readinto(view) == 64
+    collect()
+    free(ptr)
+    assert kept
