@@ -7,7 +7,7 @@ the compiled code does not do itself it leaves to these same Python functions.
 
 from __future__ import annotations
 
-from pointers import _allocators, _stack
+from pointers import _allocators, _stack, _stack_errors
 from pointers._allocated import AllocatedPointer, BytePointer, HeapPointer
 from pointers._array import AllocatedArrayPointer, ArraySlotPointer, _Slots
 from pointers._dropped import warn_dropped
@@ -67,9 +67,9 @@ def _give() -> None:
         "describe": describe,
         "stack_error": _stack.stack_error,
         "no_memory": _allocators.no_memory,
-        "suspended_error": _stack.suspended_error,
-        "wrapped_error": _stack.wrapped_error,
-        "no_self_error": _stack.no_self_error,
+        "suspended_error": _stack_errors.suspended_error,
+        "wrapped_error": _stack_errors.wrapped_error,
+        "no_self_error": _stack_errors.no_self_error,
         "count_slots": _Slots._count,
     }.items():
         fast.give(name, obj)

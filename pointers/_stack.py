@@ -9,11 +9,12 @@ import types
 
 from pointers._allocated import BytePointer
 from pointers._collector import retry_no_memory
-from pointers._errors import status_error
+from pointers._errors import AllocationError, status_error
 from pointers._ffi import CALLS_BACK, ffi, lib
 from pointers._place import new_stack
-from pointers._raw import as_align, as_size
+from pointers._raw import as_align, as_int, as_size
 from pointers._signature import describe, find_attribute
+from pointers._stack_errors import name_of, no_self_error, suspended_error, wrapped_error
 from pointers._stack_types import StackDecorator
 from pointers._typing import Any, Callable, TypeVar
 
@@ -145,19 +146,6 @@ def call_once(size: int, align: int, func: Callable[..., R]) -> R:
     return _call(size, align, func, (), {})
 
 
-# Errors of the calls; the compiled ones take them from here, too
-
-
-def suspended_error(func: Any, result: Any) -> TypeError:
-    """Return the error of a function whose result would run later."""
-    if not isinstance(result, types.AsyncGeneratorType):
-        result.close()
-    return TypeError(
-        f"{_name(func)}() returned a {type(result).__name__}, which would run when its stack "
-        "memory is gone: return a finished value"
-    )
-
-
 def stack_error(status: int, size: int) -> Exception:
     """Return the error of a call that got no memory."""
     available = ffi.new("size_t *")
@@ -169,24 +157,6 @@ def stack_error(status: int, size: int) -> Exception:
         no_mem="no memory to keep account of a stack block",
         not_supported="this code runs on a stack that the thread library does not know",
     )
-
-
-def wrapped_error(func: Any) -> TypeError:
-    """Return the error of a call through something that hides where self is."""
-    return TypeError(
-        f"{_name(func)}() is wrapped by a classmethod, staticmethod or other "
-        "decorator, where stack_alloc cannot tell which argument is self: make it "
-        "the outermost decorator of a plain method"
-    )
-
-
-def no_self_error(func: Any) -> TypeError:
-    """Return the error of a method that is called without any argument."""
-    return TypeError(f"{_name(func)}() needs its self as the first argument")
-
-
-def _name(func: Any) -> str:
-    return getattr(func, "__qualname__", None) or repr(func)
 
 
 def _check_function(func: Any) -> None:
@@ -215,7 +185,7 @@ def _check_function(func: Any) -> None:
     )
     if code is not None and code.co_flags & _SUSPENDING:
         raise TypeError(
-            f"{_name(func)}() is a generator or async function: it would run on when its stack "
+            f"{name_of(func)}() is a generator or async function: it would run on when its stack "
             "memory is gone; use malloc() there"
         )
 
@@ -265,6 +235,14 @@ class StackFunction:
     __getattr__ = find_attribute
 
 
+def _as_stack_size(size: Any) -> int:
+    try:
+        return as_size(size)
+    except AllocationError:
+        # Too large for any block, and so for any stack
+        raise stack_error(lib.PTRS_STATUS_STACK_EXHAUSTED, as_int(size, "size")) from None
+
+
 def stack_alloc(size: int, *, align: int | None = None) -> StackDecorator:
     """Decorate a function that is then called with a pointer to stack memory.
 
@@ -276,10 +254,11 @@ def stack_alloc(size: int, *, align: int | None = None) -> StackDecorator:
     :param align: Bytes; a power of two up to 2 MiB.
     :raises TypeError: (on decoration) it is a generator or async function, or
         (on a call) returns what would run when its memory is gone.
-    :raises StackExhaustedError: (on a call) the thread's stack has no room.
+    :raises StackExhaustedError: (on a call) the thread's stack has no room, or
+        (on decoration) `size` is more than any memory has.
     :raises ValueError: `size` is negative, or `align` is no power of two.
     """
-    n_bytes, n_align = as_size(size), as_align(align)
+    n_bytes, n_align = _as_stack_size(size), as_align(align)
 
     def decorate(func: Callable[..., Any]) -> Any:
         _check_function(func)
@@ -296,7 +275,7 @@ def acquire_stack_alloc(
     As a decorator, it binds the function's name to the result.  Parameters and
     errors are those of `stack_alloc`.
     """
-    n_bytes, n_align = as_size(size), as_align(align)
+    n_bytes, n_align = _as_stack_size(size), as_align(align)
 
     def call(func: Callable[[StackAllocatedPointer[Any]], R]) -> R:
         _check_function(func)

@@ -223,7 +223,7 @@ def test_only_callables_are_decorated(value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("size", "error"),
-    [(-1, ValueError), (1.5, TypeError), ("28", TypeError), (2**63, MemoryError)],
+    [(-1, ValueError), (1.5, TypeError), ("28", TypeError), (2**63, StackExhaustedError)],
 )
 def test_bad_sizes_are_refused_on_decoration(size: Any, error: "type[Exception]") -> None:
     for decorator in (stack_alloc, acquire_stack_alloc):
@@ -268,7 +268,7 @@ def test_more_than_the_stack_has(size: int) -> None:
 
 def test_the_size_that_the_error_names_is_granted() -> None:
     with pytest.raises(StackExhaustedError) as caught:
-        acquire_stack_alloc(sys.maxsize)(lambda ptr: None)
+        acquire_stack_alloc(2**100)(lambda ptr: None)
     size = int(str(caught.value).split("at most ")[1].split()[0])
     assert size > 100_000
     # A little is used between this frame and that
