@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pointers import _dropped
+
 PYPY = sys.implementation.name == "pypy"
 
 #: Both paths, where there are two
@@ -169,9 +171,16 @@ FILTERS = {
 }
 
 
+# From 3.14 on, catch_warnings() may leave the module's filters and change the context's
+OPTIONS: "list[tuple[str, ...]]" = [()]
+if sys.version_info >= (3, 14):
+    OPTIONS = [("-X", f"context_aware_warnings={choice}") for choice in "01"]
+
+
 @PATHS
+@pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("name", FILTERS)
-def test_filters(run_python: Any, name: str, fast: str) -> None:
+def test_filters(run_python: Any, name: str, options: "tuple[str, ...]", fast: str) -> None:
     act, count = FILTERS[name]
     if PYPY and name in {"its line", "a class that claims"}:
         pytest.skip("PyPy drops it elsewhere, and asks no metaclass")
@@ -199,9 +208,27 @@ def test_filters(run_python: Any, name: str, fast: str) -> None:
         check(0)
         print("done")
         """,
+        *options,
         POINTERS_FAST=fast,
     )
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def test_filters_of_a_context() -> None:
+    import contextvars
+    import warnings
+
+    own: contextvars.ContextVar[object] = contextvars.ContextVar("own")
+
+    def is_unheard(**own_filters: Any) -> bool:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _dropped.is_unheard(_may_have_own=True, **own_filters)
+
+    assert is_unheard(_own_filters=own)
+    own.set(object())
+    assert not is_unheard(_own_filters=own)
+    assert not is_unheard(_own_filters=None)  # where they are cannot be told
 
 
 @PATHS
