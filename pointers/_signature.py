@@ -7,6 +7,8 @@ import this package.
 
 from __future__ import annotations
 
+import sys
+
 from pointers._typing import Any
 
 
@@ -26,16 +28,19 @@ def describe(wrapper: Any, func: Any) -> bool:
     return bool(scope) and not scope.endswith("<locals>") and not is_bound
 
 
-def _signature(function: Any) -> Any:
-    from inspect import signature
+def _signature_of(func: Any) -> Any:
+    import inspect
 
+    signature: Any = inspect.signature
     try:
-        found = signature(function._func)
-    except (TypeError, ValueError):
-        raise AttributeError("__signature__") from None
-    parameters = list(found.parameters.values())
-    pointer = _pointer_of(parameters, function)
-    return found.replace(parameters=[each for each in parameters if each is not pointer])
+        return signature(func)
+    except NameError:
+        # Annotations may name what is there for type checkers alone
+        if sys.version_info >= (3, 14):
+            from annotationlib import Format
+
+            return signature(func, annotation_format=Format.FORWARDREF)
+        raise
 
 
 def _pointer_of(parameters: list[Any], function: Any) -> Any:
@@ -45,12 +50,20 @@ def _pointer_of(parameters: list[Any], function: Any) -> Any:
     return positional[index] if index < len(positional) else None
 
 
-def _annotations(function: Any) -> Any:
-    from inspect import signature
+def _signature(function: Any) -> Any:
+    try:
+        found = _signature_of(function._func)
+    except (TypeError, ValueError):
+        raise AttributeError("__signature__") from None
+    parameters = list(found.parameters.values())
+    pointer = _pointer_of(parameters, function)
+    return found.replace(parameters=[each for each in parameters if each is not pointer])
 
+
+def _annotations(function: Any) -> Any:
     annotations = function._func.__annotations__
     try:
-        parameters = list(signature(function._func).parameters.values())
+        parameters = list(_signature_of(function._func).parameters.values())
     except (TypeError, ValueError):
         return annotations
     pointer = _pointer_of(parameters, function)

@@ -49,6 +49,12 @@ FULL = {
 
 @pytest.mark.parametrize("name", FULL)
 def test_nobody_reads(run_python: Any, name: str) -> None:
+    if name == "terminal":
+        try:
+            for fd in os.openpty():
+                os.close(fd)
+        except OSError:
+            pytest.skip("there are no terminals here")
     # A thread of the same process that will: it waits for the interpreter, which free() holds
     out = run(
         run_python,

@@ -3,6 +3,7 @@
 
 import functools
 import inspect
+import sys
 import typing
 from typing import Any, Callable
 
@@ -148,6 +149,19 @@ def test_hints() -> None:
     assert typing.get_type_hints(Holder().method) == expected
     assert hasattr(Decorate(len), "__annotations__") == hasattr(len, "__annotations__")
     assert "ptr" in plain.__wrapped__.__annotations__  # that is its own
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations are evaluated at once")
+def test_hints_that_cannot_be_evaluated() -> None:
+    names: dict[str, Any] = {}
+    exec("def function(ptr: Missing, a: Missing, b: int): return a", names)
+    function = Decorate(names["function"])
+    assert list(inspect.signature(function).parameters) == ["a", "b"]
+    assert inspect.signature(function).parameters["b"].annotation is int
+    with pytest.raises(NameError):
+        typing.get_type_hints(function)
+    names["Missing"] = str
+    assert typing.get_type_hints(function) == {"a": str, "b": int}
 
 
 def test_it_can_be_given_another() -> None:
