@@ -171,9 +171,9 @@ world_properties(Input *input, World *world)
   REQUIRE(ptrs_capacity_of(handle) == (block ? (int64_t)block->capacity : refused));
   REQUIRE(ptrs_align_of(handle) == (block ? (int64_t)block->align : refused));
   REQUIRE(ptrs_pins_of(handle) == (block ? (int64_t)block->pins : refused));
-  REQUIRE(ptrs_address_of(handle) == (block ? (intptr_t)info.mem : refused));
-  const intptr_t source = block && !block->flags ? (intptr_t)&world->blocks.junk.base : 0;
-  REQUIRE(ptrs_allocator_of(handle) == (block ? source : refused));
+  REQUIRE(ptrs_address_of(handle) == (block ? (int64_t)(uintptr_t)info.mem : refused));
+  const uintptr_t source = block && !block->flags ? (uintptr_t)&world->blocks.junk.base : 0;
+  REQUIRE(ptrs_allocator_of(handle) == (block ? (int64_t)source : refused));
 }
 
 void
