@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "foreign_heap.h"
+#include "fork.h"
 #include "os.h"
 #include "owner.h"
 #include "stats.h"
@@ -147,6 +148,9 @@ ptrs_foreign_new(const char *path,
                    missing);
     return PTRS_STATUS_FOREIGN;
   }
+  // Once it has been used, it has installed what it needs for forks
+  found.heap.free(found.heap.malloc(1));
+  ptrs_fork_precede(library);
   if (!found.heap.posix_memalign && !found.heap.memalign) {
     found.base.max_align = PTRS_OS_MALLOC_ALIGN;
   }

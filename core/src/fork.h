@@ -28,4 +28,9 @@ struct PtrsForkEntryImpl {
 void ptrs_fork_add(PtrsForkEntry *entry);
 void ptrs_fork_remove(PtrsForkEntry *entry);
 
+// Be prepared before a library that is there by now and takes locks of its own when
+// the process forks: what is called last is prepared first.  A thread that is waited
+// for here, since it works in that library, may be waiting for one of these.
+void ptrs_fork_precede(const void *library);
+
 #endif

@@ -199,7 +199,6 @@ static void
 too_large_is_refused(void)
 {
   PtrsAllocator *const system = ptrs_system_allocator();
-  forbid_huge_blocks();
   for (size_t i = 0; i < N_ALIGNS; ++i) {
     PtrsBlock block = 0;
     PtrsBlock other = 0;

@@ -2,6 +2,7 @@
 """What happens when there is no memory left."""
 
 import os
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -209,3 +210,26 @@ def test_a_thread_that_comes_when_there_is_no_memory(run_python: Any, attempt: s
 def test_a_thread_that_has_called_through_cffi_before(run_python: Any, attempt: str) -> None:
     """A limit: cffi has such a variable of its own."""
     check_without_memory(run_python, "System().stats()", attempt)
+
+
+def thread_local_bytes(library: bytes) -> int:
+    """Return what an ELF file's program headers tell of the variables of each thread."""
+    assert library[:4] == b"\x7fELF"
+    is_64, order = library[4] == 2, "<" if library[5] == 1 else ">"
+    (start,) = struct.unpack_from(order + ("Q" if is_64 else "I"), library, 32 if is_64 else 28)
+    size, count = struct.unpack_from(order + "HH", library, 54 if is_64 else 42)
+    for i in range(count):
+        header = start + i * size
+        if struct.unpack_from(order + "I", library, header) == (7,):  # PT_TLS
+            place = header + (40 if is_64 else 20)
+            (n_bytes,) = struct.unpack_from(order + ("Q" if is_64 else "I"), library, place)
+            return int(n_bytes)
+    return 0
+
+
+def test_variables_of_a_thread_are_few() -> None:
+    """glibc has some 500 bytes of that kind for all libraries that are loaded at run time."""
+    path = getattr(sys.modules["pointers._core"], "__file__", None)
+    if not path or Path(path).read_bytes()[:4] != b"\x7fELF":
+        pytest.skip("no ELF file")
+    assert 0 < thread_local_bytes(Path(path).read_bytes()) <= 64
