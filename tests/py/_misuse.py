@@ -101,7 +101,7 @@ def _run(
     tmp_path: Path,
     options: "tuple[str, ...]" = ("-W", "error"),
     environment: "dict[str, str] | None" = None,
-    timeout: float = 120,
+    timeout: float = 300,
 ) -> "subprocess.CompletedProcess[str]":
     mode_options, mode_environment = _MODES[mode]
     variables = {
@@ -179,7 +179,7 @@ def check_program(
     errors: "str | None" = "",
     last: str = "unharmed()",
     environment: "dict[str, str] | None" = None,
-    timeout: float = 60,
+    timeout: float = 300,
 ) -> None:
     """Run a program in a process of its own and assert how it ends.
 

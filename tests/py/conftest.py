@@ -1,17 +1,33 @@
 # SPDX-License-Identifier: MIT
 """Fixtures for every test module, and the way to the modules beside them."""
 
+import gc
 import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Lets the tests import the modules beside them, whose names start with an underscore
 sys.path.insert(0, str(Path(__file__).parent))
+
+# No run depends on an earlier one (what failed is printed, with what repeats it), nor on how busy
+# the machine is.  In CI, the examples are the same each time: what is red there is the change's
+# own fault.  Everywhere else, each run looks for new ones.
+settings.register_profile(
+    "pointers",
+    database=None,
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("pointers")
 
 # Modules whose tests do not differ by interpreter
 ONCE = ("test_bench", "test_clib", "test_dev", "test_packaging")
@@ -21,6 +37,15 @@ def pytest_collection_modifyitems(items: "list[pytest.Item]") -> None:
     for item in items:
         if item.path.stem.startswith(ONCE):
             item.add_marker(pytest.mark.once)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _collections_take_little_time() -> "Iterator[None]":
+    """Let the collector pass over what all tests share, since many tests collect often."""
+    gc.collect()
+    getattr(gc, "freeze", int)()
+    yield
+    getattr(gc, "unfreeze", int)()
 
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -34,7 +59,7 @@ def run_python(tmp_path: Path) -> Run:
     """
 
     def run(
-        code: str, *options: str, timeout: float = 120, **environment: str
+        code: str, *options: str, timeout: float = 300, **environment: str
     ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, *options, "-c", textwrap.dedent(code)],

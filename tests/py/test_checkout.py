@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_here(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    options = {"cwd": ROOT, "capture_output": True, "text": True, "timeout": 60, **options}
+    options = {"cwd": ROOT, "capture_output": True, "text": True, "timeout": 300, **options}
     return subprocess.run([sys.executable, *command], **options)
 
 

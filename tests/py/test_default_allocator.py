@@ -47,7 +47,7 @@ def test_one_object_in_itself() -> None:
 def test_one_object_in_several_threads() -> None:
     with Arena() as one:
         default = allocator(one)
-        steps = threading.Barrier(3, timeout=60)
+        steps = threading.Barrier(3, timeout=300)
         seen: list[Any] = []
 
         def work(number: int) -> None:

@@ -48,7 +48,7 @@ class Machine:
             env=env,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         assert done.returncode == 1
         assert done.stdout == ""
@@ -170,7 +170,7 @@ class Checkout:
             cwd=self.path.parent,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
 
     def environments(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ TOGETHER = """
 import itertools, threading, time
 sys.setswitchinterval(1e-6)
 def together(*functions):
-    barrier = threading.Barrier(len(functions), timeout=60)
+    barrier = threading.Barrier(len(functions), timeout=300)
     results = [None] * len(functions)
     def run(n, function):
         barrier.wait()

@@ -213,7 +213,7 @@ def test_a_first_store_by_reference_in_a_finaliser(run_python: Any) -> None:
             ptr.free()
         print("done")
     """,
-        timeout=60,
+        timeout=300,
     )
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 

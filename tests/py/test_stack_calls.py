@@ -198,7 +198,7 @@ def test_ordinary_recursion_in_the_largest_block(run_python: Any, name: str, thr
 
 def test_threads_have_stacks_of_their_own() -> None:
     results: list[Any] = []
-    barrier = threading.Barrier(4, timeout=60)
+    barrier = threading.Barrier(4, timeout=300)
 
     @stack_alloc(1000)
     def function(ptr: Any, number: int) -> None:

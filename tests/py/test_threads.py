@@ -30,7 +30,7 @@ def _switch_often() -> Any:
 
 def together(*functions: "Callable[[], Any]") -> "list[Any]":
     """Run functions in threads that start at the same time; return results or exceptions."""
-    barrier = threading.Barrier(len(functions), timeout=60)
+    barrier = threading.Barrier(len(functions), timeout=300)
     results: list[Any] = [None] * len(functions)
 
     def run(index: int, function: "Callable[[], Any]") -> None:

@@ -289,16 +289,21 @@ def test_a_view_in_a_cycle_lets_go(older: bool) -> None:
         def __del__(self) -> None:
             seen.append(1)
 
-    seen: list[int] = []
-    for _ in range(50):
+    def lend() -> Any:
         holder = Holder() if older else None
         ptr = malloc(64)
         view = ptr.view()
         holder = holder or Holder()
         holder.view = view
         holder.parts = [view[3:], memoryview(view).cast("i")]  # type: ignore[attr-defined]
-        del holder, view
+        return ptr
+
+    seen: list[int] = []
+    for count in (1, 50):
+        seen.clear()
+        pointers = [lend() for _ in range(count)]
         for _ in range(8):
             gc.collect()
-        free(ptr)
-    assert len(seen) == 50
+        for ptr in pointers:
+            free(ptr)
+        assert len(seen) == count

@@ -10,6 +10,7 @@ import weakref
 from typing import Any
 
 import pytest
+from _watched import comes
 
 from pointers import (
     AllocationError,
@@ -34,11 +35,6 @@ class Thing:
     """Stored by reference."""
 
 
-def collect() -> None:
-    for _ in range(8):
-        gc.collect()
-
-
 BLOCKS = [lambda: malloc(64), lambda: calloc(2, 32)]
 
 
@@ -49,9 +45,7 @@ def _nothing_is_left() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
-        for _ in range(4):
-            gc.collect()
-    assert System().stats().current_blocks == before
+        assert comes(lambda: System().stats().current_blocks == before)
 
 
 @pytest.mark.parametrize("make", BLOCKS)
@@ -69,8 +63,7 @@ def test_an_exception_passes_and_the_block_goes_with_its_last_view(make: Any) ->
     assert not ptr.freed
     second.release()
     del second
-    collect()
-    assert ptr.freed
+    assert comes(lambda: ptr.freed)
     with pytest.raises(FreedMemoryError):
         free(ptr)
 
@@ -96,8 +89,7 @@ def test_an_exception_passes_whatever_it_is(make: Any, error: type[BaseException
     # Nor is anything hung on it that the user would take for a cause
     assert raised.value.__context__ is None
     del raised, view
-    collect()
-    assert ptr.freed
+    assert comes(lambda: ptr.freed)
 
 
 @pytest.mark.parametrize("make", BLOCKS)
@@ -107,8 +99,7 @@ def test_the_error_of_a_free_inside_passes(make: Any) -> None:
         free(ptr)
     view.release()
     del view
-    collect()
-    assert ptr.freed
+    assert comes(lambda: ptr.freed)
 
 
 @pytest.mark.parametrize("make", BLOCKS)
@@ -142,8 +133,7 @@ def test_what_a_block_held_goes_with_the_pointer() -> None:
     assert ~ptr is thing
     view.release()
     del thing, view, ptr
-    collect()
-    assert seen() is None
+    assert comes(lambda: seen() is None)
 
 
 def test_what_could_not_be_freed_at_the_end_is_refused_at_the_start() -> None:
@@ -187,8 +177,7 @@ def test_an_exception_passes_and_the_allocator_goes_with_the_last_view(source: A
     assert unused.freed
     assert not lent.freed
     assert not more.freed
-    collect()
-    assert [ref() is None for ref in seen] == [True, False]
+    assert comes(lambda: [ref() is None for ref in seen] == [True, False])
     assert ~lent is seen[1]()
     assert source.closed
     assert source.stats().current_blocks == 2
@@ -199,14 +188,12 @@ def test_an_exception_passes_and_the_allocator_goes_with_the_last_view(source: A
     view[40] = second[0] = 7
     view.release()
     del view
-    collect()
-    assert lent.freed
+    assert comes(lambda: lent.freed)
     assert source.stats().current_blocks == 1
     assert second[0] == 7
     second.release()
     del second
-    collect()
-    assert more.freed
+    assert comes(lambda: more.freed)
     assert source.stats().current_blocks == 0
     source.close()
 
@@ -232,8 +219,7 @@ def test_exceptions_pass_allocators(source: Any, error: type[BaseException]) -> 
     assert source.closed
     view[0] = 1
     del view, raised
-    collect()
-    assert source.stats().current_blocks == 0
+    assert comes(lambda: source.stats().current_blocks == 0)
 
 
 def test_an_allocator_without_views_is_closed_as_ever(source: Any) -> None:
@@ -257,8 +243,7 @@ def test_the_system_has_the_memory_back_once_the_last_view_goes() -> None:
     view[0] = 1
     view.release()
     del view
-    collect()
-    assert System().stats().current_blocks == before
+    assert comes(lambda: System().stats().current_blocks == before)
     with malloc(8) as ptr:
         assert ptr.allocator is System()
 
@@ -306,5 +291,4 @@ def test_a_generator_that_is_closed_amid_a_with() -> None:
     assert view[0] == 0
     view.release()
     del view, generator
-    collect()
-    assert source.stats().current_blocks == 0
+    assert comes(lambda: source.stats().current_blocks == 0)
