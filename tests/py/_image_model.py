@@ -22,6 +22,7 @@ DIGIT = 30
 STATE_KIND, STATE_COMPACT, STATE_ASCII = 2, 5, 6  # struct { } state: first bits
 NO_HASH = -1
 MAX_CODE_POINT = 0x10FFFF
+PREFIX = 40  # bytes that tell how many an image has
 
 
 def header(type_word: int, refcount: int = 1) -> bytes:
@@ -189,7 +190,7 @@ def claimed_size(data: bytes) -> int | None:
 
     Zeros may be thought behind `data`, where the image ends behind it.
     """
-    type_word, tag, state = struct.unpack_from("=8xQQ8xI", data.ljust(40, b"\0"))
+    type_word, tag, state = struct.unpack_from("=8xQQ8xI", data.ljust(PREFIX, b"\0"))
     count = tag  # of bytes and str
     if type_word in (NONE, REFERENCE):
         return 16

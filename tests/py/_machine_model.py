@@ -190,7 +190,7 @@ class Block:
             return None if whole else ValueError
         capacity = len(self.data)
         for at in range(min(max(size, 1), capacity - REFERENCE_SIZE + 1)):
-            claimed = images.claimed_size(bytes(self.data[at:]))
+            claimed = images.claimed_size(bytes(self.data[at : at + images.PREFIX]))
             if claimed is not None and size < at + claimed <= capacity:
                 return InvalidSizeError
         return None
@@ -198,7 +198,7 @@ class Block:
     def _end_cut(self, kept: int) -> None:
         """Take their type word from images that zeros behind the kept bytes would complete."""
         for at in range(kept - REFERENCE_SIZE + 1):
-            claimed = images.claimed_size(bytes(self.data[at:kept]))
+            claimed = images.claimed_size(bytes(self.data[at : min(at + images.PREFIX, kept)]))
             if claimed is not None and at + claimed > kept:
                 self.data[at + 8 : at + 16] = bytes(8)
 
