@@ -71,11 +71,7 @@ ptrs_clamp(size_t value, size_t low, size_t high)
 static inline unsigned
 ptrs_log2(size_t power)
 {
-  unsigned log = 0;
-  while (power >>= 1) {
-    ++log;
-  }
-  return log;
+  return (unsigned)__builtin_ctzll(power);
 }
 
 #endif

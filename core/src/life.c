@@ -22,9 +22,8 @@ clear(uint8_t *mem, size_t from, size_t to)
 
 // Write down what memory a slot has
 static void
-set_memory(PtrsSlot *slot, void *mem, size_t size)
+set_memory(PtrsSlot *slot, void *mem, size_t size, size_t align)
 {
-  const size_t align    = ptrs_slot_align(slot);
   const size_t capacity = slot->allocator->capacity(slot->allocator, mem, size, align);
   slot->mem             = (uint8_t *)mem;
   slot->size            = size;
@@ -57,7 +56,7 @@ fill_slot(PtrsSlot *slot, PtrsAllocator *allocator, size_t size, size_t align, b
     return PTRS_STATUS_NO_MEM;
   }
   set_allocator(slot, allocator, align);
-  set_memory(slot, mem, size);
+  set_memory(slot, mem, size, align);
   clear_slack(slot);
   return PTRS_STATUS_SUCCESS;
 }
@@ -109,7 +108,7 @@ take_owned_slot(PtrsSlot *slot,
     return PTRS_STATUS_NO_MEM;
   }
   set_allocator(slot, allocator, align);
-  set_memory(slot, mem, size);
+  set_memory(slot, mem, size, align);
   const size_t dirty = zeroed ? size - clean : 0;
   const bool is_long = dirty > PTRS_SHORT || slot->slack > PTRS_SHORT;
   if (!is_long) {
@@ -253,7 +252,7 @@ resize(PtrsSlot *slot, size_t size, const PtrsResizeRules *rules)
   ptrs_table_begin_work(slot, is_long);
   void *const mem = resize_memory(slot, kept, size);
   if (mem) {
-    set_memory(slot, mem, size);
+    set_memory(slot, mem, size, ptrs_slot_align(slot));
     clear_slack(slot);
     tell(rules, slot, kept);
   }
@@ -283,7 +282,7 @@ replace(PtrsSlot *slot, PtrsBlock block, size_t size, const PtrsResizeRules *rul
   void *const mem =
       owner->ops->place(slot->allocator, old_mem, old_size, size, ptrs_slot_align(slot), &clean);
   if (mem) {
-    set_memory(slot, mem, size);
+    set_memory(slot, mem, size, ptrs_slot_align(slot));
     if (mem != old_mem) {
       ptrs_owner_relink(owner, slot, ptrs_block_index(block));
     }

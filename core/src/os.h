@@ -12,8 +12,14 @@
 #include "ptrs/status.h"
 
 #if defined(__GLIBC__)
-// Of glibc 2.32 and later; weak, so that what is built with an earlier one finds it too
+#  if __GLIBC_PREREQ(2, 32)
+#    include <sys/single_threaded.h>
+#    define PTRS_OS_CAN_TELL true
+#  else
+// Weak, so that what is built with an earlier version finds it too
 extern char __libc_single_threaded __attribute__((weak));
+#    define PTRS_OS_CAN_TELL (&__libc_single_threaded)
+#  endif
 #endif
 
 // A variable of each thread.  By default glibc gets its memory when a thread first
@@ -55,7 +61,7 @@ static inline bool
 ptrs_os_is_alone(void)
 {
 #if defined(__GLIBC__)
-  return &__libc_single_threaded && __libc_single_threaded;
+  return PTRS_OS_CAN_TELL && __libc_single_threaded;
 #else
   return false;
 #endif

@@ -122,8 +122,12 @@ ptrs_os_malloc(size_t size, size_t align)
 void *
 ptrs_os_zalloc(size_t size, size_t align)
 {
-  if (align <= PTRS_OS_MALLOC_ALIGN && size > ZALLOC_BY_HAND) {
-    return calloc(1, size);
+  if (align <= PTRS_OS_MALLOC_ALIGN) {
+    if (size > ZALLOC_BY_HAND) {
+      return calloc(1, size);
+    }
+    void *const mem = malloc(ptrs_max(size, align));
+    return mem ? memset(mem, 0, size) : NULL;
   }
   void *const mem = ptrs_os_malloc(size, align);
   if (mem && !is_mapped(size, align)) {

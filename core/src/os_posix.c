@@ -17,9 +17,6 @@
 #  include <sys/auxv.h>
 #endif
 
-// What a stack without a limit is taken to have
-#define UNLIMITED_STACK ((size_t)64 << 20)
-
 void
 ptrs_os_mutex_init(PtrsMutex *mutex)
 {
@@ -90,6 +87,25 @@ ptrs_os_unmap(void *mem, size_t size)
   (void)munmap(mem, size);
 }
 
+#if defined(__APPLE__)
+
+PtrsStatus
+ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
+{
+  const pthread_t self = pthread_self();
+  *high                = (uintptr_t)pthread_get_stackaddr_np(self);
+  *low                 = *high - pthread_get_stacksize_np(self); // of the first thread, too
+  return PTRS_STATUS_SUCCESS;
+}
+
+#elif defined(__linux__)
+
+// What a stack without a limit is taken to have
+#  define UNLIMITED_STACK ((size_t)64 << 20)
+
+// What the kernel lets a program's arguments and environment take at most
+#  define ARGUMENTS_MAX ((uintptr_t)6 << 20)
+
 // Bytes to which the main thread's stack may grow
 static size_t
 main_stack_limit(void)
@@ -101,22 +117,6 @@ main_stack_limit(void)
   }
   return (size_t)limit.rlim_cur;
 }
-
-#if defined(__APPLE__)
-
-PtrsStatus
-ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
-{
-  const pthread_t self = pthread_self();
-  *high                = (uintptr_t)pthread_get_stackaddr_np(self);
-  *low = *high - (pthread_main_np() ? main_stack_limit() : pthread_get_stacksize_np(self));
-  return PTRS_STATUS_SUCCESS;
-}
-
-#elif defined(__linux__)
-
-// What the kernel lets a program's arguments and environment take at most
-#  define ARGUMENTS_MAX ((uintptr_t)6 << 20)
 
 // Ends of the stack as the thread library tells them; of the first thread it
 // reads /proc, which may not be there.  0, or an errno.
