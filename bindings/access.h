@@ -96,6 +96,10 @@ void ptrs_lease_end_with(PtrsLease *lease, const void *mem);
 
 /* The core's answers as numbers. */
 int64_t ptrs_new_block(PtrsAllocator *allocator, size_t size, size_t align);
+
+/* Free the block, or release the allocator, that a cell names; 0 and NULL are none. */
+void ptrs_free_cell(PtrsBlock *cell);
+void ptrs_release_cell(PtrsAllocator **cell);
 int64_t ptrs_size_of(PtrsBlock block);
 int64_t ptrs_capacity_of(PtrsBlock block);
 int64_t ptrs_address_of(PtrsBlock block);

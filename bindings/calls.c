@@ -10,6 +10,24 @@ ptrs_new_block(PtrsAllocator *allocator, size_t size, size_t align)
   return status ? -(int64_t)status : block;
 }
 
+void
+ptrs_free_cell(PtrsBlock *cell)
+{
+  if (*cell) {
+    (void)ptrs_block_free(*cell);
+    *cell = 0;
+  }
+}
+
+void
+ptrs_release_cell(PtrsAllocator **cell)
+{
+  if (*cell) {
+    ptrs_allocator_release(*cell);
+    *cell = NULL;
+  }
+}
+
 int
 ptrs_lease_begin(PtrsLease *lease, PtrsBlock block)
 {

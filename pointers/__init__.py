@@ -4,6 +4,9 @@
 See the README for the promise and its limits.
 """
 
+import atexit
+import sys
+
 from pointers import _origin
 
 _origin.settle(__name__)  # first: an import may have to give another package than this
@@ -34,6 +37,7 @@ from pointers._errors import (
 from pointers._getsizeof import install as _install_getsizeof
 from pointers._image_size import sizeof
 from pointers._pointer import Pointer
+from pointers._records import GuardInfo, Stats
 from pointers._stack import StackAllocatedPointer, acquire_stack_alloc, stack_alloc
 from pointers._typing import TYPE_CHECKING
 from pointers._version import __version__
@@ -42,7 +46,6 @@ if TYPE_CHECKING:
     from pointers._guard import Guard, report_faults
     from pointers._heaps import Arena, Foreign, Pool, load_allocator
     from pointers._memory import memcmp, memcpy, memmove, memset
-    from pointers._records import GuardInfo, Stats
 
 __all__ = [
     "AllocatedArrayPointer",
@@ -89,7 +92,6 @@ _LATER = {
     "_guard": ("Guard", "report_faults"),
     "_heaps": ("Arena", "Foreign", "Pool", "load_allocator"),
     "_memory": ("memcmp", "memcpy", "memmove", "memset"),
-    "_records": ("GuardInfo", "Stats"),
 }
 
 
@@ -114,6 +116,16 @@ if not TYPE_CHECKING:
 
     def __dir__():
         return sorted({*globals(), *__all__})
+
+    @atexit.register
+    def _load_all():
+        """Import the rest while that is possible: finalisers that run later may ask for it."""
+        # Unless another import has taken the place of this one
+        if getattr(sys.modules.get(__name__), "__dict__", None) is globals():
+            for names in _LATER.values():
+                for name in names:
+                    if name not in globals():
+                        __getattr__(name)
 
 
 _install_getsizeof()

@@ -7,28 +7,23 @@ from contextvars import ContextVar
 
 from pointers._allocated import AllocatedPointer, HeapPointer
 from pointers._array import AllocatedArrayPointer, checked_array_size
-from pointers._collector import new_block, retry_pinned
+from pointers._blocks import new_pointer
+from pointers._collector import retry_pinned
 from pointers._default import Default, leave_another
-from pointers._errors import AllocationError, StackMemoryError, status_error
+from pointers._errors import StackMemoryError, status_error
 from pointers._ffi import ffi, lib
-from pointers._labels import label_block
 from pointers._place import new_array, new_owner
 from pointers._pointer import Pointer
 from pointers._raw import SIZE_MAX, as_align, as_size
+from pointers._records import Stats, record
 from pointers._references import release_gone
-from pointers._sources import owned, revivers, roots, source_key, sources
-from pointers._typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
-
-if TYPE_CHECKING:
-    from pointers._records import Stats
-else:
-    Stats = tuple  # what it is, without the module that it is in
+from pointers._sources import new_cell, revivers, roots, source_key, sources
+from pointers._typing import Any, Generic, Self, TypeVar
 
 P = TypeVar("P", bound=Pointer[Any])
 A = TypeVar("A", bound="Allocator")
 
 _new = object.__new__
-_ALIGN_DEFAULT = lib.PTRS_ALIGN_DEFAULT
 _IN_USE = (
     "cannot {action} the allocator: its memory is in use by views or what was made of them, or by "
     "an allocator that has it as its parent: release() the views, delete the arrays and other "
@@ -46,9 +41,11 @@ class Allocator:
     memory until the last of its blocks is gone.
     """
 
-    __slots__ = ("__weakref__", "_cdata")
+    # What C has written to the cell, and the cell, which releases it with the last reference
+    __slots__ = ("__weakref__", "_cdata", "_cell")
 
     _cdata: Any
+    _cell: Any
 
     #: Whether each block is told where in the program it was allocated.
     _labels = False
@@ -57,10 +54,11 @@ class Allocator:
     _is_root = False
 
     @classmethod
-    def _of(cls, cdata: Any) -> Self:
-        """Return a new object for a C object, which it owns."""
+    def _of(cls, cell: Any) -> Self:
+        """Return a new object for the C object in a cell, which it owns."""
         self = _new(cls)
-        self._cdata = cdata
+        self._cell = cell
+        self._cdata = cell[0]
         if cls._is_root:
             roots.add(self)
         return self
@@ -70,7 +68,7 @@ class Allocator:
         """Return the object for what a C function has put into a cell, if it has."""
         if status:
             raise status_error(status, no_mem="no memory for an allocator", **messages)
-        self = cls._of(owned(cell[0]))
+        self = cls._of(cell)
         sources[source_key(self._cdata)] = self
         return self
 
@@ -96,11 +94,10 @@ class Allocator:
         Totals and peaks of the system's count the scratch blocks in which bulk
         stores make their images, too.
         """
-        from pointers._records import Stats
-
         stats = ffi.new("PtrsStats *")
         lib.ptrs_allocator_stats(self._cdata, stats)
-        return Stats(*(getattr(stats, name) for name in Stats._fields))
+        told: Stats = record(Stats, Stats._fields, stats)
+        return told
 
     @property
     def closed(self) -> bool:
@@ -182,9 +179,10 @@ class System(Allocator):
         return self
 
 
-_SYSTEM_CDATA = lib.ptrs_system_allocator()
-_SYSTEM = System._of(_SYSTEM_CDATA)
-sources[source_key(_SYSTEM_CDATA)] = _SYSTEM
+_SYSTEM_CELL = new_cell()
+_SYSTEM_CELL[0] = lib.ptrs_system_allocator()
+_SYSTEM = System._of(_SYSTEM_CELL)
+sources[source_key(_SYSTEM._cdata)] = _SYSTEM
 revivers["system"] = System._of
 
 _FIRST = Default(_SYSTEM, None, None)
@@ -241,42 +239,12 @@ def _checked(source: Any) -> Allocator:
     return source
 
 
-def _block_from(source: Allocator | None, size: int, align: int) -> int:
-    """Return a new block of an allocator, or of the default one."""
-    source = _default.get().source if source is None else _checked(source)
-    block = new_block(source._cdata, size, align)
-    if block < 0:
-        raise _allocation_error(block, size, source._cdata)
-    if source._labels:
-        label_block(block)
-    return block
-
-
-def _lacking(source: Any) -> str:
-    """Return what else than memory an allocator may lack, or nothing."""
-    info = ffi.new("PtrsGuardInfo *")
-    if lib.ptrs_guard_info(source, info) or not info.is_full:
-        return ""
-    return (
-        f": guarded blocks have all {info.max_mappings} mappings that they may have; free some, "
-        "or raise vm.max_map_count"
-    )
-
-
-def no_memory(size: int, lacking: str = "") -> AllocationError:
-    """Return the error of a block that could not be had; calls nothing in C."""
-    return AllocationError(f"no memory for a block of {size} bytes{lacking}")
-
-
-def _allocation_error(status: int, size: int, source: Any) -> Exception:
-    if -status == lib.PTRS_STATUS_NO_MEM:
-        return no_memory(size, _lacking(source))
-    most, align = lib.ptrs_allocator_max_size(source), lib.ptrs_allocator_max_align(source)
-    return status_error(
-        status,
-        too_large=f"no block of {size} bytes: this allocator serves up to {most} bytes, "
-        f"aligned to {align} at most",
-    )
+def _source(source: Allocator | None) -> Allocator:
+    """Return an allocator that was given, or the default one."""
+    if source is not None:
+        return _checked(source)
+    found: Allocator = _default.get().source if _overridden else _SYSTEM
+    return found
 
 
 def malloc(
@@ -301,13 +269,7 @@ def malloc(
     """
     if type(size) is not int or not 0 <= size <= SIZE_MAX:
         size = as_size(size)
-    if align is None and allocator is None and not _overridden:
-        block = new_block(_SYSTEM_CDATA, size, _ALIGN_DEFAULT)
-        if block < 0:
-            raise _allocation_error(block, size, _SYSTEM_CDATA)
-    else:
-        block = _block_from(allocator, size, as_align(align))
-    return new_owner(AllocatedPointer, block)
+    return new_pointer(new_owner, AllocatedPointer, _source(allocator), size, as_align(align))
 
 
 def calloc(
@@ -323,8 +285,10 @@ def calloc(
         the allocator is closed.
     """
     n_slots, slot_size = checked_array_size(count, size)
-    block = _block_from(allocator, n_slots * slot_size, as_align(align))
-    return new_array(AllocatedArrayPointer, block, slot_size, n_slots)
+    source, n_bytes = _source(allocator), n_slots * slot_size
+    return new_pointer(
+        new_array, AllocatedArrayPointer, source, n_bytes, as_align(align), slot_size, n_slots
+    )
 
 
 def _no_heap_pointer(ptr: Any, action: str) -> Exception:

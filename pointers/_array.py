@@ -48,13 +48,16 @@ class _Slots(HeapPointer[T]):
     def _range(self, key: slice) -> range:
         if key.step not in (None, 1):
             raise ValueError(f"slots are taken one after another, not in steps of {key.step}")
+        most = 0
         for bound in (key.start, key.stop):
-            if bound is not None and as_steps(bound) < 0:
-                raise IndexError(f"slot {bound} is outside of the array: count from 0")
+            if bound is not None:
+                number = as_steps(bound)
+                if number < 0:
+                    raise IndexError(f"slot {bound} is outside of the array: count from 0")
+                most = max(most, number)
         count = self._count()
         start, stop, _step = key.indices(count)
-        beyond = any(bound is not None and bound > count for bound in (key.start, key.stop))
-        if beyond or start > stop:
+        if most > count or start > stop:
             raise IndexError(f"slots {key.start}:{key.stop} are outside of the array's {count}")
         return range(start, stop)
 
@@ -107,9 +110,9 @@ class _Slots(HeapPointer[T]):
 
         :raises IndexError: there is no such slot; negative numbers name none.
         """
-        count = self._count()
         if isinstance(key, slice):
-            return [self._slot(index, count) for index in self._range(key)]
+            return _slots_of(self, self._range(key))
+        count = self._count()
         return self._slot(as_steps(key), count)
 
     def __setitem__(self, key: int | slice, value: Any) -> None:
@@ -268,6 +271,14 @@ class ArraySlotPointer(_Slots[T]):
 
     def _not_at_start(self, action: str) -> ValueError:
         return ValueError(f"cannot {action} slot {self._index}: use the array itself")
+
+
+def _slots_of(array: _Slots[T], indices: range) -> list[ArraySlotPointer[T]]:
+    # No comprehension: 3.11 loses what a closure refers to where it has no memory for it
+    slots = []
+    for index in indices:
+        slots.append(new_slot(ArraySlotPointer, array, index))  # noqa: PERF401
+    return slots
 
 
 if TYPE_CHECKING:

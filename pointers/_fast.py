@@ -10,6 +10,7 @@ from __future__ import annotations
 from pointers import _allocators, _stack, _stack_errors
 from pointers._allocated import AllocatedPointer, BytePointer, HeapPointer
 from pointers._array import AllocatedArrayPointer, ArraySlotPointer, _Slots
+from pointers._blocks import no_memory
 from pointers._dropped import warn_dropped
 from pointers._ffi import fast
 from pointers._place import class_error
@@ -66,7 +67,7 @@ def _give() -> None:
         "pin": pin,
         "describe": describe,
         "stack_error": _stack.stack_error,
-        "no_memory": _allocators.no_memory,
+        "no_memory": no_memory,
         "suspended_error": _stack_errors.suspended_error,
         "wrapped_error": _stack_errors.wrapped_error,
         "no_self_error": _stack_errors.no_self_error,

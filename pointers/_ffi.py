@@ -52,6 +52,27 @@ except ModuleNotFoundError as error:
 CALLS_BACK = _calls_back()
 
 
+def _make_structs() -> tuple[str, ...]:
+    """Make an object of each struct, and return their names.
+
+    Where there is no global lock, cffi would crash if several threads were the
+    first to need the same struct.
+    """
+    made = []
+    for name in ffi.list_types()[0]:
+        if ffi.typeof(name).kind == "struct":
+            try:
+                ffi.new(f"{name} *")
+            except TypeError:
+                continue  # it is the C code's own
+            made.append(name)
+    return tuple(made)
+
+
+#: All structs that Python may make.
+STRUCTS = _make_structs()
+
+
 def _load_fast() -> Any:
     """Return the compiled fast path, which is in the same file, or None.
 
@@ -74,4 +95,4 @@ def _load_fast() -> Any:
 #: The module of the compiled fast path, or None.
 fast: Any = _load_fast()
 
-__all__ = ["CALLS_BACK", "fast", "ffi", "lib"]
+__all__ = ["CALLS_BACK", "STRUCTS", "fast", "ffi", "lib"]

@@ -10,13 +10,9 @@ from pointers._collector import call
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 from pointers._raw import as_size
-from pointers._sources import revivers
-from pointers._typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pointers._records import GuardInfo
-else:
-    GuardInfo = tuple  # what it is, without the module that it is in
+from pointers._records import GuardInfo, record
+from pointers._sources import new_cell, revivers
+from pointers._typing import Any
 
 
 class Guard(Allocator):
@@ -43,7 +39,7 @@ class Guard(Allocator):
             unusable, the oldest giving way.  Where there are no more mappings,
             the blocks that any Guard has freed give way.
         """
-        cell = ffi.new("PtrsAllocator **")
+        cell = new_cell()
         flags = lib.PTRS_GUARD_UNDERFLOW if underflow else 0
         status = call(lib.ptrs_guard_new, flags, as_size(quarantine, "quarantine"), cell)
         return cls._made(status, cell)
@@ -54,13 +50,12 @@ class Guard(Allocator):
         `damaged_blocks` were freed with bytes beside them overwritten, where
         their ends were not flush.
         """
-        from pointers._records import GuardInfo
-
         info = ffi.new("PtrsGuardInfo *")
         status = lib.ptrs_guard_info(self._cdata, info)
         if status:
             raise status_error(status)
-        return GuardInfo(*(getattr(info, name) for name in GuardInfo._fields))
+        told: GuardInfo = record(GuardInfo, GuardInfo._fields, info)
+        return told
 
 
 def report_faults(file: Any = None) -> None:

@@ -10,7 +10,7 @@ from pointers._collector import call, charge
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 from pointers._raw import as_align, as_int, as_size
-from pointers._sources import revivers
+from pointers._sources import new_cell, revivers
 from pointers._typing import Any
 
 _MESSAGE_SIZE = 512
@@ -55,7 +55,7 @@ class Arena(Allocator):
         :param parent: Where chunks come from; by default the C library.
         :raises ValueError: the parent has 64 allocators above it.
         """
-        cell = ffi.new("PtrsAllocator **")
+        cell = new_cell()
         size = _positive(chunk_size, "chunk_size")
         charge(size)
         status = call(lib.ptrs_arena_new, _parent(parent), size, cell)
@@ -124,7 +124,7 @@ class Pool(Allocator):
         :param parent: Where slabs come from; by default the C library.
         :raises ValueError: the parent has 64 allocators above it.
         """
-        cell = ffi.new("PtrsAllocator **")
+        cell = new_cell()
         size = _positive(block_size, "block_size")
         count = 0 if slab_blocks is None else _positive(slab_blocks, "slab_blocks")
         charge(size * count)
@@ -176,7 +176,7 @@ def load_allocator(path: str | os.PathLike[str], prefix: str = "") -> Foreign:
         raise TypeError("path and prefix must be str")
     if not name or "\0" in name or "\0" in prefix:
         raise ValueError(f"{name!r} with prefix {prefix!r} names no library")
-    cell = ffi.new("PtrsAllocator **")
+    cell = new_cell()
     message = ffi.new("char[]", _MESSAGE_SIZE)
     status = call(
         lib.ptrs_foreign_new,

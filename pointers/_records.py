@@ -1,9 +1,48 @@
 # SPDX-License-Identifier: MIT
-"""What allocators tell of themselves, as tuples with names; imported when first asked for."""
+"""What allocators tell of themselves, as tuples with names."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from operator import itemgetter
+
+from pointers._typing import TYPE_CHECKING, Any, Callable
+
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+
+    class NamedTuple(tuple):
+        """What typing's is at run time, without that: to import it takes too long."""
+
+        __slots__ = ()
+
+        def __init_subclass__(cls):
+            cls._fields = cls.__match_args__ = tuple(cls.__annotations__)
+            for index, name in enumerate(cls._fields):
+                setattr(cls, name, property(itemgetter(index)))
+
+        def __new__(cls, *values, **named):
+            values = *values, *[named.pop(n) for n in cls._fields[len(values) :] if n in named]
+            if named or len(values) != len(cls._fields):
+                raise TypeError(f"{cls.__name__} is made of {', '.join(cls._fields)}")
+            return tuple.__new__(cls, values)
+
+        @classmethod
+        def _make(cls, values):
+            return cls(*values)
+
+        def _asdict(self):
+            return dict(zip(self._fields, self))
+
+        def _replace(self, **named):
+            return type(self)(**{**self._asdict(), **named})
+
+        def __repr__(self):
+            parts = [f"{name}={value!r}" for name, value in self._asdict().items()]
+            return f"{type(self).__name__}({', '.join(parts)})"
+
+        def __getnewargs__(self):
+            return tuple(self)
 
 
 class Stats(NamedTuple):
@@ -25,3 +64,8 @@ class GuardInfo(NamedTuple):
     damaged_blocks: int
     mappings: int
     max_mappings: int
+
+
+def record(kind: Callable[..., Any], fields: tuple[str, ...], struct: Any) -> Any:
+    """Return a record of the fields of a C struct."""
+    return kind(*[getattr(struct, name) for name in fields])

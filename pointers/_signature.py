@@ -11,15 +11,23 @@ import sys
 
 from pointers._typing import Any
 
+_COPIED = ("__module__", "__name__", "__qualname__", "__doc__", "__type_params__")
+
 
 def describe(wrapper: Any, func: Any) -> bool:
     """Make a wrapper look like its function; return whether that is defined in a class.
 
     There its first argument is self, unless it is bound already.
     """
-    from functools import update_wrapper
-
-    update_wrapper(wrapper, func)
+    # Not by functools, which a finaliser that runs as the interpreter ends could not import
+    for name in _COPIED:
+        try:
+            value = getattr(func, name)
+        except AttributeError:
+            continue
+        setattr(wrapper, name, value)
+    wrapper.__dict__.update(getattr(func, "__dict__", {}))
+    wrapper.__wrapped__ = func
     # These tell of the pointer, too; `find_attribute` finds others
     for name in ("__annotate__", "__annotations__", "__signature__"):
         wrapper.__dict__.pop(name, None)

@@ -26,9 +26,12 @@ def source_key(cdata: Any) -> int:
     return int(ffi.cast("int64_t", ffi.cast("uintptr_t", cdata)))
 
 
-def owned(cdata: Any) -> Any:
-    """Return an allocator's C object as one that is released with the last reference."""
-    return ffi.gc(cdata, lib.ptrs_allocator_release)
+def new_cell() -> Any:
+    """Return a cell for an allocator's C object, which is released with the cell.
+
+    It is made before there is anything in it: so nothing that is raised later loses that.
+    """
+    return ffi.gc(ffi.new("PtrsAllocator **"), lib.ptrs_release_cell)
 
 
 def source_of(block: int) -> Any:
@@ -36,15 +39,15 @@ def source_of(block: int) -> Any:
 
     :raises FreedMemoryError: the block is gone.
     """
-    found = ffi.new("PtrsAllocator **")
-    status = lib.ptrs_block_allocator(block, found)
+    # It cannot go while the cell lives, nor can another one have its address
+    cell = new_cell()
+    status = lib.ptrs_block_allocator(block, cell)
     if status:
         raise status_error(status)
-    # It cannot go while this lives, nor can another one have its address
-    cdata = owned(found[0])
-    source = sources.get(source_key(cdata))
+    key = source_key(cell[0])
+    source = sources.get(key)
     if source is None:
         # Its object was dropped, while it has blocks
-        name = ffi.string(lib.ptrs_allocator_name(cdata)).decode("ascii")
-        source = sources.setdefault(source_key(cdata), revivers[name](cdata))
+        name = ffi.string(lib.ptrs_allocator_name(cell[0])).decode("ascii")
+        source = sources.setdefault(key, revivers[name](cell))
     return source

@@ -172,8 +172,8 @@ def _check_function(func: Any) -> None:
         )
     if not callable(func):
         raise TypeError(f"stack_alloc needs a function, not {type(func).__name__}")
-    from functools import partial
-
+    # Where nothing has imported functools, there is no partial
+    partial = getattr(sys.modules.get("functools"), "partial", ())
     inner = func
     while isinstance(inner, partial):
         inner = inner.func
@@ -188,6 +188,16 @@ def _check_function(func: Any) -> None:
             f"{name_of(func)}() is a generator or async function: it would run on when its stack "
             "memory is gone; use malloc() there"
         )
+
+
+def _bound(func: Callable[..., Any], instance: Any) -> Callable[..., Any]:
+    if instance is not None:
+        return types.MethodType(func, instance)
+
+    def method(*args: Any, **kwargs: Any) -> Any:
+        return func(None, *args, **kwargs)
+
+    return method
 
 
 class StackFunction:
@@ -210,11 +220,7 @@ class StackFunction:
             raise wrapped_error(self._func)
         if not args:
             raise no_self_error(self._func)
-        func, instance = self._func, args[0]
-
-        def method(ptr: Any, *args: Any, **kwargs: Any) -> Any:
-            return func(instance, ptr, *args, **kwargs)
-
+        method = _bound(self._func, args[0])
         return _call(self._size, self._align, method, args[1:], kwargs)
 
     def __set_name__(self, _owner: type, _name: str) -> None:

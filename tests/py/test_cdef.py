@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pointers._ffi import ffi, lib
+from pointers._ffi import STRUCTS, ffi, lib
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "core" / "include"
@@ -167,3 +167,14 @@ def test_enumerations_have_the_values_of_the_headers() -> None:
         assert getattr(lib, name) == int(value)
     messages = [ffi.string(lib.ptrs_strerror(int(value))) for value in values.values()]
     assert len(set(messages)) == len(messages)
+
+
+def test_an_object_of_each_struct_is_made_at_import() -> None:
+    """Or threads without a global lock that are the first to need one crash cffi."""
+    cdef = GENERATE.cdef([str(h) for h in HEADERS])
+    cdef = re.sub(r"/\*.*?\*/", "", cdef, flags=re.DOTALL)
+    structs = re.findall(r"^typedef struct[^;{]*\{[^}]*\} (\w+);", cdef, re.MULTILINE)
+    opaque = re.findall(r"^typedef struct \w+ (\w+);", cdef, re.MULTILINE)
+    assert {"PtrsLoad", "PtrsStats"} <= set(structs)
+    assert "PtrsAllocator" in opaque
+    assert sorted(STRUCTS) == sorted(structs)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""Finalisers that run as the interpreter ends: all of the package still works."""
+
+import os
+import sys
+from typing import Any
+
+import pytest
+
+PYPY = sys.implementation.name == "pypy"
+
+pytestmark = pytest.mark.skipif(PYPY, reason="PyPy runs no finalisers at its end")
+
+# In a namespace that is no module, and so is not cleared at the end.  "pointers" is what the
+# user has imported: the package, or its names.
+USE = """
+def expect(error, function, *arguments):
+    try:
+        function(*arguments)
+    except error as caught:
+        assert str(caught)
+    else:
+        raise AssertionError(f"{function} raised nothing")
+
+class Thing:
+    pass
+
+def use():
+    ptr = pointers.malloc(64)
+    for value in (1, 2**70, "text", 1.5, 2j, b"bytes", None, True, Thing()):
+        ptr <<= value
+        assert ~ptr == value
+    ptr ^= 5
+    assert [*ptr] == [5] and str(ptr) == "5" and "assigned" in repr(ptr)
+    pointers.realloc(ptr, 100)
+    ptr.write(b"abc" * 9)
+    assert ptr.read(3) == bytes(ptr)[:3] == b"abc"
+    with ptr.view("i") as view:
+        view[0] = 7
+        expect(BufferError, ptr.free)
+    assert pointers.memcmp(pointers.memcpy(ptr + 8, ptr, 8), ptr, 8) == 0
+    pointers.memmove(ptr, ptr + 4, 8)
+    pointers.memset(ptr, 0, 9)
+    expect(pointers.DereferenceError, lambda: ~ptr)
+    expect(pointers.InvalidSizeError, ptr.move, "x" * 200)
+    assert ptr.address and ptr.capacity and ptr.alignment and ptr.allocator is pointers.System()
+    pointers.free(ptr)
+    expect(pointers.FreedMemoryError, lambda: ~ptr)
+    expect(pointers.FreedMemoryError, pointers.free, ptr)
+
+    array = pointers.calloc(6, 64, align=64)
+    array[:] = range(6)
+    array[:3] = ["a", 2**70, Thing()]
+    assert len(array.tolist()) == 6 and [~slot for slot in array[3:]] == [3, 4, 5]
+    array.fill(Thing()).fill(0)
+    assert array + 2 - 2 is array
+    expect(IndexError, lambda: array[6])
+    array.free()
+
+    for allocator in (pointers.Arena(), pointers.Pool(64), pointers.Guard()):
+        with allocator, pointers.allocator(allocator):
+            ptr = pointers.malloc(40)
+            assert ptr.allocator is allocator
+            assert allocator.stats().current_blocks == 1
+            assert repr(allocator)
+            ptr.free()
+    guard = pointers.Guard(underflow=True)
+    assert guard.info().max_mappings
+    guard.close()
+    arena = pointers.Arena()
+    ptr = arena.malloc(8)
+    mark = arena.mark()
+    arena.rewind(mark)
+    arena.reset()
+    del arena
+    arena = pointers.Arena(parent=pointers.System())
+    ptr = arena.malloc(8)
+    del arena
+    assert ptr.allocator.malloc(16).size == 16
+    expect(pointers.LibraryError, pointers.load_allocator, "no such library")
+
+    @pointers.stack_alloc(64)
+    def on_stack(ptr, value, *, key=None):
+        "Store and load."
+        ptr <<= value
+        return ~ptr
+
+    assert on_stack("text", key=1) == "text" and on_stack.__doc__
+    assert pointers.acquire_stack_alloc(64)(lambda ptr: ~ptr.move([1])) == [1]
+    expect(TypeError, pointers.stack_alloc(8), (lambda: (yield)))
+    expect(pointers.StackMemoryError, pointers.acquire_stack_alloc(8), pointers.free)
+    expect(pointers.StackExhaustedError, pointers.acquire_stack_alloc(1 << 40), id)
+    expect(pointers.AllocationError, pointers.malloc, 1 << 62)
+    assert pointers.sizeof(1) == 28
+    stats = pointers.System().stats()
+    assert stats._asdict()["current_blocks"] == stats.current_blocks and repr(stats)
+    pointers.malloc(8)  # and dropped
+    write(1, b"used\\n")
+
+class Late:
+    def __del__(self, use=use, write=write, BaseException=BaseException, repr=repr):
+        # By then, there may be nothing that shows exceptions
+        try:
+            use()
+        except BaseException as error:
+            line = 0
+            trace = error.__traceback__
+            while trace is not None:
+                line, trace = (trace.tb_frame.f_code.co_name, trace.tb_lineno), trace.tb_next
+            write(1, f"{line}: {error!r}\\n".encode())
+"""
+
+PLACES = {
+    "main": "late = Late()",
+    "cycle": "late = Late(); late.cycle = late",
+    "sys": "sys.late = Late()",
+    "builtins": "import builtins; builtins.late = Late()",
+    "the package": "pointers.late = Late()",
+    "a module of the package": "sys.modules['pointers._errors'].late = Late()",
+    "a thread": "import threading; local = threading.local(); local.late = Late()",
+    "memory": "late = pointers.malloc(16); late <<= Late()",
+    "memory of an arena": "a = pointers.Arena(); late = a.malloc(16); late <<= Late()",
+    "a stack function": "late = pointers.stack_alloc(8)(lambda ptr, late=Late(): None)",
+    "an exit function": "import atexit; atexit.register(Late().__del__)",
+    "garbage": "gc.garbage.append(Late())",
+}
+
+
+# These go when modules are emptied by force, of which this is one: they find None in it
+AFTER_MODULES = ("sys", "the package", "a module of the package", "garbage")
+
+
+@pytest.mark.parametrize("imported", ["import pointers", "from pointers import *"])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_finaliser_at_the_end(place: str, imported: str, run_python: Any) -> None:
+    if place == "garbage" and sys.version_info < (3, 10):
+        pytest.skip("3.9 runs these finalisers when there is no Python any more")
+    done = run_python(
+        f"""
+        import gc, os, sys
+        {imported}
+        import pointers as package
+        pointers = package
+        namespace = {{"pointers": package, "write": os.write}}
+        exec({USE!r}, namespace)
+        Late = namespace["Late"]
+        {PLACES[place]}
+        """,
+        "-W",
+        "ignore",
+        **({"POINTERS_FAST": os.environ["POINTERS_FAST"]} if "POINTERS_FAST" in os.environ else {}),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    # What atexit calls is called once more by the finaliser
+    used = "used\n" * (2 if place == "an exit function" else 1)
+    assert done.stdout == used or place in AFTER_MODULES
