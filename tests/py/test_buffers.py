@@ -105,6 +105,16 @@ def test_who_would_keep_the_pointer_alone_is_refused(more: int) -> None:
             release(get(place.view(), ANY_CONTIGUOUS | more))
 
 
+def test_who_keeps_the_pointer_alone_and_asks_like_a_reader_has_no_pin() -> None:
+    """As np.frombuffer(ptr) of NumPy before 1.22: a limit, in docs/limits.md."""
+    ptr = malloc(64)
+    buffer = get(ptr, WRITABLE)
+    kept = ptr
+    release(buffer)
+    free(ptr)
+    assert kept.freed
+
+
 def test_what_is_refused_leaves_nothing() -> None:
     with malloc(64) as ptr:
         before = sys.getrefcount(ptr)
