@@ -292,10 +292,9 @@ replace(PtrsSlot *slot, PtrsBlock block, size_t size, const PtrsResizeRules *rul
     clear(slot->mem, kept, size - clean);
     if (mem != old_mem) {
       memcpy(mem, old_mem, kept);
-      clear_slack(slot);
-    } else {
-      clear(slot->mem, size, ptrs_min(old_size, ptrs_slot_capacity(slot)));
     }
+    // Also where it stays: unsafe writes may have been behind the old size
+    clear_slack(slot);
     tell(rules, slot, kept);
   }
   ptrs_table_end_work(slot, is_long);

@@ -140,6 +140,31 @@ slabs_fail_in_turn(void)
   CHECK(failing_sweep(fill_and_close) > 4);
 }
 
+// What was written past the end does not outlive a new size, be it the old one
+static void
+resizing_clears_what_is_behind_the_size(void)
+{
+  static const size_t sizes[] = {8, 4, 0};
+  for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); ++i) {
+    PtrsAllocator *const pool = make(64, 16, 0);
+    static const uint8_t zeros[64];
+    uint8_t data[64];
+    void *mem       = NULL;
+    PtrsBlock block = 0;
+    memset(data, 7, sizeof(data));
+    CHECK_EQ(ptrs_block_zalloc(pool, 8, 16, &block), PTRS_STATUS_SUCCESS);
+    CHECK_EQ(ptrs_block_write_unsafe(block, 0, 64, data), PTRS_STATUS_SUCCESS);
+    CHECK_EQ(ptrs_block_realloc(block, sizes[i]), PTRS_STATUS_SUCCESS);
+    if (CHECK_EQ(ptrs_block_pin(block, &mem), PTRS_STATUS_SUCCESS)) {
+      CHECK(!memcmp(mem, data, sizes[i]));
+      CHECK(!memcmp((uint8_t *)mem + sizes[i], zeros, 64 - sizes[i]));
+      CHECK_EQ(ptrs_block_unpin(block), PTRS_STATUS_SUCCESS);
+    }
+    CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_SUCCESS);
+    ptrs_allocator_release(pool);
+  }
+}
+
 int
 main(void)
 {
@@ -149,6 +174,7 @@ main(void)
   TAP_RUN(freed_blocks_are_used_again);
   TAP_RUN(limits_of_checked_blocks);
   TAP_RUN(slabs_fail_in_turn);
+  TAP_RUN(resizing_clears_what_is_behind_the_size);
 
   PtrsAllocator *const small = make((size_t)300 << 10, 64, 0);
   conformance_run(small);

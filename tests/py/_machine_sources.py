@@ -86,6 +86,18 @@ class Sources(Views):
             source.allocator.close()
             self.sources[self.sources.index(source)] = self._new(kind)
 
+    def leave_source(self, kind: str) -> None:
+        """Let an exception leave a `with` of an allocator, and go on with a new one."""
+        source = self.source(kind)
+        theirs = [block for block in self.blocks if block.source is source]
+        source.allocator.__exit__(KeyError, KeyError(), None)
+        self._gone(source, [block for block in theirs if not block.n_views])
+        for block in theirs:
+            if block.n_views:
+                self.drop(block)
+        expect(ValueError, source.allocator.malloc, 8)
+        self.sources[self.sources.index(source)] = self._new(kind)
+
     def end(self) -> None:
         super().end()
         for source in self.sources[1:]:

@@ -120,6 +120,15 @@ class Views(Contents):
         self.touched = []
         self.count()
 
+    def leave(self, block: Block) -> None:
+        """Let an exception leave a `with` of a block, whose pointers go then."""
+        self.start_of(block).ptr.__exit__(KeyError, KeyError(), None)
+        if block.n_views:
+            self.drop(block)
+        else:
+            self.count(block.source, blocks=-1, now=-block.size)
+            self.ended(block)
+
     def check(self) -> None:
         for view, block, start, _ in self.views:
             assert view.tobytes() == block.data[start : start + view.nbytes]

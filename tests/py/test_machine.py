@@ -105,10 +105,12 @@ class Machine(RuleBasedStateMachine):
         if seldom == 0:
             self.world.reset()
 
-    @rule(kind=st.sampled_from(("arena", "pool", "guard")), seldom=st.integers(0, 3))
+    @rule(kind=st.sampled_from(("arena", "pool", "guard")), seldom=st.integers(0, 7))
     def close(self, kind: str, seldom: int) -> None:
         if seldom == 0:
             self.world.close(kind)
+        elif seldom == 1:
+            self.world.leave_source(kind)
 
     @precondition(any_pointers)
     @rule(pick=picks, size=sizes, slots=flags)
@@ -157,6 +159,8 @@ class Machine(RuleBasedStateMachine):
         # Where it takes a run of the collector, it takes time
         if block.kind != "stack" and seldom < (4 if CPYTHON else 1):
             self.world.drop(block)
+        elif block.kind != "stack" and seldom == 9:
+            self.world.leave(block)
 
     @precondition(any_pointers)
     @rule(pick=picks, n=steps, how=st.sampled_from(("add", "sub", "index")))
