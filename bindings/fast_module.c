@@ -225,6 +225,11 @@ substitute(PyObject *module, PyObject *args)
     if (strcmp(substitutes[i].owner, wanted) || strcmp(substitutes[i].name, name)) {
       continue;
     }
+    // Operations may be running it, and what stands in for it must not fall back on itself
+    PyObject **const kept = &ptrs_python[substitutes[i].which];
+    if (*kept && *kept != reference) {
+      return PyErr_Format(PyExc_ValueError, "there is something in the place of %s", name);
+    }
     PyMethodDef *const def = &substitutes[i].def;
     if (def->ml_meth && !def->ml_doc) {
       def->ml_doc = make_doc(name, substitutes[i].signature, reference);
@@ -232,8 +237,10 @@ substitute(PyObject *module, PyObject *args)
         return NULL;
       }
     }
-    Py_INCREF(reference);
-    Py_XSETREF(ptrs_python[substitutes[i].which], reference);
+    if (!*kept) {
+      Py_INCREF(reference);
+      *kept = reference;
+    }
     if (!def->ml_meth) {
       return PyObject_GetAttrString((PyObject *)ptrs_place_type, name);
     }

@@ -89,6 +89,8 @@ def test_factories_take_no_wrong_arguments() -> None:
             lambda: fast.give("AllocatedPointer", AllocatedPointer),
             lambda: fast.give("nothing", 5),
             lambda: fast.substitute(Pointer, "size", None),
+            lambda: fast.substitute(Pointer, "move", Pointer.move),
+            lambda: fast.substitute(Pointer, "move", print),
             lambda: fast.StackFunction(-1, 16, print),
             lambda: fast.StackFunction(8, 0, print),
             lambda: fast.call_once(8, -1, print),
