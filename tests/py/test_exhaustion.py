@@ -159,26 +159,30 @@ EXHAUST = """
             size >>= 1
 
     def run(before, attempt):
+        answer = None
         before()
-        exhaust()
         try:
+            exhaust()
             attempt()
         except MemoryError as error:
-            answers.append(type(error).__name__)
+            answer = error
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+        answers.append(type(answer).__name__)
 
     def run_in_thread(before, attempt):
         thread = threading.Thread(target=run, args=(before, attempt))
         thread.start()
         thread.join()
-        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-        print(answers)
+        print(*answers)
 """
 
 
 def check_without_memory(run_python: Any, before: str, attempt: str) -> None:
     done = run_python(EXHAUST + f"\n    run_in_thread(lambda: {before}, lambda: {attempt})")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout in ("['AllocationError']\n", "['MemoryError']\n", "[]\n")
+    # The interpreter may be the one that finds no memory, or have some left for a stack function
+    assert done.stdout in ("AllocationError\n", "MemoryError\n", "NoneType\n")
 
 
 @pytest.mark.skipif(fast is None, reason="every call is one of cffi here")
