@@ -156,7 +156,8 @@ class Allocator:
 class System(Allocator):
     """The C library's malloc(3) and its family: what `malloc` uses by default.
 
-    There is one in the process: every call returns the same object.
+    There is one in the process: every call returns the same object.  Blocks of 1 MiB
+    and more that are aligned to more than malloc(3) promises come from the kernel.
     """
 
     __slots__ = ()

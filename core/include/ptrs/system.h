@@ -2,7 +2,9 @@
 /**
  * @file system.h
  * The C library's allocator: malloc(3), calloc(3), realloc(3), free(3) and
- * posix_memalign(3) for alignments beyond PTRS_ALIGN_DEFAULT.
+ * posix_memalign(3) for alignments beyond PTRS_ALIGN_DEFAULT.  From 1 MiB on,
+ * such blocks are mapped by the kernel: not for free(3), but zero without being
+ * touched, and resized without being copied.
  */
 #ifndef PTRS_SYSTEM_H
 #define PTRS_SYSTEM_H
