@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Allocators of real libraries, in processes of their own, which some change altogether."""
 
+import os
 from typing import Any
 
 import pytest
@@ -97,3 +98,50 @@ def test_a_library_that_lacks_room_for_its_threads(run_python: Any) -> None:
     # What it says helps
     assert run_python(code, **ROOM).stdout == "loaded\n"
     assert run_python(code, LD_PRELOAD="libjemalloc.so.2").stdout == "loaded\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_forks_while_threads_are_inside(run_python: Any, name: str) -> None:
+    """Some of them take locks of their own before a fork."""
+    done = run_python(
+        f"""
+        import os, sys, threading
+        from pointers import *
+        try:
+            foreign = load_allocator({name!r}, {LIBRARIES[name]!r})
+        except LibraryError as error:
+            sys.exit(f"missing: {{error}}")
+        stop = threading.Event()
+
+        def work():
+            while not stop.is_set():
+                blocks = [foreign.malloc(size) for size in (100, 5000, 70_000, 300_000)]
+                for block in blocks:
+                    realloc(block, 2 * block.size)
+                for block in blocks:
+                    free(block)
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(40):
+            child = os.fork()
+            if not child:
+                block = foreign.malloc(100)
+                realloc(block, 100_000)
+                free(block)
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        stop.set()
+        for thread in threads:
+            thread.join()
+        print("done")
+        """,
+        "-W",
+        "ignore::DeprecationWarning",
+        **ROOM,
+    )
+    if "missing:" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
