@@ -44,7 +44,9 @@ size_t
 take_align(Input *input)
 {
   const unsigned align = (unsigned)take(input, 1);
-  return align < 240 ? (size_t)1 << align % 9 : align < 250 ? align : (size_t)1 << align % 64;
+  return align < 240   ? (size_t)1 << align % 9
+         : align < 250 ? align
+                       : (size_t)1 << align % (8 * sizeof(size_t));
 }
 
 int64_t
