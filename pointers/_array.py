@@ -161,7 +161,8 @@ class _SlotsIterator(Generic[T]):
 
     def __init__(self, array: AllocatedArrayPointer[T]) -> None:
         self._array: AllocatedArrayPointer[T] | None = array
-        self._slots: Iterator[int] | None = None
+        # One, from the first step on; of threads that take it together, one's
+        self._slots: list[Iterator[int]] = []
 
     def __iter__(self) -> Self:
         return self
@@ -170,9 +171,9 @@ class _SlotsIterator(Generic[T]):
         array = self._array
         if array is None:
             raise StopIteration
-        if self._slots is None:
+        if not self._slots:
             self._count(array)
-        index = next(self._slots, -1)  # type: ignore[arg-type]
+        index = next(self._slots[0], -1)
         if index < 0:
             self._array = None
             raise StopIteration
@@ -184,8 +185,7 @@ class _SlotsIterator(Generic[T]):
         except BaseException:
             self._array = None
             raise
-        if self._slots is None:
-            self._slots = iter(range(count))
+        self._slots.append(iter(range(count)))
 
 
 @freeing

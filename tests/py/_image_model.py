@@ -169,20 +169,9 @@ def value_of(data: bytes) -> Any:
     except (KeyError, struct.error):
         raise CorruptError from None
     canonical = image(value)
-    if as_moved(data[: len(canonical)]) != canonical:
+    if quieted(data[: len(canonical)]) != quieted(canonical):
         raise CorruptError
     return value
-
-
-def as_moved(data: bytes) -> bytes:
-    """Return the bytes of an image after its floats were loaded and stored.
-
-    Where `KEEPS_NANS` is false, signalling NaNs are quiet then.
-    """
-    if data[8:16] not in (struct.pack("=Q", FLOAT), struct.pack("=Q", COMPLEX)):
-        return data
-    floats = struct.iter_unpack("=d", data[16:])
-    return data[:16] + b"".join(struct.pack("=d", value) for (value,) in floats)
 
 
 def claimed_size(data: bytes) -> int | None:
@@ -211,7 +200,7 @@ def claimed_size(data: bytes) -> int | None:
 
 def same(a: object, b: object) -> bool:
     """Whether two values are of one type and equal to the last bit."""
-    return type(a) is type(b) and image(a) == image(b)
+    return type(a) is type(b) and quieted(image(a)) == quieted(image(b))
 
 
 def float_of(bits: int) -> float:
@@ -219,10 +208,19 @@ def float_of(bits: int) -> float:
     return value
 
 
+SIGNALLING = 0x7FF0000000000001
+
 #: Whether all bits of a float stay as it is moved; the x87 makes signalling NaNs quiet.
-KEEPS_NANS = struct.pack("=d", float_of(0x7FF0000000000001)) == struct.pack(
-    "=Q", 0x7FF0000000000001
-)
+KEEPS_NANS = struct.pack("=d", float_of(SIGNALLING)) == struct.pack("=Q", SIGNALLING)
+
+
+def quieted(data: bytes) -> bytes:
+    """Return the bytes of an image without what is not kept of its NaNs, if that is so."""
+    if KEEPS_NANS or data[8:16] not in (struct.pack("=Q", FLOAT), struct.pack("=Q", COMPLEX)):
+        return data
+    words = [word for (word,) in struct.iter_unpack("=Q", data[16:])]
+    quiet = [word | 1 << 51 if word % 2**63 > 0x7FF << 52 else word for word in words]
+    return data[:16] + struct.pack(f"={len(quiet)}Q", *quiet)
 
 
 def _near(exponent: int, delta: int, sign: int) -> int:

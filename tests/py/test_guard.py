@@ -151,8 +151,9 @@ def test_the_limit_of_mappings_is_told(run_python: Any) -> None:
 
 def test_what_one_guard_has_freed_keeps_no_other_from_its_blocks(run_python: Any) -> None:
     done = run_python("""
+        import sys
         from pointers import *
-        first, second = Guard(quarantine=1 << 40), Guard(quarantine=1 << 40)
+        first, second = Guard(quarantine=sys.maxsize), Guard(quarantine=sys.maxsize)
         before = -1
         while before < first.info().mappings:  # then the oldest give way
             before = first.info().mappings

@@ -89,7 +89,7 @@ def use():
     assert pointers.acquire_stack_alloc(64)(lambda ptr: ~ptr.move([1])) == [1]
     expect(TypeError, pointers.stack_alloc(8), (lambda: (yield)))
     expect(pointers.StackMemoryError, pointers.acquire_stack_alloc(8), pointers.free)
-    expect(pointers.StackExhaustedError, pointers.acquire_stack_alloc(1 << 40), id)
+    expect(pointers.StackExhaustedError, pointers.acquire_stack_alloc(2**31 - 1), id)
     expect(pointers.AllocationError, pointers.malloc, 1 << 62)
     assert pointers.sizeof(1) == 28
     stats = pointers.System().stats()
