@@ -3,7 +3,9 @@
 
 import subprocess
 import sys
+import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,3 +26,46 @@ def test_no_block_is_lost_and_all_is_done_or_nothing(count: int, tmp_path: Path)
     )
     last = done.stdout.splitlines()[-1:]
     assert (done.returncode, last, done.stderr) == (0, ["end"], "")
+
+
+def test_a_pointer_that_is_dropped(run_python: Any) -> None:
+    done = run_python(
+        """
+        import _testcapi
+        from pointers import *
+
+        for n in range(30):
+            ptr = malloc(1000)
+            _testcapi.set_nomemory(n)
+            del ptr
+            _testcapi.remove_mem_hooks()
+            assert System().stats().current_blocks == 0, n
+        """,
+        "-W",
+        "ignore",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# Whose functions take pointers, or are on the way of those
+ON_THE_WAY = (
+    "allocated", "allocators", "array", "blocks", "bulk", "collector", "images", "load", "memory",
+    "place", "pointer", "raw", "references", "sources", "unsafe", "view",
+)  # fmt: skip
+
+
+def cells(code: types.CodeType) -> "list[tuple[str, tuple[str, ...]]]":
+    found = [(code.co_name, code.co_cellvars)] if code.co_cellvars else []
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found += cells(constant)
+    return found
+
+
+@pytest.mark.parametrize("name", ON_THE_WAY)
+def test_no_function_has_variables_for_closures(name: str) -> None:
+    """3.11 loses a function's arguments where it has no memory for these, and others crash."""
+    path = Path(__file__).resolve().parents[2] / "pointers" / f"_{name}.py"
+    found = cells(compile(path.read_text("utf-8"), path.name, "exec"))
+    allowed = {"ArraySlotPointer", "_round_trips", "_charged_block"}  # classes, and at import
+    assert [each for each in found if each[0] not in allowed] == []

@@ -260,3 +260,34 @@ def test_blocks_of_finalisers_outlive_the_pointers_that_these_free() -> None:
     for pointer in made:
         assert ~pointer == 7
         free(pointer)
+
+
+@pytest.mark.parametrize("link", ["ptr", "[ptr]", "Holder(ptr)", "iter(ptr)", "stack(ptr)"])
+def test_a_long_chain_of_pointers_is_let_go(run_python: Any, link: str) -> None:
+    """Each is held by the memory of the next: no call of C in a call for each."""
+    done = run_python(
+        f"""
+        import gc
+        from pointers import *
+
+        class Holder:
+            def __init__(self, ptr):
+                self.ptr = ptr
+
+        def stack(ptr):
+            return stack_alloc(1)(lambda _, ptr=ptr: ptr)
+
+        ptr = calloc(1, 16)
+        for _ in range(50_000):
+            link = {link if link != "ptr" else "(ptr,)"}
+            ptr = calloc(1, 16)
+            ptr <<= link
+        del ptr, link
+        for _ in range(4):
+            gc.collect()
+        print(System().stats().current_blocks)
+        """,
+        "-W",
+        "ignore",
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "0\n")
