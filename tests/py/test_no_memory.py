@@ -14,6 +14,9 @@ pytest.importorskip("_testcapi", reason="CPython's own tests can take its memory
 PROGRAM = Path(__file__).with_name("_no_memory.py")
 
 
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="without memory for closures, the interpreter crashes"
+)
 @pytest.mark.parametrize("count", [1, 12])
 def test_no_block_is_lost_and_all_is_done_or_nothing(count: int, tmp_path: Path) -> None:
     done = subprocess.run(
@@ -49,8 +52,8 @@ def test_a_pointer_that_is_dropped(run_python: Any) -> None:
 
 # Whose functions take pointers, or are on the way of those
 ON_THE_WAY = (
-    "allocated", "allocators", "array", "blocks", "bulk", "collector", "images", "load", "memory",
-    "place", "pointer", "raw", "references", "sources", "unsafe", "view",
+    "allocated", "allocators", "array", "blocks", "collector", "images", "load", "memory", "place",
+    "pointer", "raw", "sources", "unsafe", "view",
 )  # fmt: skip
 
 
