@@ -55,6 +55,9 @@ int ptrs_load(PtrsBlock block, size_t offset, PtrsLoad *load);
 /* Give back what a PtrsLoad holds; it may be used again. */
 void ptrs_load_clear(PtrsLoad *load);
 
+/* A key for a reference: positive, and never the same again in this process. */
+int64_t ptrs_new_key(void);
+
 /* Whether the reference with this key stands at `offset`. */
 int ptrs_has_reference(PtrsBlock block, size_t offset, int64_t key);
 

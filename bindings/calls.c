@@ -55,6 +55,13 @@ ptrs_lease_end_with(PtrsLease *lease, const void *mem)
 }
 
 int64_t
+ptrs_new_key(void)
+{
+  static int64_t last;
+  return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
+int64_t
 ptrs_drop_forgotten(PtrsBlock block)
 {
   PtrsBlockInfo info;

@@ -45,7 +45,7 @@ typedef enum {
   PTRS_PY_ARRAY,
   PTRS_PY_SLOT,
   PTRS_PY_STACK,
-  PTRS_PY_REFERENCES,
+  PTRS_PY_REFERENCES,    // (handle): the objects stored in a block by reference
   PTRS_PY_ALLOCATOR_VAR, // the context variable of the default, a `Default` of Python
   PTRS_PY_SYSTEM,        // the default that is the allocator which is known here
   PTRS_PY_WARN_DROPPED,  // (class of the pointer, size, pointer or None)

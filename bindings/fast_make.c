@@ -148,9 +148,9 @@ static PyObject *
 own_references(PyObject *module, PyObject *args)
 {
   (void)module;
-  PyObject *place = NULL;
-  PyObject *kind  = NULL;
-  if (!PyArg_ParseTuple(args, "OO", &place, &kind) || !is_place(place)) {
+  PyObject *place  = NULL;
+  PyObject *unused = NULL; // what makes them is in the table of Python functions
+  if (!PyArg_ParseTuple(args, "OO", &place, &unused) || !is_place(place)) {
     return NULL;
   }
   PtrsPlace *const home = ptrs_home((PtrsPlace *)place);

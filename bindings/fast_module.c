@@ -72,7 +72,7 @@ static const struct {
     {"AllocatedArrayPointer", PTRS_PY_ARRAY},
     {"ArraySlotPointer", PTRS_PY_SLOT},
     {"StackAllocatedPointer", PTRS_PY_STACK},
-    {"References", PTRS_PY_REFERENCES},
+    {"references_of", PTRS_PY_REFERENCES},
     {"default_allocator", PTRS_PY_ALLOCATOR_VAR},
     {"system_default", PTRS_PY_SYSTEM},
     {"warn_dropped", PTRS_PY_WARN_DROPPED},

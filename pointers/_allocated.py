@@ -120,16 +120,19 @@ class HeapPointer(Pointer[T]):
         """
         if self._offset:
             raise self._not_at_start("free")
-        status = _free(self._block)
-        if status:
-            status = retry_pinned(status, _free, self._block)
-            if status:
-                raise status_error(status)
         home = self if self._home is None else self._home
-        disown(home)
-        references = home._references
-        if references is not None:
-            references.release()
+        try:
+            status = _free(self._block)
+            if status:
+                status = retry_pinned(status, _free, self._block)
+                if status:
+                    raise status_error(status)
+            disown(home)
+        finally:
+            # Whatever comes in between, or came the first time
+            references = home._references
+            if references is not None and lib.ptrs_size_of(self._block) < 0:
+                references.release()
 
     def realloc(self, size: int) -> Self:
         """Change the size of the block; the pointer and all aliases stay valid.

@@ -113,11 +113,13 @@ class Allocator:
         self._end_blocks("close", lib.ptrs_allocator_close, self._cdata)
 
     def _end_blocks(self, action: str, function: Any, *arguments: Any, **messages: str) -> None:
-        status = retry_pinned(function(*arguments), function, *arguments)
-        if status:
-            pinned = _IN_USE.format(action=action)
-            raise status_error(status, pinned=pinned, **messages)
-        release_gone(source_key(self._cdata))
+        try:
+            status = retry_pinned(function(*arguments), function, *arguments)
+            if status:
+                pinned = _IN_USE.format(action=action)
+                raise status_error(status, pinned=pinned, **messages)
+        finally:
+            release_gone(source_key(self._cdata))
 
     def __enter__(self) -> Self:
         """Return the allocator, which is closed at the end of the `with` block.

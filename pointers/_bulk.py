@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from pointers._collector import again, new_block
+from pointers._collector import again
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 from pointers._image_size import sizeof
 from pointers._images import STORES
 from pointers._references import References
+from pointers._scratch import scratch
 from pointers._typing import Any, Callable
 
 _INT64_MIN = -(1 << 63)
@@ -42,17 +43,14 @@ def store_slots(
     elif set(map(id, map(type, values))) <= _STORES.keys():
         status = _store_staged(block, start, stride, values, {})
     else:
-        objects = {
-            start + index * stride: value
-            for index, value in enumerate(values)
-            if id(type(value)) not in _STORES
-        }
-        status = own_references().store_all(
-            block,
-            objects,
-            start + len(values) * stride,
-            lambda keys: _store_staged(block, start, stride, values, keys),
-        )
+        # No comprehension, whose variables would have to be in closures
+        objects = {}
+        for index, value in enumerate(values):
+            if id(type(value)) not in _STORES:
+                objects[start + index * stride] = value
+        end = start + len(values) * stride
+        references = own_references()
+        status = references.store_all(objects, end, _store_staged, block, start, stride, values)
     if status < 0:
         # What is gone has no size that a value could exceed
         gone = lib.ptrs_size_of(block)
@@ -92,10 +90,8 @@ def _store_staged(
 
     :param keys: The keys of the values that are stored by reference.
     """
-    staged = new_block(lib.ptrs_system_allocator(), stride * len(values), lib.PTRS_ALIGN_DEFAULT)
-    if staged < 0:
-        return staged
-    try:
+    with scratch(stride * len(values)) as cell:
+        staged = cell[0]
         for index, value in enumerate(values):
             at = index * stride
             store = _STORES.get(id(type(value)))
@@ -106,8 +102,6 @@ def _store_staged(
             if status < 0:
                 return status
         return lib.ptrs_store_images(block, start, stride, staged)
-    finally:
-        lib.ptrs_block_free(staged)
 
 
 def load_slots(block: int, start: int, stride: int, count: int) -> list[Any] | None:

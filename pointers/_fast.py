@@ -15,7 +15,7 @@ from pointers._dropped import warn_dropped
 from pointers._ffi import fast
 from pointers._place import class_error
 from pointers._pointer import Pointer
-from pointers._references import References
+from pointers._references import references_of
 from pointers._signature import describe, find_attribute
 from pointers._typing import Any
 from pointers._view import pin
@@ -56,12 +56,12 @@ def _give() -> None:
         AllocatedArrayPointer,
         ArraySlotPointer,
         _stack.StackAllocatedPointer,
-        References,
     ):
         fast.give(kind.__name__, kind)
     for name, obj in {
         "default_allocator": _allocators._default,
         "system_default": _allocators._FIRST,
+        "references_of": references_of,
         "warn_dropped": warn_dropped,
         "class_error": class_error,
         "pin": pin,

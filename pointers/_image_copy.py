@@ -55,7 +55,9 @@ def _make_copy() -> Callable[[int, int], bytes] | None:
         try:
             data: bytes = make_bytes(address, count)
         except ctypes.ArgumentError as error:
-            # Two ints can always be converted, except at the recursion limit
+            # Two ints can always be converted, except where memory or the recursion ends
+            if "MemoryError" in str(error):
+                raise MemoryError from error
             raise RecursionError("maximum recursion depth exceeded on storing") from error
         return data
 

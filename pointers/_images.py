@@ -10,10 +10,10 @@ import os
 import sys
 
 from pointers import _image_synth
-from pointers._collector import new_block
 from pointers._errors import PointersError, status_error
 from pointers._ffi import ffi, lib
 from pointers._image_size import sizeof
+from pointers._scratch import scratch
 from pointers._typing import Any, Callable
 
 Stores = dict[type, Callable[..., int]]
@@ -31,18 +31,14 @@ def image(store: Callable[..., int], size: int, *value: object) -> bytes:
 
     :raises AllocationError: there is no memory to make it in.
     """
-    block = new_block(lib.ptrs_system_allocator(), size, lib.PTRS_ALIGN_DEFAULT)
-    if block < 0:
-        raise status_error(block)
-    try:
+    with scratch(size) as cell:
+        block = cell[0]
         status = store(block, 0, size, *value)
         if status < 0:
             raise status_error(status)
         data = ffi.new("uint8_t[]", size)
         lib.ptrs_block_read(block, 0, size, data)
         return bytes(ffi.buffer(data))
-    finally:
-        lib.ptrs_block_free(block)
 
 
 def _round_trips(stores: Stores) -> bool:

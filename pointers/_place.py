@@ -12,7 +12,7 @@ import sys
 
 from pointers._dropped import COUNTS_REFERENCES, Keeper, keep
 from pointers._ffi import fast
-from pointers._typing import TYPE_CHECKING, Any, TypeVar
+from pointers._typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING:
     from pointers._references import References
@@ -104,9 +104,6 @@ if TYPE_CHECKING or fast is None:
         _n_empty: int
         _stepped: bool
 
-    # References that are being given to their pointers, by the pointers' ids
-    _new_references: dict[int, References] = {}
-
     def new_stack(kind: type[P], block: int) -> P:
         """Return a pointer to a block that nobody has to free."""
         place = _new(kind)
@@ -171,17 +168,13 @@ if TYPE_CHECKING or fast is None:
         if keeper.__class__ is Keeper:
             keeper.retire()
 
-    def own_references(home: Place, new: Any) -> References:
-        """Return an owner's references, those of `new(handle)` if it has none."""
-        if home._references is None:
-            # No lock: a finaliser or signal handler that comes in between might
-            # want it, too.  All who come here at a time get the same object;
-            # who comes later finds that it has been set.
-            references = _new_references.setdefault(id(home), new(home._block))
-            if home._references is None:
-                home._references = references
-            _new_references.pop(id(home), None)
-        return home._references
+    def own_references(home: Place, references_of: Callable[[int], References]) -> References:
+        """Return an owner's references, those of its block if it has none."""
+        references = home._references
+        if references is None:
+            # Whoever comes in between gets the same
+            references = home._references = references_of(home._block)
+        return references
 
 else:
     Place = fast.Place

@@ -13,7 +13,7 @@ from pointers._images import STORES
 from pointers._load import EMPTY, Key, load
 from pointers._place import Place, own_references
 from pointers._raw import read_bytes, write_bytes
-from pointers._references import MISSING, References
+from pointers._references import MISSING, References, references_of
 from pointers._typing import Any, Generic, Iterator, NoReturn, Self, TypeVar
 from pointers._unsafe import reference_unsafe, store_unsafe
 from pointers._view import lend, pin
@@ -147,7 +147,7 @@ class Pointer(Place, Generic[T]):
         return value
 
     def _own_references(self) -> References:
-        return own_references(self if self._home is None else self._home, References)
+        return own_references(self if self._home is None else self._home, references_of)
 
     def _overwritten(self, size: int) -> None:
         """Release the references that `size` raw bytes written here replaced."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import sys
 import types
+from _thread import get_ident
 
 from pointers._allocated import BytePointer
 from pointers._collector import retry_no_memory
@@ -83,11 +84,17 @@ _frames: dict[int, _Frame] = {}
 _numbers = itertools.count(1)
 
 
+# Exceptions of calls that were not even entered, by the threads where `_call` takes them
+_not_entered: dict[int, BaseException] = {}
+
+
 def _on_error(_kind: Any, error: BaseException, traceback: Any) -> None:
     """Keep an exception that arrived before the callback could catch any."""
     number = traceback.tb_frame.f_locals.get("number") if traceback is not None else None
     frame = _frames.get(number) if number is not None else None
-    if frame is not None and frame.error is None:
+    if frame is None:
+        _not_entered[get_ident()] = error
+    elif frame.error is None:
         frame.error = error
 
 
@@ -132,6 +139,9 @@ def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any)
     if status:
         raise stack_error(status, size)
     if not frame.entered:
+        reason = _not_entered.pop(get_ident(), None)
+        if isinstance(reason, MemoryError):
+            raise reason
         raise RecursionError("maximum recursion depth exceeded on entering a stack function")
     if not frame.finished:
         raise _LOST()

@@ -8,11 +8,12 @@ from typing import Any, Callable
 
 import _image_model as images
 import pytest
-from _machine_model import Block, Errors, Place, Token, size_of
-from _machine_refused import Pointer, check_stale, expect, store_unsafe
+from _machine_model import REFERENCE_SIZE, Block, Errors, Place, Token, size_of
+from _machine_refused import Pointer, check_stale, expect, outcome, store_unsafe
 from _machine_world import World
 
 from pointers import (
+    CorruptObjectError,
     FreedMemoryError,
     InvalidSizeError,
     acquire_stack_alloc,
@@ -89,6 +90,33 @@ class Contents(World):
         ptr, block, place = pointer
         if expect(block.range_errors(place, len(data)), ptr.write, data):
             block.wrote(place.offset, data)
+            self.touched.append(block)
+
+    def poke(self, pick: int, at: int, refuse: bool, restore: bool) -> None:
+        """Destroy the image of a reference by its address, and write back what was destroyed.
+
+        :param refuse: In between, a store is refused, which may let go of an object near the end.
+        """
+        standing = [
+            (b, offset, key) for b in self.blocks for offset, (key, _) in b.references.items()
+        ]
+        if standing:
+            block, offset, key = standing[pick % len(standing)]
+            image = bytearray(images.header(images.REFERENCE, key))
+            image[at] ^= 1 + pick % 255
+            self._poke(block, offset, image)
+            if refuse and block.slot_size is None and block.size >= REFERENCE_SIZE:
+                place = self.alias(block, block.size + 1 - REFERENCE_SIZE)
+                assert not expect(InvalidSizeError, place.move, [])
+        loose = [(b, offset, key) for b in self.blocks for key, (offset, _) in b.loose.items()]
+        if restore and loose:
+            block, offset, key = loose[pick % len(loose)]
+            self._poke(block, offset, images.header(images.REFERENCE, key))
+
+    def _poke(self, block: Block, offset: int, data: bytes) -> None:
+        if offset + len(data) <= block.size:
+            ctypes.memmove(self.start_of(block).ptr.address + offset, bytes(data), len(data))
+            block.wrote_unseen(offset, data)
             self.touched.append(block)
 
     def copy_bytes(self, pointer: Pointer, data: bytes, n: int) -> None:
@@ -192,6 +220,8 @@ class Contents(World):
 
     def check(self) -> None:
         """Compare all blocks with what they should be; those that were touched in detail."""
+        for block in self.blocks:
+            self._find_again(block)
         found = set()
         for pointer in self.pointers:
             ptr, block, place = pointer
@@ -212,6 +242,19 @@ class Contents(World):
         for (_, end, _a), (start, _, _b) in zip(ranges, ranges[1:]):
             assert end <= start
         self.count()
+
+    def _find_again(self, block: Block) -> None:
+        """Find out what was let go of what stands in memory again, whose image was destroyed."""
+        for key, (offset, token) in list(block.loose.items()):
+            if block.stands(offset, key):
+                alias = self.alias(block, offset)
+                del block.loose[key]
+                error = outcome(alias.dereference)
+                if error is None:
+                    self.check_loaded(~alias, token)
+                    block.references[offset] = (key, token)
+                else:
+                    assert isinstance(error, CorruptObjectError), repr(error)
 
     def check_stale(self, pick: int) -> None:
         for pointer in self.stale:

@@ -74,7 +74,12 @@ class Block:
         self.data = bytearray(capacity)
         self.slot_size = slot_size
         self.empty_slots = 0  # their count, where they have no bytes
-        self.references: dict[int, tuple[int, Token]] = {}  # key and object by offset
+        # The memory decides what is held: objects whose image stands, key and object by
+        # offset, and those whose image was destroyed where no operation saw it: offset and
+        # object by key.  Any later operation may let these go, also one that fails.  Only if
+        # none has, can they be loaded once their bytes are written back.
+        self.references: dict[int, tuple[int, Token]] = {}
+        self.loose: dict[int, tuple[int, Token]] = {}
         self.freed = False
         self.n_views = 0
 
@@ -109,18 +114,39 @@ class Block:
         self.data[offset : offset + len(data)] = data
         self._forget_overwritten(offset, offset + len(data))
 
+    def wrote_unseen(self, offset: int, data: bytes) -> None:
+        """Take note of bytes that were written through a view, or by their address."""
+        self.data[offset : offset + len(data)] = data
+        self._loosen()
+
+    def stands(self, offset: int, key: int) -> bool:
+        """Return whether the image of a reference can be loaded; not so beyond the size."""
+        image = self.data[offset : offset + REFERENCE_SIZE]
+        return offset < self.size and image == images.header(images.REFERENCE, key)
+
     def _forget_overwritten(self, start: int, end: int) -> None:
         """Forget what has lost its image, in reach of a write of the bytes [start, end)."""
+        reach = range(start - REFERENCE_SIZE + 1, end)
         self.references = {
             offset: (key, token)
             for offset, (key, token) in self.references.items()
-            if not start - REFERENCE_SIZE < offset < end
-            or (
-                offset < self.size  # beyond it, nothing can be loaded
-                and self.data[offset : offset + REFERENCE_SIZE]
-                == images.header(images.REFERENCE, key)
-            )
+            if offset not in reach or self.stands(offset, key)
         }
+        self.loose = {
+            key: (offset, token)
+            for key, (offset, token) in self.loose.items()
+            if offset not in reach or self.stands(offset, key)
+        }
+
+    def _loosen(self) -> None:
+        """Take note of what has lost its image out of the reach of any operation."""
+        for offset, (key, token) in list(self.references.items()):
+            if not self.stands(offset, key):
+                del self.references[offset]
+                self.loose[key] = (offset, token)
+
+    def forget_all(self) -> None:
+        self.references, self.loose = {}, {}
 
     def range_errors(self, place: Place, n: int) -> Errors:
         fits = place.offset <= self.size and n <= self.left(place)
@@ -209,3 +235,4 @@ class Block:
         self._end_cut(len(kept))
         self.size = size
         self._forget_overwritten(size, sys.maxsize)
+        self._loosen()  # what was cut may have been part of another image

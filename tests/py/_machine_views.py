@@ -85,7 +85,7 @@ class Views(Contents):
         errors = None if writable else TypeError
         if expect(errors, view.__setitem__, slice(first, first + count), items):
             at = start + first * view.itemsize
-            block.data[at : at + items.nbytes] = items.tobytes()
+            block.wrote_unseen(at, items.tobytes())
             self.touched.append(block)
 
     def release(self, pick: int) -> None:
@@ -111,7 +111,7 @@ class Views(Contents):
             return
         self.blocks.remove(block)
         self.lent.append(block)
-        block.references = {}
+        block.forget_all()
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             self.pointers = [p for p in self.pointers if p.block is not block]

@@ -86,20 +86,29 @@ class World:
 
     def check_objects(self) -> None:
         """Check that objects live exactly as long as memory refers to them."""
-        held = {token for b in self.blocks + self.lent for _, token in b.references.values()}
+        blocks = self.blocks + self.lent
+        held = {token for b in blocks for _, token in b.references.values()}
+        loose = {token for b in blocks for _, token in b.loose.values()}
         for token in held:
             assert self.objects[token]() is not None
         if not CPYTHON:
             for _ in range(2):
                 gc.collect()
-        for token in self.objects.keys() - held:
+        for token in self.objects.keys() - held - loose:
             assert self.objects[token]() is None
-        self.objects = {token: self.objects[token] for token in held}
+        self.objects = {token: self.objects[token] for token in held | loose}
 
     # Blocks and pointers
 
     def start_of(self, block: Block) -> Pointer:
         return next(p for p in self.pointers if p.block is block and p.place.is_start)
+
+    def alias(self, block: Block, offset: int) -> Any:
+        """Return another pointer, to an offset of a block or to the slot there."""
+        start = self.start_of(block).ptr
+        alias = start + offset if block.slot_size is None else start[offset // block.slot_size]
+        assert alias.offset == offset
+        return alias
 
     def born(self, ptr: Any, block: Block) -> Block:
         self.blocks.append(block)
@@ -149,7 +158,7 @@ class World:
 
     def ended(self, block: Block) -> None:
         block.freed = True
-        block.references = {}
+        block.forget_all()
         self.blocks.remove(block)
         gone = [p for p in self.pointers if p.block is block]
         self.pointers = [p for p in self.pointers if p.block is not block]

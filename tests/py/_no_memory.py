@@ -15,10 +15,13 @@ from typing import Any, Callable
 from _reentered import OPERATIONS, clean, in_use
 
 from pointers import Pointer, PointersError, System
+from pointers._ffi import fast
 
-# These store objects by reference
-HELD = ("collect", "fill", "set", "store", "stack")
-
+# This does two things
+LEFT_OUT = ["collect"]
+if fast is None:
+    # cffi writes to stderr of a stack function for which it has no memory
+    LEFT_OUT += ["stack"]
 
 # In these, calling a function of Python tells of no memory without an exception
 EXPECTED = (
@@ -105,7 +108,7 @@ def main(count: str) -> None:
     gc.collect()
     gc.freeze()
     for name, operation in OPERATIONS.items():
-        if "held" in name or name.startswith(HELD):
+        if name.startswith(tuple(LEFT_OUT)):
             continue
         print(f"{name}: ", end="", flush=True)
         print(sweep(name, operation, int(count)), flush=True)

@@ -36,6 +36,7 @@ sources = st.sampled_from(("system", "system", "system", "arena", "arena", "pool
 _INTS = (0, 1, -1, 255, 2**30 - 1, -(2**30), 2**60, 2**62, -(2**63), 2**63, 2**64, -(10**30))
 _OTHERS = (None, True, False, 1.5, -0.0, float("nan"), complex(1, -2), b"", b"b", b"x" * 40)
 _TEXTS = ("", "a", "b" * 7, "c" * 30, "\xe9", "\u0394", "\ud800", "\U0001f600", "\uffff" * 8)
+texts = st.sampled_from(("", "a", "x" * 1000))
 small = st.sampled_from((*_INTS, *_OTHERS, *_TEXTS))
 values = st.one_of(small, references)
 all_values = st.one_of(small, references, images.values)
@@ -125,9 +126,9 @@ class Machine(RuleBasedStateMachine):
         """Return a pointer to the start of a block, and an offset in reach of a reference."""
         # Not asked for by a precondition, since how far unsafe stores may go is
         # not the same in every run, and what is drawn has to be
-        blocks = [b for b in self.world.blocks if b.references] or self.world.blocks
+        blocks = [b for b in self.world.blocks if b.references or b.loose] or self.world.blocks
         block = blocks[pick % len(blocks)]
-        offsets = sorted(block.references) or [0]
+        offsets = sorted({*block.references, *(at for at, _ in block.loose.values())}) or [0]
         return self.world.start_of(block), offsets[pick % len(offsets)] + shift
 
     @precondition(any_pointers)
@@ -143,6 +144,19 @@ class Machine(RuleBasedStateMachine):
         if pointer.block.slot_size is None and 0 <= offset <= pointer.block.size:
             alias = Pointer(pointer.ptr + offset, pointer.block, Place(offset))
             self.world.set_bytes(alias, pick % 256, n)
+
+    @precondition(any_pointers)
+    @rule(pick=picks, shift=st.integers(-16, 15), value=st.one_of(references, texts))
+    def store_near_reference(self, pick: int, shift: int, value: Any) -> None:
+        pointer, offset = self.near_reference(pick, shift)
+        if pointer.block.slot_size is None and 0 <= offset <= pointer.block.size:
+            alias = Pointer(pointer.ptr + offset, pointer.block, Place(offset))
+            self.world.store(alias, *self.value(value, pick), "move")
+
+    @precondition(any_pointers)
+    @rule(pick=picks, at=st.integers(0, 15), refuse=flags, restore=flags)
+    def poke(self, pick: int, at: int, refuse: bool, restore: bool) -> None:
+        self.world.poke(pick, at, refuse, restore)
 
     @precondition(any_pointers)
     @rule(pick=picks, method=flags, seldom=st.integers(0, 2))
@@ -322,6 +336,7 @@ _SIMPLE_OPERATIONS = st.one_of(
     _operation("close", "always", kind=st.just("arena"), seldom=st.integers(0, 3)),
     _operation("view", pick=picks, kind=kinds, writable=flags, as_buffer=flags),
     _operation("write_view", "any_views", pick=picks, first=st.integers(0, 4), data=raw),
+    _operation("poke", pick=picks, at=st.integers(0, 15), refuse=flags, restore=flags),
     _operation("release", "any_views", pick=picks),
 )
 _STACK_CALLS = _operation(

@@ -52,8 +52,8 @@ def test_a_pointer_that_is_dropped(run_python: Any) -> None:
 
 # Whose functions take pointers, or are on the way of those
 ON_THE_WAY = (
-    "allocated", "allocators", "array", "blocks", "collector", "images", "load", "memory", "place",
-    "pointer", "raw", "sources", "unsafe", "view",
+    "allocated", "allocators", "array", "blocks", "bulk", "collector", "images", "load", "memory",
+    "place", "pointer", "raw", "references", "scratch", "sources", "unsafe", "view",
 )  # fmt: skip
 
 

@@ -133,7 +133,7 @@ def test_references_and_values_stored_against_each_other() -> None:
         ptr <<= 0
         references = ptr._references
         assert references is not None
-        assert not references._entries
+        assert len(references) == 0
 
 
 def test_bulk_stores_do_not_mix() -> None:

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""Operations of the package, one step at a time: what comes in between any two of them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Callable
+
+import pointers
+
+PACKAGE = Path(pointers.__file__).parent
+TIMEOUT = 60
+
+Action = Callable[[], Any]
+
+
+def stop_at(step: int, action: Action, operation: Action, *, lines_of: str = "") -> bool:
+    """Run an operation, and an action before a step of its Python code; whether it has so many.
+
+    The action is in the place of a signal handler, a finaliser or another thread.  What it
+    raises, the step raises.
+
+    :param lines_of: A module, whose lines are the steps.  Without it, they are all steps of the
+        interpreter, in the whole package; but lines on PyPy, which does not tell of those.
+    """
+    n_steps = 0
+    start = str(PACKAGE / lines_of)
+
+    def trace(frame: Any, event: str, _arg: Any) -> Any:
+        nonlocal n_steps
+        if not frame.f_code.co_filename.startswith(start):
+            return None
+        if event == "call" and not lines_of:
+            with contextlib.suppress(AttributeError):
+                frame.f_trace_opcodes = True
+        elif event in ("line", "opcode"):
+            n_steps += 1
+            if n_steps == step + 1:
+                action()
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        operation()
+    finally:
+        sys.settrace(before)
+    return n_steps > step
+
+
+def stop_both_at(
+    steps: tuple[int, int], operations: tuple[Action, Action], *, lines_of: str
+) -> list[bool]:
+    """Run two operations in two threads; whether each has so many lines in a module.
+
+    The first stops before one of its lines, the second comes to one of its own, the first
+    goes on to its end, and the second then.
+    """
+    there, go_on = threading.Event(), threading.Event()
+    stopped = [False, False]
+
+    def wait() -> None:
+        there.set()
+        assert go_on.wait(TIMEOUT)
+
+    def second() -> None:
+        stopped[1] = stop_at(steps[1], wait, operations[1], lines_of=lines_of)
+        there.set()
+
+    def start() -> None:
+        thread.start()
+        assert there.wait(TIMEOUT)
+
+    thread = threading.Thread(target=second, daemon=True)
+    stopped[0] = stop_at(steps[0], start, operations[0], lines_of=lines_of)
+    go_on.set()
+    if stopped[0]:
+        thread.join(TIMEOUT)
+        assert not thread.is_alive()
+    return stopped

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: MIT
+"""Threads, signal handlers, finalisers and forks amid stores of objects: none waits for another,
+and when all memory is freed, no object is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import sys
+import threading
+import weakref
+from typing import Any, Callable
+
+import pytest
+from _stepped import stop_at
+from _watched import CPYTHON, Thing, gone
+
+from pointers import Arena, FreedMemoryError, Pool, free, malloc, memset
+
+MODULE = "_references.py"
+
+
+@pytest.fixture(autouse=True)
+def _switch_often() -> Any:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+class Things:
+    """Makes objects, and knows how many live."""
+
+    def __init__(self) -> None:
+        self.refs: list[Any] = []
+
+    def new(self) -> Thing:
+        thing = Thing()
+        self.refs.append(weakref.ref(thing))
+        return thing
+
+    def check_none_left(self) -> None:
+        assert self.refs
+        assert all(map(gone, self.refs))
+
+
+def together(*functions: Callable[[], Any]) -> None:
+    """Run functions in threads that start at the same time; none may raise."""
+    errors: list[BaseException] = []
+    barrier = threading.Barrier(len(functions), timeout=60)
+
+    def run(function: Callable[[], Any]) -> None:
+        barrier.wait()
+        try:
+            function()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(f,), daemon=True) for f in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive()
+    assert not errors
+
+
+def test_two_that_are_amid_a_store_store_into_each_others_blocks() -> None:
+    """As a finaliser in one thread and a signal handler in another do it."""
+    for step in itertools.count():
+        p, q = malloc(64).move([]), malloc(64).move([])
+        barrier = threading.Barrier(2, timeout=60)
+        stopped: list[bool] = []
+
+        def store(mine: Any, other: Any) -> None:
+            def inside() -> None:
+                barrier.wait()  # noqa: B023 - called at once
+                other.move(["inside"])
+
+            stopped.append(stop_at(step, inside, lambda: mine.move(["mine"]), lines_of=MODULE))  # noqa: B023
+
+        together(lambda: store(p, q), lambda: store(q, p))  # noqa: B023
+        for ptr in (p, q):
+            assert ~ptr in (["mine"], ["inside"])
+            free(ptr)
+        if not all(stopped):
+            break
+    assert step or CPYTHON
+
+
+SIGNALS = """
+    import gc, signal, sys, threading
+    from pointers import free, malloc
+    sys.setswitchinterval(1e-6)
+    CPYTHON = sys.implementation.name == "cpython"
+    N = 300 if CPYTHON else 30
+    p, q = malloc(64).move([]), malloc(64).move([])
+    n_signals = n_ends = 0
+    class Loop:
+        def __init__(self): self.me = self
+        def __del__(self):
+            global n_ends
+            n_ends += 1
+            q.move(["a finaliser's"])
+    def handle(signum, frame):
+        global n_signals
+        n_signals += 1
+        p.move(["a signal's"])
+    def work():
+        while n_signals < N or n_ends < N:
+            Loop()
+            p.move(["a thread's"])
+            if n_ends < N and not CPYTHON:
+                gc.collect()
+    if CPYTHON:
+        gc.set_threshold(5, 1, 1)
+    signal.signal(signal.SIGALRM, handle)
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+    while n_signals < N or n_ends < N:
+        q.move(["main"])
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    thread.join(60)
+    assert not thread.is_alive()
+    assert isinstance(~p, list) and isinstance(~q, list)
+    free(p), free(q)
+    print("done")
+"""
+
+
+def test_signal_handlers_and_finalisers_store_into_each_others_blocks(run_python: Any) -> None:
+    pytest.importorskip("signal")
+    done = run_python(SIGNALS, timeout=100)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def test_threads_that_store_load_write_and_free_leave_no_object() -> None:
+    things = Things()
+    for _ in range(30):
+        p = malloc(64).move(things.new())
+
+        def store(at: int) -> None:
+            with contextlib.suppress(FreedMemoryError):
+                for _ in range(50):
+                    (p + at).move(things.new())  # noqa: B023 - called at once
+
+        def write() -> None:
+            with contextlib.suppress(FreedMemoryError):
+                for at in range(50):
+                    memset(p + at, 0, 14)  # noqa: B023
+
+        def load() -> None:
+            with contextlib.suppress(FreedMemoryError):
+                for _ in range(50):
+                    if p.assigned:  # noqa: B023
+                        str(p)  # noqa: B023
+
+        together(lambda: store(0), lambda: store(8), write, load)
+        # Nothing is left of what was overwritten, not even as long as the block lives
+        kept = len(p._references)  # type: ignore[arg-type]
+        assert kept <= 2
+        together(lambda: store(0), lambda: store(24), p.free)
+        assert len(p._references) == 0  # type: ignore[arg-type]
+    things.check_none_left()
+
+
+@pytest.mark.parametrize("make", [Arena, lambda: Pool(64)], ids=["arena", "pool"])
+def test_ends_of_many_blocks_beside_threads_that_store(make: Callable[[], Any]) -> None:
+    things = Things()
+    source = make()
+
+    def store() -> None:
+        pointers = []
+        for _ in range(2000):
+            with contextlib.suppress(FreedMemoryError, ValueError):  # it may be closed just now
+                p = source.malloc(32)
+                pointers.append(p)
+                p.move(things.new())
+                (p + 16).move(things.new())
+        kept.append(pointers)
+
+    def end() -> None:
+        nonlocal source
+        while len(kept) < 3:
+            if isinstance(source, Arena):
+                source.reset()
+            else:
+                old, source = source, make()
+                old.close()
+
+    kept: list[Any] = []
+    together(store, store, store, end)
+    source.close()
+    # Their pointers live: it is the ends of the blocks that have let go
+    assert all(p.freed for pointers in kept for p in pointers)
+    things.check_none_left()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of forks with threads
+def test_a_fork_while_another_thread_is_amid_a_store() -> None:
+    def child(p: Any) -> int:
+        old, new = ~p, Thing()
+        assert isinstance(old, Thing)
+        p.move(new)
+        assert ~p is new
+        memset(p, 0, 64)
+        p.move(old)
+        ref = weakref.ref(new)
+        del new
+        free(p)
+        return 0 if gone(ref) and malloc(16).move([1]).dereference() == [1] else 3
+
+    def store(p: Any, step: int) -> bool:
+        def fork() -> None:
+            def run() -> None:
+                pid = os.fork()
+                if not pid:
+                    status = 4
+                    try:
+                        status = child(p)
+                    finally:
+                        os._exit(status)
+                statuses.append(os.waitpid(pid, 0)[1])
+
+            thread = threading.Thread(target=run, daemon=True)
+            thread.start()
+            thread.join(60)
+            assert not thread.is_alive()
+
+        return stop_at(step, fork, lambda: p.move(Thing()), lines_of=MODULE)
+
+    statuses: list[int] = []
+    for step in itertools.count():
+        with malloc(64) as p:
+            p <<= Thing()
+            if not store(p, step):
+                break
+    assert statuses == [0] * step
