@@ -50,7 +50,7 @@ def mutations(session: nox.Session) -> None:
     session.run("pytest", "-q", *chosen, env={"POINTERS_MUTATIONS": "1000000"})
 
 
-def meson(session: nox.Session, compiler: str, *options: str) -> str:
+def meson(session: nox.Session, compiler: str, *options: str, slower: int = 1) -> str:
     """Build the core by itself and run the C tests; return the folder of the build."""
     session.install("meson>=1.3", "ninja")
     build = session.create_tmp() + "/build"
@@ -58,7 +58,8 @@ def meson(session: nox.Session, compiler: str, *options: str) -> str:
     setup += ["-Dtests=true", "-Dwerror=true", *options]
     (ROOT / build).mkdir(exist_ok=True)
     session.run(*setup, env={"CC": compiler})
-    session.run("meson", "test", "-C", build, "--print-errorlogs")
+    patience = f"--timeout-multiplier={slower}"
+    session.run("meson", "test", "-C", build, "--print-errorlogs", patience)
     return build
 
 
@@ -82,7 +83,7 @@ def core(session: nox.Session, compiler: str) -> None:
 @nox.parametrize("machine", sorted(path.stem for path in (ROOT / "tests/cross").glob("*.ini")))
 def ports(session: nox.Session, machine: str) -> None:
     """Run the C tests for another machine or over another C library."""
-    meson(session, "cc", f"--cross-file=tests/cross/{machine}.ini")
+    meson(session, "cc", f"--cross-file=tests/cross/{machine}.ini", slower=4)  # if emulated
 
 
 @nox.session

@@ -152,7 +152,7 @@ ptrs_foreign_new(const char *path,
   found.heap.free(found.heap.malloc(1));
   ptrs_fork_precede(library);
   if (!found.heap.posix_memalign && !found.heap.memalign) {
-    found.base.max_align = PTRS_OS_MALLOC_ALIGN;
+    found.base.max_align = PTRS_ALIGN_DEFAULT;
   }
   PtrsForeign *const made = (PtrsForeign *)ptrs_os_malloc(sizeof(PtrsForeign), PTRS_ALIGN_DEFAULT);
   if (!made) {

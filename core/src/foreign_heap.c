@@ -12,8 +12,9 @@
 #define NAME_SIZE ((size_t)128)
 
 // From this size on, a block with an alignment of its own lies inside of a larger
-// one of calloc(3), which clears no fresh pages, as no aligned function promises.
-// Before it stands where that one starts:
+// one of calloc(3), which clears no fresh pages, as no aligned function promises;
+// where there is no such function, each such block does.  Before it stands where
+// that one starts:
 //
 //     | unused | start |  block ...        | unused |
 //     ^ start          ^ aligned
@@ -59,9 +60,10 @@ ptrs_foreign_heap_find(PtrsForeignHeap *heap,
 }
 
 static bool
-lies_inside(size_t size, size_t align)
+lies_inside(const PtrsForeignHeap *heap, size_t size, size_t align)
 {
-  return align > PTRS_OS_MALLOC_ALIGN && size >= INSIDE_MIN;
+  const bool aligns = heap->posix_memalign || heap->memalign;
+  return align > PTRS_OS_MALLOC_ALIGN && (size >= INSIDE_MIN || !aligns);
 }
 
 // The place before a block that lies inside of another one
@@ -101,7 +103,7 @@ ptrs_foreign_heap_alloc(const PtrsForeignHeap *heap, size_t size, size_t align)
   if (align <= PTRS_OS_MALLOC_ALIGN) {
     return heap->malloc(ptrs_max(size, align));
   }
-  if (lies_inside(size, align)) {
+  if (lies_inside(heap, size, align)) {
     return alloc_inside(heap, size, align, false);
   }
   if (heap->posix_memalign) {
@@ -109,7 +111,7 @@ ptrs_foreign_heap_alloc(const PtrsForeignHeap *heap, size_t size, size_t align)
   }
   // aligned_alloc takes multiples of the alignment, by the letter of C11
   size_t rounded = 0;
-  if (!heap->memalign || !ptrs_checked_round_up(asked, align, &rounded)) {
+  if (!ptrs_checked_round_up(asked, align, &rounded)) {
     return NULL;
   }
   return heap->memalign(align, rounded);
@@ -124,7 +126,7 @@ ptrs_foreign_heap_zalloc(const PtrsForeignHeap *heap, size_t size, size_t align)
   if (align <= PTRS_OS_MALLOC_ALIGN) {
     return heap->calloc(1, ptrs_max(size, align));
   }
-  if (lies_inside(size, align)) {
+  if (lies_inside(heap, size, align)) {
     return alloc_inside(heap, size, align, true);
   }
   void *const mem = ptrs_foreign_heap_alloc(heap, size, align);
@@ -190,7 +192,7 @@ ptrs_foreign_heap_zrealloc(const PtrsForeignHeap *heap,
 void
 ptrs_foreign_heap_free(const PtrsForeignHeap *heap, void *mem, size_t size, size_t align)
 {
-  heap->free(lies_inside(size, align) ? *start_of(mem) : mem);
+  heap->free(lies_inside(heap, size, align) ? *start_of(mem) : mem);
 }
 
 size_t
@@ -199,7 +201,7 @@ ptrs_foreign_heap_capacity(const PtrsForeignHeap *heap, const void *mem, size_t 
   if (!heap->usable_size) {
     return size;
   }
-  const void *const start = lies_inside(size, align) ? *start_of(mem) : mem;
+  const void *const start = lies_inside(heap, size, align) ? *start_of(mem) : mem;
   const size_t before     = (uintptr_t)mem - (uintptr_t)start;
   return ptrs_max(heap->usable_size(start) - before, size);
 }

@@ -23,7 +23,8 @@ static PtrsBlock
 make(size_t size)
 {
   PtrsBlock block = 0;
-  CHECK_EQ(ptrs_block_zalloc(library, size, 16, &block), PTRS_STATUS_SUCCESS);
+  // No more than every malloc(3) aligns to, so that its own realloc(3) is called
+  CHECK_EQ(ptrs_block_zalloc(library, size, 8, &block), PTRS_STATUS_SUCCESS);
   return block;
 }
 
@@ -58,6 +59,13 @@ forks_do_not_stand_still(void)
     CHECK_STR(message, "");
     return;
   }
+  // Which it has no function for
+  PtrsBlock aligned = 0;
+  CHECK_EQ(ptrs_block_zalloc(library, 8, PTRS_ALIGN_DEFAULT, &aligned), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_realloc(aligned, 5000), PTRS_STATUS_SUCCESS);
+  check_block(aligned, 5000, 0, 0);
+  CHECK_EQ(ptrs_block_free(aligned), PTRS_STATUS_SUCCESS);
+
   void *const handle          = dlopen(LIBRARY, RTLD_NOW);
   is_slow                     = (atomic_bool *)dlsym(handle, "forking_is_slow");
   is_inside                   = (atomic_bool *)dlsym(handle, "forking_is_inside");
