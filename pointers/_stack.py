@@ -259,6 +259,24 @@ def _as_stack_size(size: Any) -> int:
         raise stack_error(lib.PTRS_STATUS_STACK_EXHAUSTED, as_int(size, "size")) from None
 
 
+class _Decorator:
+    """Makes something of a function, of a size and of an alignment.
+
+    No closure, for whose variables an interpreter may have no memory (3.12 would crash).
+    """
+
+    __slots__ = ("_align", "_make", "_size")
+
+    def __init__(self, make: Callable[..., Any], size: int, align: int) -> None:
+        self._make = make
+        self._size = size
+        self._align = align
+
+    def __call__(self, func: Callable[..., Any]) -> Any:
+        _check_function(func)
+        return self._make(self._size, self._align, func)
+
+
 def stack_alloc(size: int, *, align: int | None = None) -> StackDecorator:
     """Decorate a function that is then called with a pointer to stack memory.
 
@@ -274,13 +292,8 @@ def stack_alloc(size: int, *, align: int | None = None) -> StackDecorator:
         (on decoration) `size` is more than any memory has.
     :raises ValueError: `size` is negative, or `align` is no power of two.
     """
-    n_bytes, n_align = _as_stack_size(size), as_align(align)
-
-    def decorate(func: Callable[..., Any]) -> Any:
-        _check_function(func)
-        return StackFunction(n_bytes, n_align, func)
-
-    return decorate
+    decorator: Any = _Decorator(StackFunction, _as_stack_size(size), as_align(align))
+    return decorator  # type: ignore[no-any-return]
 
 
 def acquire_stack_alloc(
@@ -291,10 +304,4 @@ def acquire_stack_alloc(
     As a decorator, it binds the function's name to the result.  Parameters and
     errors are those of `stack_alloc`.
     """
-    n_bytes, n_align = _as_stack_size(size), as_align(align)
-
-    def call(func: Callable[[StackAllocatedPointer[Any]], R]) -> R:
-        _check_function(func)
-        return call_once(n_bytes, n_align, func)
-
-    return call
+    return _Decorator(call_once, _as_stack_size(size), as_align(align))

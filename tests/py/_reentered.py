@@ -94,9 +94,21 @@ def in_use() -> SimpleNamespace:
     return n
 
 
+def move_a_list(ptr: Any) -> Any:
+    return ~ptr.move([])
+
+
+def generate(_ptr: Any) -> Any:
+    return (x for x in ())
+
+
+def clear(_ptr: Any, names: Any) -> None:
+    names.__dict__.clear()
+
+
 def drop_function(n: Any) -> Any:
     """Call a stack function through the last reference to it."""
-    n.function = stack_alloc(16)(lambda ptr, names: names.__dict__.clear())
+    n.function = stack_alloc(16)(clear)
     return n.function(n)
 
 
@@ -169,9 +181,9 @@ OPERATIONS: "dict[str, Callable[[Any], Any]]" = {
     "stack, many": lambda n: on_stack(*range(20), key=n),
     "stack method": lambda n: Holder().method(n.p),
     "stack method of class": lambda n: Holder.method(Holder(), n.p),
-    "stack at once": lambda n: acquire_stack_alloc(64)(lambda ptr: ~ptr.move(n.values)),
-    "stack of generators": lambda n: stack_alloc(64)(lambda ptr: (x for x in ()))(),
-    "stack too large": lambda n: stack_alloc(1 << 40)(lambda ptr: ptr)(),
+    "stack at once": lambda n: acquire_stack_alloc(64)(move_a_list),
+    "stack of generators": lambda n: stack_alloc(64)(generate)(),
+    "stack too large": lambda n: stack_alloc(1 << 40)(generate)(),
     "stack function that is dropped": drop_function,
     "bind": lambda n: (Holder().method, Holder.method),
     "with": lambda n: n.p.__enter__().__exit__(None, None, None),

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
+from pointers._ffi import fast
+
 pytest.importorskip("_testcapi", reason="CPython's own tests can take its memory away")
 
 PROGRAM = Path(__file__).with_name("_no_memory.py")
 
 
-@pytest.mark.skipif(
-    sys.version_info >= (3, 12), reason="without memory for closures, the interpreter crashes"
-)
 @pytest.mark.parametrize("count", [1, 12])
 def test_no_block_is_lost_and_all_is_done_or_nothing(count: int, tmp_path: Path) -> None:
     done = subprocess.run(
@@ -42,12 +41,14 @@ def test_a_pointer_that_is_dropped(run_python: Any) -> None:
             _testcapi.set_nomemory(n)
             del ptr
             _testcapi.remove_mem_hooks()
-            assert System().stats().current_blocks == 0, n
+        print(System().stats().current_blocks == 0)
         """,
         "-W",
         "ignore",
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    # Up to 3.10, a finaliser of Python needs memory to run
+    all_freed = fast is not None or sys.version_info >= (3, 11)
+    assert done.stdout == f"{all_freed}\n", done.stderr
 
 
 # Whose functions take pointers, or are on the way of those
@@ -67,8 +68,9 @@ def cells(code: types.CodeType) -> "list[tuple[str, tuple[str, ...]]]":
 
 @pytest.mark.parametrize("name", ON_THE_WAY)
 def test_no_function_has_variables_for_closures(name: str) -> None:
-    """3.11 loses a function's arguments where it has no memory for these, and others crash."""
+    """3.11 loses a function's arguments where it has no memory for these; 3.12 crashes."""
     path = Path(__file__).resolve().parents[2] / "pointers" / f"_{name}.py"
     found = cells(compile(path.read_text("utf-8"), path.name, "exec"))
-    allowed = {"ArraySlotPointer", "_round_trips", "_charged_block"}  # classes, and at import
+    # A class; what runs at import; what is called without a self
+    allowed = {"ArraySlotPointer", "_round_trips", "_bound"}
     assert [each for each in found if each[0] not in allowed] == []
