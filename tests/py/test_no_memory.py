@@ -11,6 +11,8 @@ import pytest
 
 from pointers._ffi import fast
 
+if sys.implementation.name != "cpython":
+    pytest.skip("CPython alone can be told to have no memory", allow_module_level=True)
 pytest.importorskip("_testcapi", reason="CPython's own tests can take its memory away")
 
 PROGRAM = Path(__file__).with_name("_no_memory.py")
