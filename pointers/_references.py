@@ -118,9 +118,10 @@ class References:
 
     def release(self) -> None:
         """Release everything: the block is gone."""
-        # A store that holds an object after this finds that out by itself
-        self._held.clear()
+        # In this order: a store that holds an object after that finds out by itself, if
+        # what it tells of after that is not forgotten
         self._places.clear()
+        self._held.clear()
 
     def _tell(self, offset: int, key: int) -> None:
         """Let all know that there may be an image with this key."""

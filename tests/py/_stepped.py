@@ -18,9 +18,14 @@ Action = Callable[[], Any]
 
 
 def stop_at(step: int, action: Action, operation: Action, *, lines_of: str = "") -> bool:
-    """Run an operation, and an action before a step of its Python code; whether it has so many.
+    """Run an operation, and an action before a step of it; see `stop_at_each`."""
+    return stop_at_each({step: action}, operation, lines_of=lines_of)
 
-    The action is in the place of a signal handler, a finaliser or another thread.  What it
+
+def stop_at_each(actions: dict[int, Action], operation: Action, *, lines_of: str = "") -> bool:
+    """Run an operation, and actions before steps of its Python code; whether it has so many.
+
+    An action is in the place of a signal handler, a finaliser or another thread.  What it
     raises, the step raises.
 
     :param lines_of: A module, whose lines are the steps.  Without it, they are all steps of the
@@ -38,8 +43,8 @@ def stop_at(step: int, action: Action, operation: Action, *, lines_of: str = "")
                 frame.f_trace_opcodes = True
         elif event in ("line", "opcode"):
             n_steps += 1
-            if n_steps == step + 1:
-                action()
+            if n_steps - 1 in actions:
+                actions[n_steps - 1]()
         return trace
 
     before = sys.gettrace()
@@ -48,7 +53,7 @@ def stop_at(step: int, action: Action, operation: Action, *, lines_of: str = "")
         operation()
     finally:
         sys.settrace(before)
-    return n_steps > step
+    return n_steps > max(actions)
 
 
 def stop_both_at(
