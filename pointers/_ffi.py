@@ -20,9 +20,10 @@ def _is_isolated() -> bool:
 def _calls_back() -> bool:
     """Whether C that is called from this interpreter can call it back.
 
-    Up to 3.11, what C calls back is the main interpreter, whoever called C.
+    Up to 3.11, what C calls back is the main interpreter, whoever called C.  On 3.12, cffi keeps an
+    object of the interpreter that was called last, and crashes once that is gone.
     """
-    if sys.implementation.name != "cpython" or sys.version_info >= (3, 12):
+    if sys.implementation.name != "cpython" or sys.version_info >= (3, 13):
         return True
     try:
         interpreters = importlib.import_module("_xxsubinterpreters")

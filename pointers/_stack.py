@@ -172,7 +172,7 @@ def stack_error(status: int, size: int) -> Exception:
 def _check_function(func: Any) -> None:
     if not CALLS_BACK:
         raise RuntimeError(
-            "a subinterpreter has no stack functions up to Python 3.11, where C would call back "
+            "a subinterpreter has no stack functions up to Python 3.12, where C would call back "
             "the main interpreter: use malloc()"
         )
     if isinstance(func, (staticmethod, classmethod)):

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(PYPY, reason="PyPy has no subinterpreters")
 LOCKED = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 # Up to 3.11 C calls back the main interpreter, whoever called C
-CALLS_BACK = sys.version_info >= (3, 12)
+CALLS_BACK = sys.version_info >= (3, 13)
 
 INSIDE = f"""if True:
     import warnings
