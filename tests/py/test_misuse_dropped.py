@@ -122,7 +122,7 @@ assert at and frames[at[-1] + 1] == "ptr = {make}  # the line", text
         mode,
         tmp_path,
         "-X",
-        "tracemalloc=5",
+        "tracemalloc=10",
         "-W",
         "always::ResourceWarning",
     )
