@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 from pathlib import Path
 from typing import Any, Callable
 
+from _watched import CPYTHON
+
 import pointers
 
 PACKAGE = Path(pointers.__file__).parent
 TIMEOUT = 60
+
+# Whether the interpreter tells of its steps.  3.13 does so only from the second call on.
+TELLS = CPYTHON and sys.version_info < (3, 13)
 
 Action = Callable[[], Any]
 
@@ -29,25 +33,28 @@ def stop_at_each(actions: dict[int, Action], operation: Action, *, lines_of: str
     raises, the step raises.
 
     :param lines_of: A module, whose lines are the steps.  Without it, they are all steps of the
-        interpreter, in the whole package; but lines on PyPy, which does not tell of those.
+        interpreter, in the whole package, or lines where it does not tell of those.
     """
     n_steps = 0
+    of_interpreter = TELLS and not lines_of
     start = str(PACKAGE / lines_of)
 
     def trace(frame: Any, event: str, _arg: Any) -> Any:
         nonlocal n_steps
         if not frame.f_code.co_filename.startswith(start):
             return None
-        if event == "call" and not lines_of:
-            with contextlib.suppress(AttributeError):
-                frame.f_trace_opcodes = True
-        elif event in ("line", "opcode"):
+        if event == "call" and of_interpreter:
+            frame.f_trace_opcodes = True
+        # Not both: up to 3.9, what is raised at a line is lost at the step there
+        elif event == ("opcode" if of_interpreter else "line"):
             n_steps += 1
             if n_steps - 1 in actions:
                 actions[n_steps - 1]()
         return trace
 
     before = sys.gettrace()
+    if of_interpreter:
+        sys._getframe().f_trace_opcodes = True  # in 3.12, a frame must have it before
     sys.settrace(trace)
     try:
         operation()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import sys
 import threading
 import weakref
 from typing import Any, Callable
@@ -159,9 +158,12 @@ def test_stores_and_writes_between_any_two_lines_of_a_write() -> None:
             break
 
 
-@pytest.mark.skipif(
-    sys.version_info < (3, 10), reason="3.9 makes SystemError of an interrupt in a class's call"
-)
+def test_there_are_steps() -> None:
+    world = World(full=True)
+    assert stop_at(10, lambda: None, lambda: OPERATIONS["store"](world))
+    world.end()
+
+
 # One that arrives in a finaliser is Python's to print and forget
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", OPERATIONS)
