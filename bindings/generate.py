@@ -42,8 +42,7 @@ def cdef(headers: list[str]) -> str:
 
 def include_name(header: str) -> str:
     """Return the name by which the module's source includes a header."""
-    parts = Path(header).parts
-    return "/".join(parts[-2:]) if "ptrs" in parts[-2:] else parts[-1]
+    return "/".join(Path(header).parts[-2:])
 
 
 def main(output: str, headers: list[str]) -> None:

@@ -12,8 +12,7 @@ from pointers import _origin
 _origin.settle(__name__)  # first: an import may have to give another package than this
 
 from pointers import _fast as _fast  # next: it replaces what is imported below
-from pointers._allocated import AllocatedPointer
-from pointers._allocators import (
+from pointers._alloc.allocator import (
     Allocator,
     System,
     allocator,
@@ -22,7 +21,9 @@ from pointers._allocators import (
     malloc,
     realloc,
 )
-from pointers._array import AllocatedArrayPointer, ArraySlotPointer
+from pointers._alloc.records import GuardInfo, Stats
+from pointers._codec.getsizeof import install as _install_getsizeof
+from pointers._codec.sizes import sizeof
 from pointers._errors import (
     AllocationError,
     CorruptObjectError,
@@ -34,18 +35,17 @@ from pointers._errors import (
     StackExhaustedError,
     StackMemoryError,
 )
-from pointers._getsizeof import install as _install_getsizeof
-from pointers._image_size import sizeof
-from pointers._pointer import Pointer
-from pointers._records import GuardInfo, Stats
-from pointers._stack import StackAllocatedPointer, acquire_stack_alloc, stack_alloc
+from pointers._pointer.array import AllocatedArrayPointer, ArraySlotPointer
+from pointers._pointer.heap import AllocatedPointer
+from pointers._pointer.pointer import Pointer
+from pointers._pointer.stack import StackAllocatedPointer, acquire_stack_alloc, stack_alloc
 from pointers._typing import TYPE_CHECKING
 from pointers._version import __version__
 
 if TYPE_CHECKING:
-    from pointers._guard import Guard, report_faults
-    from pointers._heaps import Arena, Foreign, Pool, load_allocator
-    from pointers._memory import memcmp, memcpy, memmove, memset
+    from pointers._alloc.guard import Guard, report_faults
+    from pointers._alloc.heaps import Arena, Foreign, Pool, load_allocator
+    from pointers._pointer.memory import memcmp, memcpy, memmove, memset
 
 __all__ = [
     "AllocatedArrayPointer",
@@ -89,9 +89,9 @@ __all__ = [
 
 # What is imported when it is first asked for, by the module that has it
 _LATER = {
-    "_guard": ("Guard", "report_faults"),
-    "_heaps": ("Arena", "Foreign", "Pool", "load_allocator"),
-    "_memory": ("memcmp", "memcpy", "memmove", "memset"),
+    "_alloc.guard": ("Guard", "report_faults"),
+    "_alloc.heaps": ("Arena", "Foreign", "Pool", "load_allocator"),
+    "_pointer.memory": ("memcmp", "memcpy", "memmove", "memset"),
 }
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import argparse
 
-from pointers import __version__, _demo
-from pointers._bench import command
+from pointers import __version__
+from pointers._cli import demo
+from pointers._cli.bench import command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     command.add_arguments(bench)
     options = parser.parse_args(arguments)
-    return command.main(options) if options.command == "bench" else _demo.main()
+    return command.main(options) if options.command == "bench" else demo.main()
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import gc
 
-from pointers._dropped import COUNTS_REFERENCES
 from pointers._ffi import ffi, lib
-from pointers._sources import roots
+from pointers._pointer.finalizers import COUNTS_REFERENCES
+from pointers._registry import roots
 from pointers._typing import Any, Callable, TypeVar
 
 R = TypeVar("R")

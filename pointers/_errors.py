@@ -79,7 +79,7 @@ def status_error(status: int, **messages: str) -> Exception:
     """Return the exception for a status.
 
     :param status: A ``PtrsStatus``, or its negation as the calls in
-        ``bindings/access.h`` return it.
+        ``bindings/access/access.h`` return it.
     :param messages: What to say instead of the C library's few words, by the
         name of the status without its prefix and in lower case, such as
         ``out_of_bounds="..."``.

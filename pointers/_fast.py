@@ -7,18 +7,20 @@ the compiled code does not do itself it leaves to these same Python functions.
 
 from __future__ import annotations
 
-from pointers import _allocators, _stack, _stack_errors
-from pointers._allocated import AllocatedPointer, BytePointer, HeapPointer
-from pointers._array import AllocatedArrayPointer, ArraySlotPointer, _Slots
-from pointers._blocks import no_memory
-from pointers._dropped import warn_dropped
+from pointers._alloc import allocator as _allocators
+from pointers._alloc.blocks import no_memory
 from pointers._ffi import fast
-from pointers._place import class_error
-from pointers._pointer import Pointer
-from pointers._references import references_of
-from pointers._signature import describe, find_attribute
+from pointers._pointer import stack as _stack
+from pointers._pointer import stack_errors as _stack_errors
+from pointers._pointer.array import AllocatedArrayPointer, ArraySlotPointer, _Slots
+from pointers._pointer.base import class_error
+from pointers._pointer.finalizers import warn_dropped
+from pointers._pointer.heap import AllocatedPointer, BytePointer, HeapPointer
+from pointers._pointer.held import references_of
+from pointers._pointer.pointer import Pointer
+from pointers._pointer.signature import describe, find_attribute
+from pointers._pointer.views import pin
 from pointers._typing import Any
-from pointers._view import pin
 
 _STEPS = ("__add__", "__sub__", "__getitem__", "__setitem__")
 

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "../../core/src/os.h"
+#include "os/os.h"
 #include "tap.h"
 
 static void *

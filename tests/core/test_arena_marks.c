@@ -3,7 +3,7 @@
 // memory was had when; and what is looked at when blocks are ended.
 #include <string.h>
 
-#include "../../core/src/owner.h"
+#include "allocators/lifecycle.h"
 #include "operations.h"
 #include "ptrs/arena.h"
 #include "ptrs/block.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The arithmetic on which every bound rests, at its limits.
-#include "../../core/src/checked.h"
+#include "base/checked.h"
 
 #include "tap.h"
 

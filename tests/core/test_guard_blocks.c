@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../core/src/guard_table.h"
+#include "allocators/guard/table.h"
 #include "child.h"
 #include "environment.h"
 #include "mappings.h"

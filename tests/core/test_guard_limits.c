@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "../../core/src/guard_table.h"
-#include "../../core/src/os_pages.h"
+#include "allocators/guard/table.h"
+#include "os/pages.h"
 #include "child.h"
 #include "environment.h"
 #include "mappings.h"

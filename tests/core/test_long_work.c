@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../core/src/owner.h"
+#include "allocators/lifecycle.h"
 #include "child.h"
 #include "operations.h"
 #include "ptrs/arena.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What marks and chunks are found by: few steps, however many there are.
-#include "../../core/src/marks.h"
+#include "allocators/marks.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../core/src/chunks.h"
+#include "allocators/chunks.h"
 #include "tap.h"
 
 #define N_MARKS 2000

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The handle table from inside: slots, generations, growth.
 #define _GNU_SOURCE
-#include "../../core/src/table.h"
+#include "blocks/table.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../core/src/guard_table.h"
+#include "allocators/guard/table.h"
 #include "death.h"
 #include "ptrs/block.h"
 #include "ptrs/guard.h"

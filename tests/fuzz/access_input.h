@@ -6,7 +6,7 @@
 
 #include "block_model.h"
 #include "fuzz.h"
-#include "image.h"
+#include "codec/image.h"
 
 // A handle: mostly of a block that the model knows, live or not
 PtrsBlock take_handle(Input *input, const Model *model);

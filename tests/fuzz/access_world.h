@@ -4,7 +4,7 @@
 #ifndef ACCESS_WORLD_H
 #define ACCESS_WORLD_H
 
-#include "access.h"
+#include "access/access.h"
 #include "access_input.h"
 #include "block_model.h"
 #include "fuzz.h"

@@ -2,7 +2,7 @@
 // Images: whatever decodes encodes to the same bytes, whatever has an image
 // comes back from it, and nothing outside of either is touched.
 #include "fuzz.h"
-#include "image.h"
+#include "codec/image.h"
 
 static void *
 room(size_t size)

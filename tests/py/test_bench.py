@@ -15,7 +15,7 @@ import pytest
 from _bench_fake import Bench, case
 
 from pointers import __version__
-from pointers._bench import program, schema
+from pointers._cli.bench import program, schema
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the program of the tests is a script")
 

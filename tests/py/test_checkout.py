@@ -22,14 +22,14 @@ def run_here(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *command], **options)
 
 
-WHERE = "import pointers, pointers._guard as g; print(pointers.__file__); print(g.__file__)"
+WHERE = "import pointers, pointers._alloc.guard as g; print(pointers.__file__); print(g.__file__)"
 
 
 @pytest.mark.parametrize("arguments", [["-c", WHERE], ["-W", "error", "-c", WHERE]])
 def test_an_import_in_the_checkout_gives_the_installed_package(arguments: list[str]) -> None:
     done = run_here(*arguments)
     installed = Path(pointers.__file__)
-    lines = [str(installed), str(installed.with_name("_guard.py"))]
+    lines = [str(installed), str(installed.parent / "_alloc" / "guard.py")]
     assert (done.stderr, done.stdout.splitlines()) == ("", lines)
 
 
@@ -54,7 +54,7 @@ def test_a_checkout_as_it_was_installed(copy: Path) -> None:
     assert (done.stderr, done.stdout.splitlines()[0]) == ("", pointers.__file__)
 
 
-@pytest.mark.parametrize("name", ["pointers/_guard.py", "pointers/_new.py", "core/src/a.c"])
+@pytest.mark.parametrize("name", ["pointers/_alloc/guard.py", "pointers/_new.py", "core/src/a.c"])
 def test_a_checkout_that_has_changed(copy: Path, name: str) -> None:
     path = copy.parent / name
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -75,7 +75,7 @@ def test_both_paths_say_the_same(run_python: Any) -> None:
             print(name, inspect.getdoc(value) if callable(value) else "")
             for attribute in dir(value) if isinstance(value, type) else ():
                 own = any(attribute in vars(kind) for kind in value.__mro__
-                          if kind.__module__ == "pointers" or kind.__module__ == "pointers._array")
+                          if kind.__module__ in ("pointers", "pointers._pointer.array"))
                 if own and attribute not in {"__doc__", "__module__", "__buffer__"}:
                     print(name, attribute, inspect.getdoc(getattr(value, attribute)))
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pointers import _dropped
+from pointers._pointer import finalizers
 
 PYPY = sys.implementation.name == "pypy"
 
@@ -225,7 +225,7 @@ def test_filters_of_a_context() -> None:
     def is_unheard(**own_filters: Any) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _dropped.is_unheard(_may_have_own=True, **own_filters)
+            return finalizers.is_unheard(_may_have_own=True, **own_filters)
 
     assert is_unheard(_own_filters=own)
     own.set(object())
@@ -300,7 +300,7 @@ def test_at_the_end_of_the_program(run_python: Any, fast: str) -> None:
     assert done.returncode == 0
     told = [line for line in done.stderr.splitlines() if not line.startswith("  ")]
     assert all("ResourceWarning: Allocated" in line for line in told), done.stderr
-    assert "_dropped" not in done.stderr
+    assert "finalizers" not in done.stderr
 
 
 @PATHS

@@ -23,7 +23,7 @@ from pointers import (
     malloc,
 )
 from pointers._ffi import fast
-from pointers._references import References
+from pointers._pointer.held import References
 
 pytestmark = pytest.mark.skipif(fast is None, reason="the fast path is off")
 

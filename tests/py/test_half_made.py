@@ -136,7 +136,7 @@ def test_stack_memory_without_a_block(how: str) -> None:
         realloc(MAKERS[how](StackAllocatedPointer), 100)
 
 
-@pytest.mark.parametrize("kind", [Pointer, pointers._allocated.HeapPointer])
+@pytest.mark.parametrize("kind", [Pointer, pointers._pointer.heap.HeapPointer])
 def test_pointers_of_no_use(kind: type) -> None:
     ptr = kind.__new__(kind)
     for operation in (lambda: ptr + 1, lambda: 1 + ptr, lambda: ptr - 1, lambda: ptr[0]):

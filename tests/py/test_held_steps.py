@@ -130,7 +130,7 @@ def test_two_operations_that_each_stop_at_any_line(outer: str, inner: str) -> No
             world = World(full=True)
             do = lambda name: lambda: quietly(OPERATIONS[name], world)  # noqa: B023, E731
             stopped = stop_both_at(
-                (first, second), (do(outer), do(inner)), lines_of="_references.py"
+                (first, second), (do(outer), do(inner)), lines_of="_pointer/held.py"
             )
             world.end()
             if not all(stopped):
@@ -150,7 +150,7 @@ def test_stores_and_writes_between_any_two_lines_of_a_write() -> None:
         for second in itertools.count(first + 1):
             world = World(full=True)
             actions = {first: lambda: store(world), second: lambda: write(world)}  # noqa: B023
-            stopped = stop_at_each(actions, lambda: write(world), lines_of="_references.py")  # noqa: B023
+            stopped = stop_at_each(actions, lambda: write(world), lines_of="_pointer/held.py")  # noqa: B023
             world.end()
             if not stopped:
                 break

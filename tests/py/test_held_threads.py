@@ -19,7 +19,7 @@ from _watched import CPYTHON, Thing, gone
 
 from pointers import Arena, FreedMemoryError, Pool, free, malloc, memset
 
-MODULE = "_references.py"
+MODULE = "_pointer/held.py"
 
 
 @pytest.fixture(autouse=True)

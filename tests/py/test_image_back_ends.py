@@ -16,8 +16,10 @@ import _image_model as model
 import pytest
 from hypothesis import example, given, settings
 
-from pointers import _image_copy, _image_synth, _images, _layout, malloc, sizeof
-from pointers._images import image
+from pointers import malloc, sizeof
+from pointers._codec import copying, store, synth
+from pointers._codec import layout as layout_module
+from pointers._codec.store import image
 
 # Elsewhere, images are made of the values
 COPIES = sys.implementation.name == "cpython" and sys.maxsize > 2**32
@@ -25,12 +27,12 @@ copies_only = pytest.mark.skipif(not COPIES, reason="objects are copied on 64-bi
 
 
 def synthesised(obj: Any) -> bytes:
-    return image(_image_synth.STORES[type(obj)], sizeof(obj), obj)
+    return image(synth.STORES[type(obj)], sizeof(obj), obj)
 
 
 def copied(obj: Any) -> bytes:
-    assert _image_copy.STORES is not None
-    return image(_image_copy.STORES[type(obj)], sizeof(obj), obj)
+    assert copying.STORES is not None
+    return image(copying.STORES[type(obj)], sizeof(obj), obj)
 
 
 def check(obj: Any) -> None:
@@ -60,24 +62,25 @@ def cache_utf8() -> Callable[[str], int]:
 
 def test_the_back_end_of_this_interpreter() -> None:
     forced = os.environ.get("POINTERS_IMAGES") == "synth"
-    assert _images.BACK_END == ("copy" if COPIES and not forced else "synth")
-    module = _image_copy if _images.BACK_END == "copy" else _image_synth
-    assert _images.STORES is module.STORES
+    assert store.BACK_END == ("copy" if COPIES and not forced else "synth")
+    module = copying if store.BACK_END == "copy" else synth
+    assert store.STORES is module.STORES
 
 
 def test_only_cpython_copies() -> None:
-    assert (_image_copy.STORES is not None) == COPIES
+    assert (copying.STORES is not None) == COPIES
 
 
 def test_both_store_the_same_types() -> None:
-    assert set(_image_synth.STORES) == set(model.IMAGES)
+    assert set(synth.STORES) == set(model.IMAGES)
     if COPIES:
-        assert list(_image_copy.STORES or ()) == list(_image_synth.STORES)
+        assert list(copying.STORES or ()) == list(synth.STORES)
 
 
 PROGRAM = """
-from pointers import malloc, sizeof, _images
-print(_images.BACK_END)
+from pointers import malloc, sizeof
+from pointers._codec import store
+print(store.BACK_END)
 for obj in (None, True, 0, -1, 2**30, 2**64, -(10**50), 1.5, -0.0, 1j, b"", b"bytes", "",
             "text", "\\xe9", "\\u0107\\ud800", "\\U00010307\\udc00"):
     with malloc(sizeof(obj)) as p:
@@ -223,7 +226,7 @@ def test_a_text_whose_letters_are_elsewhere(text: str, ready: bool) -> None:
 
 @pytest.mark.parametrize("room", [0, 1, 15, 16, 23])
 def test_neither_writes_where_there_is_no_room(room: int) -> None:
-    back_ends = [_image_synth.STORES] + ([_image_copy.STORES] if COPIES else [])
+    back_ends = [synth.STORES] + ([copying.STORES] if COPIES else [])
     for stores in back_ends:
         assert stores is not None
         for obj in (1, True, 1.5, 1j, b"", "", "\u0107"):
@@ -243,14 +246,14 @@ Copy = Callable[[int, int], bytes]
 
 @pytest.fixture
 def copy() -> Copy:
-    found = _image_copy._make_copy()
+    found = copying._make_copy()
     if found is None or not COPIES:
         pytest.skip("objects are copied on 64-bit CPython alone")
     return found
 
 
 def test_the_probe_knows_this_interpreter(copy: Copy) -> None:
-    layout = _layout.probe(copy)
+    layout = layout_module.probe(copy)
     assert layout is not None
     assert layout.header == object.__basicsize__
     assert copy(id(1.5) + layout.header, 0) == b""
@@ -272,12 +275,12 @@ def test_the_probe_knows_this_interpreter(copy: Copy) -> None:
     ids=["zeros", "ones", "steps", "nothing", "noise"],
 )
 def test_the_probe_refuses_other_memory(fake: Copy) -> None:
-    assert _layout.probe(fake) is None
+    assert layout_module.probe(fake) is None
 
 
 @pytest.mark.parametrize("shift", [1, 2, 4, 8, 12, 16])
 def test_the_probe_refuses_fields_elsewhere(copy: Copy, shift: int) -> None:
-    assert _layout.probe(lambda address, count: copy(address - shift, count)) is None
+    assert layout_module.probe(lambda address, count: copy(address - shift, count)) is None
 
 
 def test_the_probe_needs_every_sample(copy: Copy) -> None:
@@ -288,7 +291,7 @@ def test_the_probe_needs_every_sample(copy: Copy) -> None:
         answers += 1
         return copy(address, count)
 
-    assert _layout.probe(counted) is not None
+    assert layout_module.probe(counted) is not None
     assert answers >= 14
     for wrong in range(answers):
         answers = 0
@@ -298,7 +301,7 @@ def test_the_probe_needs_every_sample(copy: Copy) -> None:
             # All bits: some words have bits that do not matter
             return bytes(b ^ 0xFF for b in data) if answers == wrong + 1 else data  # noqa: B023
 
-        assert _layout.probe(flipped) is None, f"answer {wrong}"
+        assert layout_module.probe(flipped) is None, f"answer {wrong}"
         answers = 0
 
         def last_byte_flipped(address: int, count: int) -> bytes:
@@ -308,12 +311,12 @@ def test_the_probe_needs_every_sample(copy: Copy) -> None:
             return data[:-1] + bytes([data[-1] ^ 1])
 
         four = {answer for answer, count in enumerate(_counts(copy)) if count == 4}
-        assert (_layout.probe(last_byte_flipped) is None) == (wrong not in four)
+        assert (layout_module.probe(last_byte_flipped) is None) == (wrong not in four)
 
 
 def _counts(copy: Copy) -> list[int]:
     counts: list[int] = []
-    _layout.probe(lambda address, count: counts.append(count) or copy(address, count))  # type: ignore[func-returns-value]
+    layout_module.probe(lambda address, count: counts.append(count) or copy(address, count))  # type: ignore[func-returns-value]
     return counts
 
 
@@ -346,27 +349,27 @@ class System:
 def test_the_probe_refuses_other_interpreters(
     copy: Copy, facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_layout, "sys", System())
-    assert _layout.probe(copy) is not None
-    monkeypatch.setattr(_layout, "sys", System(**facts))
-    assert _layout.probe(copy) is None
+    monkeypatch.setattr(layout_module, "sys", System())
+    assert layout_module.probe(copy) is not None
+    monkeypatch.setattr(layout_module, "sys", System(**facts))
+    assert layout_module.probe(copy) is None
 
 
 def test_the_probe_refuses_32_bits(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
-    calcsize, pack = _layout.struct.calcsize, _layout.struct.pack
+    calcsize, pack = layout_module.struct.calcsize, layout_module.struct.pack
     monkeypatch.setattr(
-        _layout,
+        layout_module,
         "struct",
         types.SimpleNamespace(pack=pack, calcsize=lambda form: calcsize(form) // 2),
     )
-    assert _layout.probe(copy) is None
+    assert layout_module.probe(copy) is None
 
 
 @copies_only
 def test_no_stores_where_the_probe_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _image_copy._find_stores() is not None
-    monkeypatch.setattr(_image_copy, "probe", lambda _copy: None)
-    assert _image_copy._find_stores() is None
+    assert copying._find_stores() is not None
+    monkeypatch.setattr(copying, "probe", lambda _copy: None)
+    assert copying._find_stores() is None
 
 
 # The choice
@@ -389,20 +392,20 @@ def test_stores_that_do_not_make_the_images_are_not_used(
     other = OTHERS[kind]
 
     def wrong(block: int, offset: int, room: int, obj: Any) -> int:
-        return _image_synth.STORES[type(other)](block, offset, room, other)
+        return synth.STORES[type(other)](block, offset, room, other)
 
-    broken = {**_image_synth.STORES, kind: wrong}
-    failing = {**_image_synth.STORES, kind: lambda *_args: -1}
-    assert _images._round_trips(_image_synth.STORES)
+    broken = {**synth.STORES, kind: wrong}
+    failing = {**synth.STORES, kind: lambda *_args: -1}
+    assert store._round_trips(synth.STORES)
     monkeypatch.delenv("POINTERS_IMAGES", raising=False)
     for stores in (broken, failing):
-        assert not _images._round_trips(stores)
-        monkeypatch.setattr(_image_copy, "STORES", stores)
-        assert _images._choose() == ("synth", _image_synth.STORES)
+        assert not store._round_trips(stores)
+        monkeypatch.setattr(copying, "STORES", stores)
+        assert store._choose() == ("synth", synth.STORES)
 
 
 def test_without_copies_images_are_synthesised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("POINTERS_IMAGES", raising=False)
-    assert _images._choose()[0] == ("copy" if COPIES else "synth")
-    monkeypatch.setattr(_image_copy, "STORES", None)
-    assert _images._choose() == ("synth", _image_synth.STORES)
+    assert store._choose()[0] == ("copy" if COPIES else "synth")
+    monkeypatch.setattr(copying, "STORES", None)
+    assert store._choose() == ("synth", synth.STORES)

@@ -30,10 +30,10 @@ FIRST = """
     import importlib, sys
     before = dict(sys.modules)
     import pointers
-    import pointers._guard
+    import pointers._alloc.guard
     from pointers import *
 
-    first, first_guard, getsizeof = pointers, pointers._guard, sys.getsizeof
+    first, first_guard, getsizeof = pointers, pointers._alloc.guard, sys.getsizeof
 
     @stack_alloc(64)
     def old(ptr, depth=0):
@@ -46,7 +46,7 @@ FIRST = """
     aside = arena.malloc(28)
     {again}
     import pointers
-    import pointers._guard, pointers._heaps
+    import pointers._alloc.guard, pointers._alloc.heaps
 """
 
 
@@ -56,9 +56,9 @@ def test_another_import_gives_the_same_package(run_python: Any, way: str, fast: 
     code = FIRST.format(again=WAYS[way].strip().replace("\n    ", "\n"))
     code += """
     assert pointers is first is sys.modules["pointers"]
-    assert pointers._guard is first_guard
+    assert pointers._alloc.guard is first_guard
     assert pointers.Guard is Guard
-    assert pointers._heaps.Arena is Arena
+    assert pointers._alloc.heaps.Arena is Arena
     assert {name: getattr(pointers, name) for name in pointers.__all__} == {
         name: globals()[name] for name in pointers.__all__ if name != "__version__"
     } | {"__version__": pointers.__version__}

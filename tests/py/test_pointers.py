@@ -23,11 +23,11 @@ from pointers import (
     PointersError,
     StackAllocatedPointer,
     StackMemoryError,
-    _place,
     allocator,
     malloc,
     realloc,
 )
+from pointers._pointer import base
 
 
 def test_arithmetic_goes_by_bytes_and_stays_inside() -> None:
@@ -142,14 +142,14 @@ def test_forged_private_state_reaches_no_memory() -> None:
     with malloc(28) as ptr:
         ptr <<= 1
         for block in (0, -1, 1, 2**62, ptr._block + (1 << 31), ptr._block + (1 << 40)):
-            forged = _place.new_stack(AllocatedPointer, block)
+            forged = base.new_stack(AllocatedPointer, block)
             with pytest.raises(FreedMemoryError):
                 ~forged
             with pytest.raises(FreedMemoryError):
                 forged.read(1)
             with pytest.raises(FreedMemoryError):
                 forged.free()
-        forged = _place.new_alias(ptr, 20)
+        forged = base.new_alias(ptr, 20)
         with pytest.raises(InvalidSizeError):
             forged <<= 1
         assert ~ptr == 1
@@ -191,7 +191,7 @@ def test_the_class_of_a_pointer_cannot_be_changed() -> None:
 def test_importing_takes_no_typing(run_python: Any) -> None:
     code = "import sys; before = set(sys.modules); import pointers; print({*sys.modules} - before)"
     done = run_python(code)
-    assert "'pointers._pointer'" in done.stdout, done.stderr
+    assert "'pointers._pointer.pointer'" in done.stdout, done.stderr
     assert "'typing'" not in done.stdout
 
 

@@ -20,7 +20,7 @@ from pointers import (
     malloc,
 )
 from pointers._ffi import fast, lib
-from pointers._place import new_array, new_owner
+from pointers._pointer.base import new_array, new_owner
 
 PYPY = sys.implementation.name == "pypy"
 CLASSES = [AllocatedPointer, AllocatedArrayPointer, ArraySlotPointer, StackAllocatedPointer]
@@ -133,7 +133,7 @@ def test_a_finaliser_that_fails_or_keeps_the_pointer(run_python: Any) -> None:
         """
         import gc
         from pointers import *
-        from pointers._place import new_owner
+        from pointers._pointer.base import new_owner
         from pointers._ffi import lib
 
         kept = []
@@ -210,7 +210,7 @@ def test_the_interpreter_ends_with_pointers_that_were_never_freed(run_python: An
             def __del__(self):
                 pass
 
-        from pointers._place import new_owner
+        from pointers._pointer.base import new_owner
         from pointers._ffi import lib
 
         def make(kind):

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// The core's calls and the blocks' properties, reshaped for an interpreter.
+#include "access/access.h"
+
+int64_t
+ptrs_new_block(PtrsAllocator *allocator, size_t size, size_t align)
+{
+  PtrsBlock block         = 0;
+  const PtrsStatus status = ptrs_block_zalloc(allocator, size, align, &block);
+  return status ? -(int64_t)status : block;
+}
+
+void
+ptrs_free_cell(PtrsBlock *cell)
+{
+  if (*cell) {
+    (void)ptrs_block_free(*cell);
+    *cell = 0;
+  }
+}
+
+void
+ptrs_release_cell(PtrsAllocator **cell)
+{
+  if (*cell) {
+    ptrs_allocator_release(*cell);
+    *cell = NULL;
+  }
+}
+
+int
+ptrs_lease_begin(PtrsLease *lease, PtrsBlock block)
+{
+  const PtrsStatus status = ptrs_block_pin(block, &lease->mem);
+  if (!status) {
+    lease->block = block;
+  }
+  return (int)status;
+}
+
+void
+ptrs_lease_end(PtrsLease *lease)
+{
+  if (lease->block) {
+    (void)ptrs_block_unpin(lease->block);
+    lease->block = 0;
+  }
+}
+
+void
+ptrs_lease_end_with(PtrsLease *lease, const void *mem)
+{
+  (void)mem;
+  ptrs_lease_end(lease);
+}
+
+int64_t
+ptrs_new_key(void)
+{
+  static int64_t last;
+  return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
+int64_t
+ptrs_drop_forgotten(PtrsBlock block)
+{
+  PtrsBlockInfo info;
+  PtrsStatus status = ptrs_block_info(block, &info);
+  if (!status) {
+    status = ptrs_block_drop(block);
+  }
+  // With a pin, the memory has an owner still; an arena frees all its blocks
+  const bool told = !status && !info.pins && !(info.flags & PTRS_BLOCK_IN_REGION);
+  return told ? (int64_t)info.size : -1;
+}
+
+// A property of a block as a number.  Addresses are unsigned: where they have
+// 32 bits, the upper half of them would else be negative, as a status is.
+#define PROPERTY(name, value)                                                                      \
+  int64_t ptrs_##name##_of(PtrsBlock block)                                                        \
+  {                                                                                                \
+    PtrsBlockInfo info;                                                                            \
+    const PtrsStatus status = ptrs_block_info(block, &info);                                       \
+    return status ? -(int64_t)status : (int64_t)(value);                                           \
+  }
+
+PROPERTY(size, info.size)
+PROPERTY(capacity, info.capacity)
+PROPERTY(address, (uintptr_t)info.mem)
+PROPERTY(align, info.align)
+PROPERTY(pins, info.pins)
+PROPERTY(allocator, (uintptr_t)info.allocator)
+
+int
+ptrs_order_of(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size)
+{
+  int order               = 0;
+  const PtrsStatus status = ptrs_block_compare(a, a_offset, b, b_offset, size, &order);
+  return status ? -(int)status : order + 1;
+}

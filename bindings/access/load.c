@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+// Values out of blocks.
+#include "access/access.h"
+#include "codec/ascii.h"
+#include "codec/small_int.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+// What a PtrsLoad keeps for the next load instead of giving it back
+#define HEAP_KEPT ((size_t)1 << 16)
+
+// Bytes of an image's copy, before the scratch memory: aligned to 8
+static size_t
+padded(size_t size)
+{
+  return (size + 7) & ~(size_t)7;
+}
+
+// Whether `small` has room for a copy of an image and for decoding it
+static bool
+fits_small(const PtrsLoad *load, const PtrsShape *shape)
+{
+  const size_t room = sizeof(load->small);
+  return shape->size <= room && ptrs_image_scratch(shape) <= room - padded(shape->size);
+}
+
+// Room for a copy of an image and for decoding it, or NULL
+static uint8_t *
+room_for(PtrsLoad *load, const PtrsShape *shape)
+{
+  const size_t scratch = ptrs_image_scratch(shape);
+  if (scratch > PTRS_SIZE_MAX - padded(shape->size)) {
+    return NULL;
+  }
+  const size_t size = padded(shape->size) + scratch;
+  if (size <= sizeof(load->small)) {
+    return (uint8_t *)load->small;
+  }
+  if (size > load->heap_size || load->heap_size > HEAP_KEPT) {
+    ptrs_load_clear(load);
+    load->heap      = malloc(size);
+    load->heap_size = load->heap ? size : 0;
+  }
+  return (uint8_t *)load->heap;
+}
+
+void
+ptrs_load_clear(PtrsLoad *load)
+{
+  free(load->heap);
+  load->heap      = NULL;
+  load->heap_size = 0;
+}
+
+// Decode the images that are by far the most, in little time
+static bool
+decode_frequent(const uint8_t *copy, size_t room, PtrsLoad *load)
+{
+  PtrsValue value = {.kind = PTRS_IMAGE_INT, .width = 1};
+  if (room < PTRS_DIGIT_SIZE || !ptrs_digit_decode(copy, &value.integer)) {
+    value.integer = 0;
+    if (!ptrs_ascii_decode(copy, room, &value.count)) {
+      return false;
+    }
+    value.kind = PTRS_IMAGE_STR;
+    value.data = copy + ASCII_PREFIX;
+  }
+  load->value = value;
+  return true;
+}
+
+// Copy the image at `bytes`; its shape is that of the copy.  The block is held
+// against checked writers, but not against those who have its address.
+static PtrsStatus
+copy_image(
+    const uint8_t *bytes, size_t room, PtrsLoad *load, PtrsShape *shape, uint8_t **copy, bool *busy)
+{
+  // Most images are small: copied whole, whatever is behind them
+  uint8_t *const small = (uint8_t *)load->small;
+  const size_t copied  = room < sizeof(load->small) ? room : sizeof(load->small);
+  memcpy(small, bytes, copied);
+  if (decode_frequent(small, copied, load)) {
+    shape->kind = load->value.kind;
+    return PTRS_STATUS_SUCCESS; // there is no copy to decode
+  }
+  PtrsStatus status = ptrs_image_shape(small, room, shape);
+  if (status || shape->kind == PTRS_IMAGE_EMPTY) {
+    return status;
+  }
+  if (fits_small(load, shape)) {
+    *copy = small;
+    return PTRS_STATUS_SUCCESS;
+  }
+  const PtrsShape first = *shape;
+  if (busy && first.size > PTRS_AT_ONCE) {
+    *busy = true;
+    return PTRS_STATUS_SUCCESS;
+  }
+  *copy = room_for(load, &first);
+  if (!*copy) {
+    return PTRS_STATUS_NO_MEM;
+  }
+  memcpy(*copy, bytes, first.size);
+  status = ptrs_image_shape(*copy, first.size, shape);
+  return status || shape->kind != first.kind || shape->size != first.size ||
+                 shape->width != first.width
+             ? PTRS_STATUS_CORRUPT
+             : PTRS_STATUS_SUCCESS;
+}
+
+int
+ptrs_load_value(PtrsBlock block, size_t offset, PtrsLoad *load, bool *busy)
+{
+  PtrsEntry entry;
+  PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_SHARED, &entry, busy);
+  if (status || (busy && *busy)) {
+    return -(int)status;
+  }
+  PtrsShape shape = {.kind = PTRS_IMAGE_EMPTY};
+  uint8_t *copy   = NULL;
+  if (offset > entry.size) {
+    status = PTRS_STATUS_OUT_OF_BOUNDS;
+  } else if (offset < entry.size) {
+    status = copy_image(entry.mem + offset, entry.capacity - offset, load, &shape, &copy, busy);
+  }
+  ptrs_block_leave(&entry);
+
+  if (!status && copy) {
+    status = ptrs_image_decode(copy, &shape, copy + padded(shape.size), &load->value);
+  }
+  return status ? -(int)status : shape.kind;
+}
+
+int
+ptrs_load(PtrsBlock block, size_t offset, PtrsLoad *load)
+{
+  return ptrs_load_value(block, offset, load, NULL);
+}
+
+int
+ptrs_has_reference(PtrsBlock block, size_t offset, int64_t key)
+{
+  const uint64_t wanted[2] = {(uint64_t)key, PTRS_IMAGE_TYPE(PTRS_IMAGE_REFERENCE)};
+  PtrsEntry entry;
+  const PtrsStatus status = ptrs_block_enter(block, PTRS_ACCESS_SHARED, &entry);
+  if (status) {
+    return -(int)status;
+  }
+  // As far as a load sees: into the capacity
+  const bool found = offset < entry.size && sizeof(wanted) <= entry.capacity - offset &&
+                     !memcmp(entry.mem + offset, wanted, sizeof(wanted));
+  ptrs_block_leave(&entry);
+  return found;
+}
+
+// Whether a small int stands at `bytes`
+static bool
+load_int(const uint8_t *bytes, size_t room, int64_t *integer)
+{
+  uint8_t copy[PTRS_IMAGE_PREFIX_MAX];
+  if (room >= PTRS_DIGIT_SIZE) {
+    memcpy(copy, bytes, PTRS_DIGIT_SIZE);
+    if (ptrs_digit_decode(copy, integer)) {
+      return true;
+    }
+  }
+  PtrsShape shape;
+  PtrsValue value;
+  memcpy(copy, bytes, room < sizeof(copy) ? room : sizeof(copy));
+  // Up to two digits make a number; more would need scratch memory
+  if (ptrs_image_shape(copy, room, &shape) || shape.kind != PTRS_IMAGE_INT || shape.count > 2 ||
+      ptrs_image_decode(copy, &shape, NULL, &value)) {
+    return false;
+  }
+  *integer = value.integer;
+  return true;
+}
+
+int
+ptrs_load_integers(
+    PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count, bool *busy)
+{
+  PtrsEntry entry;
+  const PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_SHARED, &entry, busy);
+  if (status || (busy && *busy)) {
+    return -(int)status;
+  }
+  bool good = ptrs_strides_fit(&entry, offset, stride, count);
+  for (size_t i = 0; good && i < count; ++i) {
+    const size_t at = offset + i * stride;
+    good            = load_int(entry.mem + at, entry.size - at, integers + i);
+  }
+  ptrs_block_leave(&entry);
+  return good;
+}
+
+int
+ptrs_load_ints(PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count)
+{
+  return ptrs_load_integers(block, offset, stride, integers, count, NULL);
+}

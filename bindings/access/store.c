@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+// Values into blocks.
+#include "access/access.h"
+#include "codec/small_int.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static bool
+fits(const PtrsEntry *entry, size_t offset, size_t room, size_t size)
+{
+  return offset <= entry->size && size <= entry->size - offset && size <= room;
+}
+
+// Everything that can be known before is found out before the block is entered
+int64_t
+ptrs_store_value(PtrsBlock block, size_t offset, size_t room, const PtrsValue *value, bool *busy)
+{
+  PtrsShape shape;
+  PtrsStatus status = ptrs_image_measure(value, &shape);
+  if (status) {
+    return -(int64_t)status;
+  }
+  if (busy && shape.size > PTRS_AT_ONCE) {
+    *busy = true;
+    return 0;
+  }
+  PtrsEntry entry;
+  status = ptrs_access_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry, busy);
+  if (status || (busy && *busy)) {
+    return -(int64_t)status;
+  }
+  if (fits(&entry, offset, room, shape.size)) {
+    ptrs_image_encode(value, &shape, entry.mem + offset);
+  } else {
+    status = PTRS_STATUS_OUT_OF_BOUNDS;
+  }
+  ptrs_block_leave(&entry);
+  return status ? -(int64_t)status : (int64_t)shape.size;
+}
+
+static int64_t
+store(PtrsBlock block, size_t offset, size_t room, const PtrsValue *value)
+{
+  return ptrs_store_value(block, offset, room, value, NULL);
+}
+
+int64_t
+ptrs_store_none(PtrsBlock block, size_t offset, size_t room)
+{
+  const PtrsValue value = {.kind = PTRS_IMAGE_NONE};
+  return store(block, offset, room, &value);
+}
+
+int64_t
+ptrs_store_bool(PtrsBlock block, size_t offset, size_t room, int64_t integer)
+{
+  const PtrsValue value = {.kind = PTRS_IMAGE_BOOL, .integer = integer != 0};
+  return store(block, offset, room, &value);
+}
+
+int64_t
+ptrs_store_int(PtrsBlock block, size_t offset, size_t room, int64_t integer)
+{
+  const PtrsValue value = {.kind = PTRS_IMAGE_INT, .integer = integer};
+  return store(block, offset, room, &value);
+}
+
+int64_t
+ptrs_store_magnitude(
+    PtrsBlock block, size_t offset, size_t room, int negative, const void *data, size_t count)
+{
+  const PtrsValue value = {
+      .kind = PTRS_IMAGE_INT, .negative = negative, .data = data, .count = count};
+  return store(block, offset, room, &value);
+}
+
+int64_t
+ptrs_store_float(PtrsBlock block, size_t offset, size_t room, double real)
+{
+  const PtrsValue value = {.kind = PTRS_IMAGE_FLOAT, .real = real};
+  return store(block, offset, room, &value);
+}
+
+int64_t
+ptrs_store_complex(PtrsBlock block, size_t offset, size_t room, double real, double imag)
+{
+  const PtrsValue value = {.kind = PTRS_IMAGE_COMPLEX, .real = real, .imag = imag};
+  return store(block, offset, room, &value);
+}
+
+int64_t
+ptrs_store_bytes(PtrsBlock block, size_t offset, size_t room, const void *data, size_t count)
+{
+  const PtrsValue value = {.kind = PTRS_IMAGE_BYTES, .width = 1, .data = data, .count = count};
+  return store(block, offset, room, &value);
+}
+
+int64_t
+ptrs_store_text(
+    PtrsBlock block, size_t offset, size_t room, const void *data, int width, size_t count)
+{
+  const PtrsValue value = {.kind = PTRS_IMAGE_STR, .width = width, .data = data, .count = count};
+  return store(block, offset, room, &value);
+}
+
+int64_t
+ptrs_store_reference(PtrsBlock block, size_t offset, size_t room, int64_t key)
+{
+  const PtrsValue value = {.kind = PTRS_IMAGE_REFERENCE, .integer = key};
+  return store(block, offset, room, &value);
+}
+
+int64_t
+ptrs_store_image(PtrsBlock block, size_t offset, size_t room, const void *image, size_t size)
+{
+  const PtrsStatus status =
+      size > room ? PTRS_STATUS_OUT_OF_BOUNDS : ptrs_block_write(block, offset, size, image);
+  return status ? -(int64_t)status : (int64_t)size;
+}
+
+int
+ptrs_store_values(PtrsBlock block,
+                  size_t offset,
+                  size_t stride,
+                  const PtrsValue *values,
+                  size_t count,
+                  bool *busy)
+{
+  PtrsShape shape;
+  for (size_t i = 0; i < count; ++i) {
+    if (ptrs_image_measure(&values[i], &shape) || shape.size > stride) {
+      return -PTRS_STATUS_OUT_OF_BOUNDS;
+    }
+  }
+  PtrsEntry entry;
+  const PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry, busy);
+  if (status || (busy && *busy)) {
+    return -(int)status;
+  }
+  const bool fit = ptrs_strides_fit(&entry, offset, stride, count);
+  for (size_t i = 0; fit && i < count; ++i) {
+    (void)ptrs_image_measure(&values[i], &shape);
+    ptrs_image_encode(&values[i], &shape, entry.mem + offset + i * stride);
+  }
+  ptrs_block_leave(&entry);
+  return fit ? 0 : -PTRS_STATUS_OUT_OF_BOUNDS;
+}
+
+int
+ptrs_store_integers(PtrsBlock block,
+                    size_t offset,
+                    size_t stride,
+                    const int64_t *integers,
+                    size_t count,
+                    bool *busy)
+{
+  PtrsValue value = {.kind = PTRS_IMAGE_INT};
+  PtrsShape shape;
+  for (size_t i = 0; i < count; ++i) {
+    value.integer = integers[i];
+    if (ptrs_is_digit(integers[i])) {
+      shape.size = PTRS_DIGIT_SIZE;
+    } else {
+      (void)ptrs_image_measure(&value, &shape); // a word is not too large to be measured
+    }
+    if (shape.size > stride) {
+      return -PTRS_STATUS_OUT_OF_BOUNDS;
+    }
+  }
+  PtrsEntry entry;
+  const PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry, busy);
+  if (status || (busy && *busy)) {
+    return -(int)status;
+  }
+  const bool fit = ptrs_strides_fit(&entry, offset, stride, count);
+  for (size_t i = 0; fit && i < count; ++i) {
+    uint8_t *const out = entry.mem + offset + i * stride;
+    if (ptrs_is_digit(integers[i])) {
+      ptrs_digit_encode(integers[i], out);
+    } else {
+      value.integer = integers[i];
+      (void)ptrs_image_measure(&value, &shape);
+      ptrs_image_encode(&value, &shape, out);
+    }
+  }
+  ptrs_block_leave(&entry);
+  return fit ? 0 : -PTRS_STATUS_OUT_OF_BOUNDS;
+}
+
+int
+ptrs_store_ints(
+    PtrsBlock block, size_t offset, size_t stride, const int64_t *integers, size_t count)
+{
+  return ptrs_store_integers(block, offset, stride, integers, count, NULL);
+}
+
+// Copy one image, if there is one, between two places with `stride` bytes each
+static void
+copy_image(uint8_t *to, const uint8_t *from, size_t stride)
+{
+  PtrsShape shape;
+  if (!ptrs_image_shape(from, stride, &shape) && shape.kind != PTRS_IMAGE_EMPTY) {
+    memcpy(to, from, shape.size);
+  }
+}
+
+int
+ptrs_store_images(PtrsBlock block, size_t offset, size_t stride, PtrsBlock staged)
+{
+  if (!stride || block == staged) {
+    return -PTRS_STATUS_BAD_ARG;
+  }
+  // Since no other thread knows the staged block, none can wait for it
+  PtrsEntry from;
+  PtrsEntry to;
+  PtrsStatus status = ptrs_block_enter(staged, PTRS_ACCESS_SHARED, &from);
+  if (status) {
+    return -(int)status;
+  }
+  status = ptrs_block_enter(block, PTRS_ACCESS_EXCLUSIVE, &to);
+  if (!status) {
+    const size_t count = from.size / stride;
+    if (ptrs_strides_fit(&to, offset, stride, count)) {
+      for (size_t i = 0; i < count; ++i) {
+        copy_image(to.mem + offset + i * stride, from.mem + i * stride, stride);
+      }
+    } else {
+      status = PTRS_STATUS_OUT_OF_BOUNDS;
+    }
+    ptrs_block_leave(&to);
+  }
+  ptrs_block_leave(&from);
+  return -(int)status;
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// ASCII text, by far the most: out of an image without the shape that other text
+// needs.  What is accepted is what image.h accepts.
+#ifndef POINTERS_IMAGE_ASCII_H
+#define POINTERS_IMAGE_ASCII_H
+
+#include "codec/layout.h"
+
+// Whether the bytes, of which there are `room`, are the image of ASCII text.
+// They are a copy, as in image_digit.h.
+static inline bool
+ptrs_ascii_decode(const uint8_t *copy, size_t room, size_t *count)
+{
+  if (room <= ASCII_PREFIX || get64(copy) != 1 ||
+      get64(copy + TYPE_OFFSET) != PTRS_IMAGE_TYPE(PTRS_IMAGE_STR) ||
+      get64(copy + HASH_OFFSET) != UINT64_MAX) {
+    return false;
+  }
+  const uint64_t length = get64(copy + LENGTH_OFFSET);
+  const uint32_t state  = (uint32_t)1 << STATE_KIND_SHIFT | STATE_COMPACT | STATE_ASCII;
+  if (length >= room - ASCII_PREFIX || get32(copy + STATE_OFFSET) != state ||
+      get32(copy + STATE_OFFSET + 4) || copy[ASCII_PREFIX + length]) {
+    return false;
+  }
+  *count = (size_t)length;
+  return !has_high_bits(copy + ASCII_PREFIX, (size_t)length);
+}
+
+#endif

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+// Many objects at once, in and out of the slots of an array.
+#include "cpython/fast.h"
+
+#ifndef PYPY_VERSION
+
+// Without a global lock, others may be at the same list
+#  ifdef Py_GIL_DISABLED
+#    define BEGIN_LIST(list) Py_BEGIN_CRITICAL_SECTION(list)
+#    define END_LIST() Py_END_CRITICAL_SECTION()
+#  else
+#    define BEGIN_LIST(list)
+#    define END_LIST()
+#  endif
+
+// Take the ints of a list; false if one is no int of 64 bits, or there are not so many
+static bool
+take_integers(PyObject *list, int64_t *integers, Py_ssize_t count)
+{
+  if (PyList_GET_SIZE(list) != count) {
+    return false;
+  }
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject *const obj = PyList_GET_ITEM(list, i);
+    int overflow        = 0;
+    if (Py_TYPE(obj) != &PyLong_Type) {
+      return false;
+    }
+    integers[i] = PyLong_AsLongLongAndOverflow(obj, &overflow);
+    if (overflow) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Store ints; a negated status, or 0
+static int
+store_integers(
+    PtrsPlace *place, Py_ssize_t start, PyObject *list, int64_t *integers, Py_ssize_t count)
+{
+  const size_t stride = (size_t)place->room;
+  bool taken          = false;
+  BEGIN_LIST(list);
+  taken = take_integers(list, integers, count);
+  END_LIST();
+  if (!taken) {
+    return -PTRS_STATUS_NOT_SUPPORTED;
+  }
+  int status = 0;
+  bool busy  = (size_t)count > PTRS_AT_ONCE / stride;
+  if (!busy) {
+    status =
+        ptrs_store_integers(place->block, (size_t)start, stride, integers, (size_t)count, &busy);
+  }
+  if (busy) {
+    Py_BEGIN_ALLOW_THREADS;
+    status =
+        ptrs_store_integers(place->block, (size_t)start, stride, integers, (size_t)count, NULL);
+    Py_END_ALLOW_THREADS;
+  }
+  return status;
+}
+
+// Take the objects of a list; false if there are not so many
+static bool
+take_objects(PyObject *list, PyObject **objects, Py_ssize_t count)
+{
+  const bool taken = PyList_GET_SIZE(list) == count;
+  for (Py_ssize_t i = 0; taken && i < count; ++i) {
+    objects[i] = PyList_GET_ITEM(list, i);
+    Py_INCREF(objects[i]);
+  }
+  return taken;
+}
+
+// Store values of any type; a negated status, or 0
+static int
+store_objects(PtrsPlace *place,
+              Py_ssize_t start,
+              PyObject *const *objects,
+              PtrsValue *values,
+              Py_ssize_t count)
+{
+  const size_t stride = (size_t)place->room;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (!ptrs_value_of(objects[i], &values[i])) {
+      return -PTRS_STATUS_NOT_SUPPORTED;
+    }
+  }
+  int status = 0;
+  bool busy  = (size_t)count > PTRS_AT_ONCE / stride;
+  if (!busy) {
+    status = ptrs_store_values(place->block, (size_t)start, stride, values, (size_t)count, &busy);
+  }
+  if (busy) {
+    Py_BEGIN_ALLOW_THREADS;
+    status = ptrs_store_values(place->block, (size_t)start, stride, values, (size_t)count, NULL);
+    Py_END_ALLOW_THREADS;
+  }
+  return status;
+}
+
+// Store a list of values of any type; as above
+static int
+store_values(PtrsPlace *place, Py_ssize_t start, PyObject *list, Py_ssize_t count)
+{
+  // Whatever happens to the list, its objects stay.  Not by a tuple: making one may collect,
+  // and that change the list, which up to 3.11 the interpreter does not mind.
+  PyObject **const objects = PyMem_New(PyObject *, (size_t)count);
+  PtrsValue *const values  = PyMem_New(PtrsValue, (size_t)count);
+  bool taken               = false;
+  int status               = -PTRS_STATUS_NO_MEM;
+  if (objects && values) {
+    BEGIN_LIST(list);
+    taken = take_objects(list, objects, count);
+    END_LIST();
+    status =
+        taken ? store_objects(place, start, objects, values, count) : -PTRS_STATUS_NOT_SUPPORTED;
+  }
+  for (Py_ssize_t i = 0; taken && i < count; ++i) {
+    Py_DECREF(objects[i]);
+  }
+  PyMem_Free(values);
+  PyMem_Free(objects);
+  return status;
+}
+
+// Store a list of `count` values; as above
+static int
+store_list(PtrsPlace *place, Py_ssize_t start, PyObject *list, Py_ssize_t count)
+{
+  int64_t *const integers = PyMem_New(int64_t, (size_t)count);
+  if (!integers) {
+    return -PTRS_STATUS_NO_MEM;
+  }
+  const int status = store_integers(place, start, list, integers, count);
+  PyMem_Free(integers);
+  return status == -PTRS_STATUS_NOT_SUPPORTED ? store_values(place, start, list, count) : status;
+}
+
+PyObject *
+ptrs_place_store_slots(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  PtrsPlace *const place = (PtrsPlace *)self;
+  Py_ssize_t first       = 0;
+  PyObject *const list   = n_args == 2 && !names ? args[1] : NULL;
+  if (list && ptrs_as_index(args[0], &first) && Py_TYPE(list) == &PyList_Type && place->room > 0 &&
+      PyList_GET_SIZE(list) > 0 && first <= PY_SSIZE_T_MAX / place->room) {
+    const Py_ssize_t start = first * place->room;
+    const Py_ssize_t count = PyList_GET_SIZE(list);
+    if (!store_list(place, start, list, count)) {
+      if (ptrs_overwritten(place, start, start + count * place->room) < 0) {
+        return NULL;
+      }
+      Py_RETURN_NONE;
+    }
+  }
+  return ptrs_fall_back_method(PTRS_PY_STORE_SLOTS, self, args, n_args, names);
+}
+
+// A list without items.  As long as they are missing, the collector does not know it:
+// gc.get_objects() would hand it to whatever runs meanwhile, which is another thread
+// where the interpreter is let go, or a finalizer where an exception is made.
+static PyObject *
+new_list(Py_ssize_t count)
+{
+  PyObject *const list = PyList_New(count);
+  if (list) {
+    PyObject_GC_UnTrack(list);
+  }
+  return list;
+}
+
+static PyObject *
+list_of_integers(const int64_t *integers, Py_ssize_t count)
+{
+  PyObject *const list = new_list(count);
+  for (Py_ssize_t i = 0; list && i < count; ++i) {
+    PyObject *const number = PyLong_FromLongLong(integers[i]);
+    if (!number) {
+      Py_DECREF(list);
+      return NULL;
+    }
+    PyList_SET_ITEM(list, i, number);
+  }
+  if (list) {
+    PyObject_GC_Track(list);
+  }
+  return list;
+}
+
+// NULL with or without an exception
+static PyObject *
+load_integers(PtrsPlace *place, Py_ssize_t count)
+{
+  const size_t stride     = (size_t)place->room;
+  int64_t *const integers = PyMem_New(int64_t, (size_t)count);
+  if (!integers) {
+    return PyErr_NoMemory();
+  }
+  int found = 0;
+  bool busy = (size_t)count > PTRS_AT_ONCE / stride;
+  if (!busy) {
+    found = ptrs_load_integers(place->block, 0, stride, integers, (size_t)count, &busy);
+  }
+  if (busy) {
+    Py_BEGIN_ALLOW_THREADS;
+    found = ptrs_load_integers(place->block, 0, stride, integers, (size_t)count, NULL);
+    Py_END_ALLOW_THREADS;
+  }
+  PyObject *const list = found == 1 ? list_of_integers(integers, count) : NULL;
+  PyMem_Free(integers);
+  return list;
+}
+
+// One by one; NULL with or without an exception
+static PyObject *
+load_objects(PtrsPlace *place, Py_ssize_t count)
+{
+  PyObject *const list = new_list(count);
+  for (Py_ssize_t i = 0; list && i < count; ++i) {
+    PyObject *const obj = ptrs_load_object(place->block, i * place->room);
+    if (!obj) {
+      Py_DECREF(list);
+      return NULL;
+    }
+    PyList_SET_ITEM(list, i, obj);
+  }
+  if (list) {
+    PyObject_GC_Track(list);
+  }
+  return list;
+}
+
+PyObject *
+ptrs_place_tolist(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  PtrsPlace *const place = (PtrsPlace *)self;
+  const Py_ssize_t count = ptrs_peek_count(place);
+  PyObject *list         = NULL;
+  if (count > 0 && !n_args && !names) {
+    list = load_integers(place, count);
+    if (!list && !PyErr_Occurred()) {
+      list = load_objects(place, count);
+    }
+  }
+  return list || PyErr_Occurred()
+             ? list
+             : ptrs_fall_back_method(PTRS_PY_TOLIST, self, args, n_args, names);
+}
+
+#endif

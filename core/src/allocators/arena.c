@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+#include "ptrs/arena.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "allocators/lifecycle.h"
+#include "allocators/bump.h"
+#include "base/spin.h"
+
+typedef struct {
+  PtrsAllocator base;
+  PtrsSpin lock; // of what follows
+  PtrsRegion region;
+  bool is_closed;
+  PtrsOwner owner;
+} PtrsArena;
+
+static void *
+arena_take(PtrsAllocator *allocator, size_t size, size_t align, size_t *clean)
+{
+  PtrsArena *const arena = (PtrsArena *)allocator;
+  ptrs_spin_lock(&arena->lock);
+  void *const mem = arena->is_closed ? NULL : ptrs_region_alloc(&arena->region, size, align, clean);
+  ptrs_spin_unlock(&arena->lock);
+  return mem;
+}
+
+static void *
+arena_place(PtrsAllocator *allocator,
+            void *mem,
+            size_t old_size,
+            size_t new_size,
+            size_t align,
+            size_t *clean)
+{
+  PtrsArena *const arena = (PtrsArena *)allocator;
+  ptrs_spin_lock(&arena->lock);
+  void *const new_mem = ptrs_region_place(&arena->region, mem, old_size, new_size, align, clean);
+  ptrs_spin_unlock(&arena->lock);
+  return new_mem;
+}
+
+static void *
+arena_alloc(PtrsAllocator *allocator, size_t size, size_t align)
+{
+  size_t clean = 0;
+  return arena_take(allocator, size, align, &clean);
+}
+
+static void *
+arena_zalloc(PtrsAllocator *allocator, size_t size, size_t align)
+{
+  size_t clean    = 0;
+  void *const mem = arena_take(allocator, size, align, &clean);
+  if (mem && clean < size) {
+    memset(mem, 0, size - clean);
+  }
+  return mem;
+}
+
+static void *
+arena_zrealloc(PtrsAllocator *allocator,
+               void *mem,
+               size_t old_size,
+               size_t kept,
+               size_t new_size,
+               size_t align)
+{
+  size_t clean = 0;
+  uint8_t *const new_mem =
+      (uint8_t *)arena_place(allocator, mem, old_size, new_size, align, &clean);
+  if (new_mem && new_mem != mem) {
+    // Only the last block's bytes can be taken by another one, and that stays
+    // where it is, unless it does not fit: then it is not the last any more
+    memcpy(new_mem, mem, kept);
+  }
+  if (new_mem && kept < new_size - clean) {
+    memset(new_mem + kept, 0, new_size - clean - kept);
+  }
+  return new_mem;
+}
+
+static void *
+arena_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_size, size_t align)
+{
+  size_t clean        = 0;
+  void *const new_mem = arena_place(allocator, mem, old_size, new_size, align, &clean);
+  if (new_mem && new_mem != mem) {
+    memcpy(new_mem, mem, ptrs_min(old_size, new_size));
+  }
+  return new_mem;
+}
+
+static void
+arena_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
+{
+  PtrsArena *const arena = (PtrsArena *)allocator;
+  (void)align;
+  ptrs_spin_lock(&arena->lock);
+  ptrs_region_free(&arena->region, mem, size);
+  ptrs_spin_unlock(&arena->lock);
+}
+
+static size_t
+arena_capacity(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
+{
+  (void)align;
+  (void)allocator;
+  (void)mem;
+  return size;
+}
+
+static void
+arena_stats(PtrsAllocator *allocator, PtrsStats *stats)
+{
+  PtrsArena *const arena = (PtrsArena *)allocator;
+  ptrs_spin_lock(&arena->lock);
+  *stats = arena->region.stats;
+  ptrs_spin_unlock(&arena->lock);
+}
+
+static PtrsStatus
+arena_clear(PtrsAllocator *allocator)
+{
+  PtrsArena *const arena = (PtrsArena *)allocator;
+  ptrs_spin_lock(&arena->lock);
+  if (ptrs_owner_is_lending(&arena->owner)) {
+    ptrs_spin_unlock(&arena->lock);
+    return PTRS_STATUS_PINNED;
+  }
+  arena->is_closed = true;
+  ptrs_region_rewind(&arena->region, NULL);
+  PtrsChunk *const chunks = ptrs_region_take_chunks(&arena->region);
+  ptrs_spin_unlock(&arena->lock);
+  ptrs_region_give_back(&arena->region, chunks);
+  return PTRS_STATUS_SUCCESS;
+}
+
+static void
+arena_destroy(PtrsAllocator *allocator)
+{
+  ptrs_os_free(allocator, sizeof(PtrsArena), PTRS_ALIGN_DEFAULT);
+}
+
+static void
+arena_lock(PtrsAllocator *allocator)
+{
+  ptrs_spin_lock(&((PtrsArena *)allocator)->lock);
+}
+
+static void
+arena_unlock(PtrsAllocator *allocator)
+{
+  ptrs_spin_unlock(&((PtrsArena *)allocator)->lock);
+}
+
+static bool
+is_arena(const PtrsAllocator *allocator)
+{
+  return allocator && allocator->alloc == arena_alloc;
+}
+
+// Going back, to the start or to a mark
+typedef struct {
+  bool to_start;
+  uint64_t number; // of the mark
+  PtrsMark *mark;  // once it has been looked up; it cannot go meanwhile
+} Rewind;
+
+static PtrsMark *
+find_mark(PtrsArena *arena, Rewind *rewind)
+{
+  if (!rewind->mark) {
+    rewind->mark = ptrs_region_find_mark(&arena->region, rewind->number);
+  }
+  return rewind->mark;
+}
+
+static bool
+lies_behind(const PtrsSlot *slot, void *ctx)
+{
+  PtrsArena *const arena = (PtrsArena *)slot->allocator;
+  ptrs_spin_lock(&arena->lock);
+  const PtrsMark *const mark = find_mark(arena, (Rewind *)ctx);
+  const bool behind          = mark && ptrs_region_is_behind(&arena->region, mark, slot->mem);
+  ptrs_spin_unlock(&arena->lock);
+  return behind;
+}
+
+static PtrsStatus
+rewind_region(PtrsAllocator *allocator, void *ctx)
+{
+  PtrsArena *const arena = (PtrsArena *)allocator;
+  Rewind *const rewind   = (Rewind *)ctx;
+  PtrsStatus status      = PTRS_STATUS_SUCCESS;
+  ptrs_spin_lock(&arena->lock);
+  if (!rewind->to_start && !find_mark(arena, rewind)) {
+    status = PTRS_STATUS_STALE;
+  } else if (ptrs_owner_is_lending(&arena->owner)) {
+    status = PTRS_STATUS_PINNED;
+  } else {
+    ptrs_region_rewind(&arena->region, rewind->mark);
+  }
+  ptrs_spin_unlock(&arena->lock);
+  return status;
+}
+
+PtrsStatus
+ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena)
+{
+  static const PtrsOwnerOps ops = {
+      .clear   = arena_clear,
+      .take    = arena_take,
+      .place   = arena_place,
+      .destroy = arena_destroy,
+      .lock    = arena_lock,
+      .unlock  = arena_unlock,
+  };
+  if (!parent || !chunk_size || chunk_size > PTRS_SIZE_MAX) {
+    return PTRS_STATUS_BAD_ARG;
+  }
+  const PtrsStatus status = ptrs_owner_check_parent(parent, chunk_size, PTRS_ALIGN_DEFAULT);
+  if (status) {
+    return status;
+  }
+  PtrsArena *const made = (PtrsArena *)ptrs_os_malloc(sizeof(PtrsArena), PTRS_ALIGN_DEFAULT);
+  if (!made) {
+    return PTRS_STATUS_NO_MEM;
+  }
+  const PtrsArena fresh = {
+      .base =
+          {
+              .alloc       = arena_alloc,
+              .zalloc      = arena_zalloc,
+              .realloc     = arena_realloc,
+              .zrealloc    = arena_zrealloc,
+              .free        = arena_free,
+              .capacity    = arena_capacity,
+              .name        = "arena",
+              .stats       = arena_stats,
+              .block_flags = PTRS_BLOCK_IN_REGION,
+          },
+      .region = {.parent = parent, .chunk_size = chunk_size},
+  };
+  *made = fresh;
+  ptrs_owner_init(&made->owner, &made->base, parent, &ops);
+  *arena = &made->base;
+  return PTRS_STATUS_SUCCESS;
+}
+
+PtrsStatus
+ptrs_arena_reset(PtrsAllocator *arena)
+{
+  Rewind rewind           = {.to_start = true};
+  const PtrsEnding ending = {.clear = rewind_region, .ctx = &rewind};
+  return is_arena(arena) ? ptrs_owner_end_blocks(arena->owner, &ending) : PTRS_STATUS_BAD_ARG;
+}
+
+PtrsStatus
+ptrs_arena_mark(PtrsAllocator *arena, uint64_t *mark)
+{
+  if (!is_arena(arena)) {
+    return PTRS_STATUS_BAD_ARG;
+  }
+  // Not while the arena is being rewound
+  PtrsStatus status = ptrs_owner_enter(arena->owner);
+  if (status) {
+    return status;
+  }
+  PtrsArena *const self = (PtrsArena *)arena;
+  ptrs_spin_lock(&self->lock);
+  const PtrsMark *const made = ptrs_region_mark(&self->region);
+  if (made) {
+    *mark = made->number;
+  } else {
+    status = PTRS_STATUS_NO_MEM;
+  }
+  ptrs_spin_unlock(&self->lock);
+  ptrs_owner_unlock(arena->owner);
+  return status;
+}
+
+PtrsStatus
+ptrs_arena_rewind(PtrsAllocator *arena, uint64_t mark)
+{
+  Rewind rewind           = {.number = mark};
+  const PtrsEnding ending = {.selects = lies_behind, .clear = rewind_region, .ctx = &rewind};
+  return is_arena(arena) ? ptrs_owner_end_blocks(arena->owner, &ending) : PTRS_STATUS_BAD_ARG;
+}

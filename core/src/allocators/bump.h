@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// What an arena is filled with: chunks, the blocks in them, and marks.  Has no
+// lock of its own.  What is not said to be more is O(log n) in chunks and marks.
+#ifndef PTRS_REGION_H
+#define PTRS_REGION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/checked.h"
+#include "allocators/chunks.h"
+#include "allocators/marks.h"
+#include "ptrs/allocator.h"
+#include "base/stats.h"
+
+typedef struct {
+  PtrsAllocator *parent; // of the chunks
+  size_t chunk_size;
+  PtrsChunk *first;
+  PtrsChunk *by_address; // all
+  PtrsChunk *current;    // where the next block goes
+  PtrsMark *newest;
+  uint64_t n_marks; // ever made
+  PtrsStats stats;
+} PtrsRegion;
+
+// Where in a chunk a block would start; false if it does not fit
+static inline bool
+ptrs_chunk_place(const PtrsChunk *chunk, size_t size, size_t align, size_t *start)
+{
+  const uintptr_t base = (uintptr_t)chunk;
+  size_t address       = 0;
+  size_t end           = 0;
+  if (!ptrs_checked_round_up(base + chunk->used, align, &address) ||
+      !ptrs_checked_add(address - base, size, &end) || end > chunk->size) {
+    return false;
+  }
+  *start = address - base;
+  return true;
+}
+
+// Go on to a chunk in which a block fits; NULL if there is no memory for one
+PtrsChunk *ptrs_region_next_chunk(PtrsRegion *region, size_t size, size_t align, size_t *start);
+
+// Take bytes of the region.  A block of no bytes takes one, so that its address
+// is its own.  *clean is how many bytes from the end were never written.
+static inline uint8_t *
+ptrs_region_take(PtrsRegion *region, size_t size, size_t align, size_t *clean)
+{
+  const size_t taken = size ? size : 1;
+  size_t start       = 0;
+  PtrsChunk *chunk   = region->current;
+  if (size > PTRS_SIZE_MAX) {
+    return NULL;
+  }
+  if (!chunk || !ptrs_chunk_place(chunk, taken, align, &start)) {
+    chunk = ptrs_region_next_chunk(region, taken, align, &start);
+    if (!chunk) {
+      return NULL;
+    }
+  }
+  chunk->used  = start + taken;
+  *clean       = ptrs_min(chunk->used - ptrs_clamp(chunk->dirty, start, chunk->used), size);
+  chunk->dirty = ptrs_max(chunk->dirty, chunk->used);
+  return (uint8_t *)chunk + start;
+}
+
+// A new block; *clean is how many bytes at its end are surely zero.  NULL if
+// there is no memory.
+static inline void *
+ptrs_region_alloc(PtrsRegion *region, size_t size, size_t align, size_t *clean)
+{
+  uint8_t *const mem = ptrs_region_take(region, size, align, clean);
+  if (mem) {
+    ptrs_stats_alloc(&region->stats, size);
+    if (region->newest) {
+      region->newest->all.bytes += size;
+      region->newest->all.blocks += 1;
+    }
+  }
+  return mem;
+}
+
+// Where a block of another size is, to which the caller copies what the old one has
+// if it is elsewhere: that stays as it is.  *clean as above, but of what the old one
+// has no bytes for.  NULL if there is no memory.
+void *ptrs_region_place(
+    PtrsRegion *region, void *mem, size_t old_size, size_t new_size, size_t align, size_t *clean);
+
+void ptrs_region_free(PtrsRegion *region, void *mem, size_t size);
+
+// A new mark; NULL if there is no memory.
+PtrsMark *ptrs_region_mark(PtrsRegion *region);
+
+// The mark with a number; NULL if it is not valid.
+PtrsMark *ptrs_region_find_mark(const PtrsRegion *region, uint64_t number);
+
+// Whether memory lies behind a mark.
+bool ptrs_region_is_behind(const PtrsRegion *region, const PtrsMark *mark, const void *mem);
+
+// Go back to a mark, or, where it is NULL, to the start of the first chunk.
+void ptrs_region_rewind(PtrsRegion *region, PtrsMark *mark);
+
+// Take all chunks out of an empty region, and give them back to its parent: O(n).
+PtrsChunk *ptrs_region_take_chunks(PtrsRegion *region);
+void ptrs_region_give_back(const PtrsRegion *region, PtrsChunk *chunks);
+
+#endif

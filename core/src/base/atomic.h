@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// The only user of <stdatomic.h>: the few operations that the core needs,
+// each with the one memory order that it is used with.  Those that read and
+// write are not locked while no other thread exists.
+#ifndef PTRS_ATOMIC_H
+#define PTRS_ATOMIC_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "os/os.h"
+
+typedef struct {
+  _Atomic uint64_t value;
+} PtrsAtomic;
+
+typedef struct {
+  _Atomic(void *) value;
+} PtrsAtomicPointer;
+
+static inline uint64_t
+ptrs_atomic_load(const PtrsAtomic *atomic)
+{
+  return atomic_load_explicit(&atomic->value, memory_order_acquire);
+}
+
+// For counters that order nothing else
+static inline uint64_t
+ptrs_atomic_peek(const PtrsAtomic *atomic)
+{
+  return atomic_load_explicit(&atomic->value, memory_order_relaxed);
+}
+
+static inline void
+ptrs_atomic_store(PtrsAtomic *atomic, uint64_t value)
+{
+  atomic_store_explicit(&atomic->value, value, memory_order_release);
+}
+
+// Store what another thread than this one, if there is ever any, sees from its start
+static inline void
+ptrs_atomic_put(PtrsAtomic *atomic, uint64_t value)
+{
+  atomic_store_explicit(&atomic->value, value, memory_order_relaxed);
+}
+
+// Replace *expected by value; else refresh *expected.  May fail spuriously.
+static inline bool
+ptrs_atomic_swap_if(PtrsAtomic *atomic, uint64_t *expected, uint64_t value)
+{
+  if (ptrs_os_is_alone()) {
+    const uint64_t seen = ptrs_atomic_peek(atomic);
+    const bool same     = seen == *expected;
+    *expected           = seen;
+    if (same) {
+      ptrs_atomic_put(atomic, value);
+    }
+    return same;
+  }
+  return atomic_compare_exchange_weak_explicit(&atomic->value, expected, value,
+                                               memory_order_acq_rel, memory_order_acquire);
+}
+
+// Store a value and return the one before, as one step
+static inline uint64_t
+ptrs_atomic_exchange(PtrsAtomic *atomic, uint64_t value)
+{
+  if (ptrs_os_is_alone()) {
+    const uint64_t before = ptrs_atomic_peek(atomic);
+    ptrs_atomic_put(atomic, value);
+    return before;
+  }
+  return atomic_exchange_explicit(&atomic->value, value, memory_order_acquire);
+}
+
+static inline void
+ptrs_atomic_sub(PtrsAtomic *atomic, uint64_t value)
+{
+  if (ptrs_os_is_alone()) {
+    ptrs_atomic_put(atomic, ptrs_atomic_peek(atomic) - value);
+  } else {
+    atomic_fetch_sub_explicit(&atomic->value, value, memory_order_release);
+  }
+}
+
+static inline void
+ptrs_atomic_clear_bits(PtrsAtomic *atomic, uint64_t bits)
+{
+  if (ptrs_os_is_alone()) {
+    ptrs_atomic_put(atomic, ptrs_atomic_peek(atomic) & ~bits);
+  } else {
+    atomic_fetch_and_explicit(&atomic->value, ~bits, memory_order_release);
+  }
+}
+
+// Take one away; whether that was the last.  What was done before by those who
+// took away the others has happened before this returns true.
+static inline bool
+ptrs_atomic_take_last(PtrsAtomic *atomic)
+{
+  return atomic_fetch_sub_explicit(&atomic->value, 1, memory_order_acq_rel) == 1;
+}
+
+// For counters that order nothing else; returns the new value
+static inline uint64_t
+ptrs_atomic_count(PtrsAtomic *atomic, uint64_t value)
+{
+  if (ptrs_os_is_alone()) {
+    const uint64_t sum = ptrs_atomic_peek(atomic) + value;
+    ptrs_atomic_put(atomic, sum);
+    return sum;
+  }
+  return atomic_fetch_add_explicit(&atomic->value, value, memory_order_relaxed) + value;
+}
+
+// Raise a counter to `value` if it is lower
+static inline void
+ptrs_atomic_raise(PtrsAtomic *atomic, uint64_t value)
+{
+  uint64_t seen = ptrs_atomic_peek(atomic);
+  while (seen < value &&
+         !atomic_compare_exchange_weak_explicit(&atomic->value, &seen, value, memory_order_relaxed,
+                                                memory_order_relaxed)) {
+  }
+}
+
+static inline void *
+ptrs_atomic_load_pointer(const PtrsAtomicPointer *atomic)
+{
+  return atomic_load_explicit(&atomic->value, memory_order_acquire);
+}
+
+static inline void
+ptrs_atomic_store_pointer(PtrsAtomicPointer *atomic, void *value)
+{
+  atomic_store_explicit(&atomic->value, value, memory_order_release);
+}
+
+// Set a pointer that is still NULL; false if another thread was first
+static inline bool
+ptrs_atomic_set_pointer_once(PtrsAtomicPointer *atomic, void *value)
+{
+  void *expected = NULL;
+  return atomic_compare_exchange_strong_explicit(&atomic->value, &expected, value,
+                                                 memory_order_acq_rel, memory_order_acquire);
+}
+
+#endif

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// A lock for a few instructions: half the cost of a mutex, and no more than a
+// word of memory.  Who cannot have it spins, then yields, then sleeps.
+#ifndef PTRS_SPIN_H
+#define PTRS_SPIN_H
+
+#include "base/atomic.h"
+#include "os/os.h"
+
+typedef struct {
+  PtrsAtomic locked;
+} PtrsSpin;
+
+static inline void
+ptrs_spin_lock(PtrsSpin *spin)
+{
+  for (unsigned round = 0; ptrs_atomic_exchange(&spin->locked, 1); ++round) {
+    ptrs_os_relax(round);
+  }
+}
+
+static inline void
+ptrs_spin_unlock(PtrsSpin *spin)
+{
+  ptrs_atomic_store(&spin->locked, 0);
+}
+
+#endif

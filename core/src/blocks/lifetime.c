@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: MIT
+#include "blocks/lifetime.h"
+
+#include <string.h>
+
+#include "base/checked.h"
+#include "allocators/lifecycle.h"
+
+static PtrsOwner *
+slot_owner(const PtrsSlot *slot)
+{
+  return slot->allocator ? slot->allocator->owner : NULL;
+}
+
+static void
+clear(uint8_t *mem, size_t from, size_t to)
+{
+  if (from < to) {
+    memset(mem + from, 0, to - from);
+  }
+}
+
+// Write down what memory a slot has
+static void
+set_memory(PtrsSlot *slot, void *mem, size_t size, size_t align)
+{
+  const size_t capacity = slot->allocator->capacity(slot->allocator, mem, size, align);
+  slot->mem             = (uint8_t *)mem;
+  slot->size            = size;
+  slot->slack           = (uint32_t)ptrs_min(capacity - size, UINT32_MAX);
+}
+
+// The block may grow into its capacity, and what it grows by is zero
+static void
+clear_slack(const PtrsSlot *slot)
+{
+  clear(slot->mem, slot->size, ptrs_slot_capacity(slot));
+}
+
+static void
+set_allocator(PtrsSlot *slot, PtrsAllocator *allocator, size_t align)
+{
+  slot->allocator  = allocator;
+  slot->align_log2 = (uint8_t)ptrs_log2(align);
+  slot->flags      = (uint8_t)allocator->block_flags;
+  slot->on_stack   = false;
+}
+
+// Get memory for a slot that has been claimed: no lock is held
+static PtrsStatus
+fill_slot(PtrsSlot *slot, PtrsAllocator *allocator, size_t size, size_t align, bool zeroed)
+{
+  void *const mem =
+      zeroed ? allocator->zalloc(allocator, size, align) : allocator->alloc(allocator, size, align);
+  if (!mem) {
+    return PTRS_STATUS_NO_MEM;
+  }
+  set_allocator(slot, allocator, align);
+  set_memory(slot, mem, size, align);
+  clear_slack(slot);
+  return PTRS_STATUS_SUCCESS;
+}
+
+// As fill_slot(), and make the slot live
+static PtrsStatus
+fill_owned_slot(PtrsSlot *slot,
+                PtrsAllocator *allocator,
+                size_t size,
+                size_t align,
+                bool zeroed,
+                PtrsBlock *block)
+{
+  PtrsOwner *const owner = allocator->owner;
+  PtrsStatus status      = fill_slot(slot, allocator, size, align, zeroed);
+  if (status) {
+    return ptrs_owner_is_closed(owner) ? PTRS_STATUS_CLOSED : status;
+  }
+  status = ptrs_owner_enter(owner);
+  if (status) {
+    allocator->free(allocator, slot->mem, size, align);
+    return status;
+  }
+  *block = ptrs_table_publish(slot, false);
+  ptrs_owner_link(owner, slot, ptrs_block_index(*block));
+  ptrs_owner_unlock(owner);
+  return PTRS_STATUS_SUCCESS;
+}
+
+// As fill_owned_slot(), with memory that is put into the chain as soon as it is had.
+// Where there is much to be cleared, the slot is held meanwhile, and not the lock.
+static PtrsStatus
+take_owned_slot(PtrsSlot *slot,
+                PtrsAllocator *allocator,
+                size_t size,
+                size_t align,
+                bool zeroed,
+                PtrsBlock *block)
+{
+  PtrsOwner *const owner  = allocator->owner;
+  const PtrsStatus status = ptrs_owner_enter(owner);
+  if (status) {
+    return status;
+  }
+  size_t clean    = 0;
+  void *const mem = owner->ops->take(allocator, size, align, &clean);
+  if (!mem) {
+    ptrs_owner_unlock(owner);
+    return PTRS_STATUS_NO_MEM;
+  }
+  set_allocator(slot, allocator, align);
+  set_memory(slot, mem, size, align);
+  const size_t dirty = zeroed ? size - clean : 0;
+  const bool is_long = dirty > PTRS_SHORT || slot->slack > PTRS_SHORT;
+  if (!is_long) {
+    clear(slot->mem, 0, dirty);
+    clear_slack(slot);
+  }
+  *block = ptrs_table_publish(slot, is_long);
+  ptrs_owner_link(owner, slot, ptrs_block_index(*block));
+  ptrs_owner_unlock(owner);
+  if (is_long) {
+    clear(slot->mem, 0, dirty);
+    clear_slack(slot);
+    ptrs_slot_leave_exclusive(slot);
+  }
+  return PTRS_STATUS_SUCCESS;
+}
+
+PtrsStatus
+ptrs_life_begin(PtrsAllocator *allocator, size_t size, size_t align, bool zeroed, PtrsBlock *block)
+{
+  PtrsStatus status = ptrs_allocator_check(allocator, size, align);
+  if (status) {
+    return status;
+  }
+  PtrsSlot *const slot = ptrs_table_claim();
+  if (!slot) {
+    return PTRS_STATUS_NO_MEM;
+  }
+  if (!allocator->owner) {
+    status = fill_slot(slot, allocator, size, align, zeroed);
+    if (!status) {
+      *block = ptrs_table_publish(slot, false);
+    }
+  } else if (allocator->owner->ops->take) {
+    status = take_owned_slot(slot, allocator, size, align, zeroed, block);
+  } else {
+    status = fill_owned_slot(slot, allocator, size, align, zeroed, block);
+  }
+  if (status) {
+    ptrs_table_unclaim(slot);
+  }
+  return status;
+}
+
+PtrsStatus
+ptrs_life_adopt(
+    void *mem, size_t size, size_t align, unsigned flags, bool on_stack, PtrsBlock *block)
+{
+  PtrsSlot *const slot = ptrs_table_claim();
+  if (!slot) {
+    return PTRS_STATUS_NO_MEM;
+  }
+  slot->mem        = (uint8_t *)mem;
+  slot->size       = size;
+  slot->slack      = 0;
+  slot->allocator  = NULL;
+  slot->align_log2 = (uint8_t)ptrs_log2(align);
+  slot->flags      = (uint8_t)flags;
+  slot->on_stack   = on_stack;
+  *block           = ptrs_table_publish(slot, false);
+  return PTRS_STATUS_SUCCESS;
+}
+
+// End a block whose owner, if it has one, is locked
+static void
+end_locked(PtrsSlot *slot, PtrsBlock block, PtrsOwner *owner)
+{
+  const bool is_long = ptrs_slot_is_long(slot, 0);
+  // The lock is let go before memory is given back, unless that has to be one step
+  const bool unlocks = owner && !owner->ops->take;
+  if (owner) {
+    ptrs_owner_unlink(owner, slot);
+  }
+  ptrs_table_begin_work(slot, is_long);
+  if (unlocks) {
+    ptrs_owner_unlock(owner);
+  }
+  ptrs_table_retire(slot, ptrs_block_index(block), is_long, true);
+  ptrs_table_end_work(slot, is_long);
+  if (owner && !unlocks) {
+    ptrs_owner_unlock(owner);
+  }
+  if (owner) {
+    ptrs_owner_settle(owner);
+    ptrs_owner_release(owner);
+  }
+}
+
+void
+ptrs_life_end(PtrsSlot *slot, PtrsBlock block)
+{
+  PtrsOwner *const owner = slot_owner(slot);
+  if (owner) {
+    ptrs_owner_lock(owner);
+  }
+  end_locked(slot, block, owner);
+}
+
+bool
+ptrs_life_try_end(PtrsSlot *slot, PtrsBlock block)
+{
+  PtrsOwner *const owner = slot_owner(slot);
+  // With the last block of one that was dropped, all its memory goes
+  if (owner && (ptrs_atomic_peek(&owner->is_dropped) || !ptrs_owner_try_lock(owner))) {
+    return false;
+  }
+  end_locked(slot, block, owner);
+  return true;
+}
+
+static void
+tell(const PtrsResizeRules *rules, const PtrsSlot *slot, size_t kept)
+{
+  if (rules->changed) {
+    rules->changed(slot->mem, kept, ptrs_slot_capacity(slot), rules->ctx);
+  }
+}
+
+// Memory of another size.  Bytes that come do so from blocks that are gone: they
+// are made zero, as those are that a smaller size leaves behind.
+static void *
+resize_memory(const PtrsSlot *slot, size_t kept, size_t size)
+{
+  PtrsAllocator *const allocator = slot->allocator;
+  const size_t align             = ptrs_slot_align(slot);
+  if (allocator->zrealloc) {
+    return allocator->zrealloc(allocator, slot->mem, slot->size, kept, size, align);
+  }
+  uint8_t *const mem = (uint8_t *)allocator->realloc(allocator, slot->mem, slot->size, size, align);
+  if (mem) {
+    clear(mem, kept, size);
+  }
+  return mem;
+}
+
+static PtrsStatus
+resize(PtrsSlot *slot, size_t size, const PtrsResizeRules *rules)
+{
+  const bool is_long = ptrs_slot_is_long(slot, size);
+  const size_t kept  = ptrs_min(ptrs_slot_capacity(slot), size);
+  ptrs_table_begin_work(slot, is_long);
+  void *const mem = resize_memory(slot, kept, size);
+  if (mem) {
+    set_memory(slot, mem, size, ptrs_slot_align(slot));
+    clear_slack(slot);
+    tell(rules, slot, kept);
+  }
+  ptrs_table_end_work(slot, is_long);
+  return mem ? PTRS_STATUS_SUCCESS : PTRS_STATUS_NO_MEM;
+}
+
+// The same, of memory that is placed under the owner's lock; what the block has is
+// copied after that
+static PtrsStatus
+replace(PtrsSlot *slot, PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *busy)
+{
+  PtrsOwner *const owner = slot->allocator->owner;
+  const bool is_long     = ptrs_slot_is_long(slot, size);
+  uint8_t *const old_mem = slot->mem;
+  const size_t old_size  = slot->size;
+  const size_t kept      = ptrs_min(ptrs_slot_capacity(slot), size);
+  // Not by ptrs_owner_enter(): who is ending blocks may be waiting for this one
+  ptrs_owner_lock(owner);
+  if (owner->is_ending) {
+    ptrs_owner_unlock(owner);
+    *busy = true;
+    return PTRS_STATUS_SUCCESS;
+  }
+  ptrs_table_begin_work(slot, is_long);
+  size_t clean = 0;
+  void *const mem =
+      owner->ops->place(slot->allocator, old_mem, old_size, size, ptrs_slot_align(slot), &clean);
+  if (mem) {
+    set_memory(slot, mem, size, ptrs_slot_align(slot));
+    if (mem != old_mem) {
+      ptrs_owner_relink(owner, slot, ptrs_block_index(block));
+    }
+  }
+  ptrs_owner_unlock(owner);
+  if (mem) {
+    clear(slot->mem, kept, size - clean);
+    if (mem != old_mem) {
+      memcpy(mem, old_mem, kept);
+    }
+    // Also where it stays: unsafe writes may have been behind the old size
+    clear_slack(slot);
+    tell(rules, slot, kept);
+  }
+  ptrs_table_end_work(slot, is_long);
+  return mem ? PTRS_STATUS_SUCCESS : PTRS_STATUS_NO_MEM;
+}
+
+PtrsStatus
+ptrs_life_resize(
+    PtrsSlot *slot, PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *busy)
+{
+  const PtrsOwner *const owner = slot_owner(slot);
+  const PtrsStatus status      = ptrs_allocator_check(slot->allocator, size, ptrs_slot_align(slot));
+  if (status) {
+    return status;
+  }
+  return owner && owner->ops->place ? replace(slot, block, size, rules, busy)
+                                    : resize(slot, size, rules);
+}

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: MIT
+#include "blocks/table.h"
+
+#include <assert.h>
+
+#include "base/fork.h"
+#include "os/os.h"
+#include "base/spin.h"
+#include "blocks/thread_stack.h"
+
+// Segment 0 has this many slots, and each later one as many as all before
+// it.  Segments are made when needed, and never moved or given back.
+#define SEGMENT_BASE_LOG2 10
+#define SEGMENT_BASE ((uint32_t)1 << SEGMENT_BASE_LOG2)
+#define N_SEGMENTS (PTRS_INDEX_BITS - SEGMENT_BASE_LOG2 + 1)
+
+// Lanes keep threads apart that allocate at the same time.  A lane takes
+// fresh slots in batches, so that a single thread fills the table densely.
+#define N_LANES 16
+#define LANE_BATCH 64
+
+typedef struct {
+  _Alignas(64) PtrsSpin lock;
+  uint32_t free_list;   // index of the first free slot, or PTRS_NO_SLOT
+  uint32_t fresh;       // next slot of the lane's batch that was never used
+  uint32_t fresh_limit; // end of the batch
+} Lane;
+
+static_assert(sizeof(PtrsSlot) <= 48 || sizeof(void *) != 8, "bookkeeping of a block");
+static_assert(SEGMENT_BASE % LANE_BATCH == 0, "a batch lies in one segment");
+
+static PtrsAtomicPointer segments[N_SEGMENTS];
+static Lane lanes[N_LANES];
+static PtrsAtomic n_batches; // batches that lanes have taken
+static PtrsAtomic n_threads; // threads that have chosen a lane
+static PtrsAtomic n_holding; // threads amid long work, or with this bit: none may begin it
+#define FORK_WAITS ((uint64_t)1 << 63)
+
+static PTRS_OS_THREAD_LOCAL Lane *thread_lane;
+
+static unsigned
+segment_of(uint32_t index)
+{
+  const uint32_t doublings = index >> SEGMENT_BASE_LOG2;
+  return doublings ? 32U - (unsigned)__builtin_clz(doublings) : 0U;
+}
+
+static uint32_t
+segment_start(unsigned segment)
+{
+  return segment ? SEGMENT_BASE << (segment - 1) : 0;
+}
+
+static size_t
+segment_slots(unsigned segment)
+{
+  return segment ? (size_t)SEGMENT_BASE << (segment - 1) : SEGMENT_BASE;
+}
+
+// NULL if the segment has not been made
+static PtrsSlot *
+slot_at(uint32_t index)
+{
+  const unsigned segment = segment_of(index);
+  PtrsSlot *const slots  = (PtrsSlot *)ptrs_atomic_load_pointer(&segments[segment]);
+  return slots ? slots + (index - segment_start(segment)) : NULL;
+}
+
+static PtrsSlot *
+make_slot_at(uint32_t index)
+{
+  const unsigned segment = segment_of(index);
+  if (!ptrs_atomic_load_pointer(&segments[segment])) {
+    const size_t size = segment_slots(segment) * sizeof(PtrsSlot);
+    void *const slots = ptrs_os_map(size);
+    if (!slots) {
+      return NULL;
+    }
+    if (!ptrs_atomic_set_pointer_once(&segments[segment], slots)) {
+      ptrs_os_unmap(slots, size);
+    }
+  }
+  return slot_at(index);
+}
+
+// Wait until no thread is amid long work, and let none begin it
+static void
+close_hold(void)
+{
+  uint64_t seen = ptrs_atomic_load(&n_holding);
+  while (!ptrs_atomic_swap_if(&n_holding, &seen, seen | FORK_WAITS)) {
+  }
+  for (unsigned round = 0; ptrs_atomic_load(&n_holding) != FORK_WAITS; ++round) {
+    ptrs_os_relax(round);
+  }
+}
+
+static void
+lock_for_fork(void *ctx)
+{
+  (void)ctx;
+  close_hold();
+  for (unsigned i = 0; i < N_LANES; ++i) {
+    ptrs_spin_lock(&lanes[i].lock);
+  }
+}
+
+static void
+unlock_after_fork(void *ctx)
+{
+  (void)ctx;
+  for (unsigned i = N_LANES; i-- > 0;) {
+    ptrs_spin_unlock(&lanes[i].lock);
+  }
+  ptrs_atomic_store(&n_holding, 0);
+}
+
+static void
+push_free(PtrsSlot *slot, uint32_t index)
+{
+  Lane *const lane = &lanes[slot->lane];
+  slot->next       = lane->free_list;
+  lane->free_list  = index;
+}
+
+// Locked
+static void
+retire(PtrsSlot *slot, uint32_t index)
+{
+  const uint32_t number = ptrs_state_generation(ptrs_atomic_load(&slot->state));
+  if (number == PTRS_GENERATION_MAX) {
+    ptrs_atomic_store(&slot->state, PTRS_STATE_RETIRED);
+    return;
+  }
+  const uint64_t next = (uint64_t)number + 1;
+  ptrs_atomic_store(&slot->state, next << PTRS_GENERATION_SHIFT);
+  push_free(slot, index);
+}
+
+// Whether a live block lies on the stack of a thread that does not exist in the
+// child of a fork, where the memory goes to whatever thread starts there next
+static bool
+is_on_lost_stack(const PtrsSlot *slot, uint64_t state)
+{
+  return (state & PTRS_STATE_LIVE) && slot->on_stack && !ptrs_thread_stack_has(slot->mem);
+}
+
+// In the child of a fork: the threads that were inside blocks do not exist
+static void
+evict_lost_threads(void *ctx)
+{
+  const uint64_t n_slots = ptrs_atomic_peek(&n_batches) * LANE_BATCH;
+  for (uint64_t index = 0; index < n_slots && index <= PTRS_INDEX_MASK; ++index) {
+    PtrsSlot *const slot = slot_at((uint32_t)index);
+    if (!slot) {
+      continue;
+    }
+    const uint64_t inside = PTRS_STATE_EXCLUSIVE | PTRS_STATE_READERS;
+    const uint64_t state  = ptrs_atomic_load(&slot->state);
+    if (is_on_lost_stack(slot, state)) {
+      retire(slot, (uint32_t)index); // all lanes are locked
+    } else if (state & inside) {
+      ptrs_atomic_clear_bits(&slot->state, inside);
+    }
+  }
+  unlock_after_fork(ctx);
+}
+
+static void
+init_table(void)
+{
+  for (unsigned i = 0; i < N_LANES; ++i) {
+    lanes[i].free_list = PTRS_NO_SLOT;
+  }
+  static PtrsForkEntry entry = {.level   = PTRS_FORK_TABLE,
+                                .prepare = lock_for_fork,
+                                .parent  = unlock_after_fork,
+                                .child   = evict_lost_threads};
+  ptrs_fork_add(&entry);
+}
+
+// The calling thread's lane; the first call of all makes the table
+static Lane *
+own_lane(void)
+{
+  if (!thread_lane) {
+    static PtrsOnce once = PTRS_ONCE_INIT;
+    ptrs_os_once(&once, init_table);
+    thread_lane = &lanes[ptrs_atomic_count(&n_threads, 1) % N_LANES];
+  }
+  return thread_lane;
+}
+
+// A slot that was never used, or NULL.  The lane is locked.
+static PtrsSlot *
+take_fresh(Lane *lane)
+{
+  if (lane->fresh == lane->fresh_limit) {
+    const uint64_t start = (ptrs_atomic_count(&n_batches, 1) - 1) * LANE_BATCH;
+    if (start > PTRS_INDEX_MASK) {
+      return NULL;
+    }
+    lane->fresh       = (uint32_t)start;
+    lane->fresh_limit = (uint32_t)start + LANE_BATCH;
+  }
+
+  // If there is no memory for the slot, the batch is kept for another try
+  PtrsSlot *const slot = make_slot_at(lane->fresh);
+  if (slot) {
+    slot->next = lane->fresh++;
+    slot->lane = (uint8_t)(lane - lanes);
+    ptrs_atomic_store(&slot->state, (uint64_t)1 << PTRS_GENERATION_SHIFT);
+  }
+  return slot;
+}
+
+PtrsSlot *
+ptrs_table_claim(void)
+{
+  Lane *const lane = own_lane();
+  PtrsSlot *slot   = NULL;
+
+  ptrs_spin_lock(&lane->lock);
+  if (lane->free_list != PTRS_NO_SLOT) {
+    const uint32_t index = lane->free_list;
+    slot                 = slot_at(index);
+    lane->free_list      = slot->next;
+    slot->next           = index;
+  } else {
+    slot = take_fresh(lane);
+  }
+  ptrs_spin_unlock(&lane->lock);
+  return slot;
+}
+
+static void
+lock(const PtrsSlot *slot)
+{
+  ptrs_spin_lock(&lanes[slot->lane].lock);
+}
+
+static void
+unlock(const PtrsSlot *slot)
+{
+  ptrs_spin_unlock(&lanes[slot->lane].lock);
+}
+
+void
+ptrs_table_unclaim(PtrsSlot *slot)
+{
+  lock(slot);
+  push_free(slot, slot->next);
+  unlock(slot);
+}
+
+PtrsBlock
+ptrs_table_publish(PtrsSlot *slot, bool held)
+{
+  const uint64_t state  = ptrs_atomic_load(&slot->state);
+  const uint64_t number = ptrs_state_generation(state);
+  const PtrsBlock block = (PtrsBlock)(number << PTRS_INDEX_BITS | slot->next);
+  ptrs_atomic_store(&slot->state, state | PTRS_STATE_LIVE | (held ? PTRS_STATE_EXCLUSIVE : 0));
+  return block;
+}
+
+void
+ptrs_table_begin_work(const PtrsSlot *slot, bool is_long)
+{
+  if (!is_long) {
+    lock(slot);
+    return;
+  }
+  uint64_t seen = ptrs_atomic_load(&n_holding);
+  for (unsigned round = 0;;) {
+    if (seen & FORK_WAITS) {
+      ptrs_os_relax(round++);
+      seen = ptrs_atomic_load(&n_holding);
+    } else if (ptrs_atomic_swap_if(&n_holding, &seen, seen + 1)) {
+      return;
+    }
+  }
+}
+
+void
+ptrs_table_end_work(const PtrsSlot *slot, bool is_long)
+{
+  if (is_long) {
+    ptrs_atomic_sub(&n_holding, 1);
+  } else {
+    unlock(slot);
+  }
+}
+
+void
+ptrs_table_retire(PtrsSlot *slot, uint32_t index, bool is_long, bool free_memory)
+{
+  // Once it has been retired, the slot may be another block's
+  PtrsAllocator *const allocator = free_memory ? slot->allocator : NULL;
+  uint8_t *const mem             = slot->mem;
+  const size_t size              = slot->size;
+  const size_t align             = ptrs_slot_align(slot);
+  if (is_long) {
+    lock(slot);
+    retire(slot, index);
+    unlock(slot);
+  }
+  if (allocator) {
+    allocator->free(allocator, mem, size, align);
+  }
+  if (!is_long) {
+    retire(slot, index);
+  }
+}
+
+PtrsSlot *
+ptrs_table_find(PtrsBlock block)
+{
+  return block > 0 ? slot_at(ptrs_block_index(block)) : NULL;
+}
+
+PtrsSlot *
+ptrs_table_slot(uint32_t index)
+{
+  return slot_at(index);
+}

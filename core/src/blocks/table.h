@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// The handle table: slots, their state words, and who may come in.
+#ifndef PTRS_TABLE_H
+#define PTRS_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/atomic.h"
+#include "ptrs/allocator.h"
+#include "ptrs/block.h"
+#include "ptrs/status.h"
+
+// State word of a slot:
+//
+//    63            32 31   30        29      28          16 15        0
+//   +----------------+----+---------+-------+--------------+-----------+
+//   |   generation   |live|exclusive|dropped|   readers    |   pins    |
+//   +----------------+----+---------+-------+--------------+-----------+
+//
+// A dead slot has only a generation: the one of its next block.  Whoever has
+// claimed a dead slot, or holds a live one exclusively, owns its other fields.
+// A slot that was never used is 0; one that has used up its generations is
+// PTRS_STATE_RETIRED.
+#define PTRS_STATE_PIN ((uint64_t)1)
+#define PTRS_STATE_PINS ((uint64_t)0xFFFF)
+#define PTRS_STATE_READER ((uint64_t)1 << 16)
+#define PTRS_STATE_READERS ((uint64_t)0x1FFF << 16)
+#define PTRS_STATE_DROPPED ((uint64_t)1 << 29)
+#define PTRS_STATE_EXCLUSIVE ((uint64_t)1 << 30)
+#define PTRS_STATE_LIVE ((uint64_t)1 << 31)
+
+#define PTRS_STATE_RETIRED PTRS_STATE_DROPPED
+
+#define PTRS_GENERATION_SHIFT 32
+#define PTRS_GENERATION_MAX UINT32_MAX
+
+// A handle: the generation above the index of the slot.
+#define PTRS_INDEX_BITS 31
+#define PTRS_INDEX_MASK (((uint64_t)1 << PTRS_INDEX_BITS) - 1)
+
+// Bytes that may be copied, cleared or given back to the system under a lock
+#define PTRS_SHORT ((size_t)64 << 10)
+
+// Ends a list of slots
+#define PTRS_NO_SLOT UINT32_MAX
+
+typedef struct {
+  PtrsAtomic state;
+  uint8_t *mem;
+  size_t size;
+  PtrsAllocator *allocator; // NULL if the memory was adopted
+  uint32_t slack;           // bytes that the memory has beyond `size`, as far as they are used
+  uint32_t next;            // free: the next free slot; claimed: its own index; live: in the
+  uint32_t previous;        // chain of its allocator's owner, if that has one
+  uint8_t align_log2;
+  uint8_t flags; // PtrsBlockFlags
+  uint8_t lane;  // whose free list the slot returns to
+  bool on_stack; // the memory is on the stack of the thread that adopted it
+} PtrsSlot;
+
+static inline uint32_t
+ptrs_block_index(PtrsBlock block)
+{
+  return (uint32_t)((uint64_t)block & PTRS_INDEX_MASK);
+}
+
+static inline size_t
+ptrs_slot_align(const PtrsSlot *slot)
+{
+  return (size_t)1 << slot->align_log2;
+}
+
+static inline size_t
+ptrs_slot_capacity(const PtrsSlot *slot)
+{
+  return slot->size + slot->slack;
+}
+
+static inline uint32_t
+ptrs_state_generation(uint64_t state)
+{
+  return (uint32_t)(state >> PTRS_GENERATION_SHIFT);
+}
+
+// Take a dead slot out of the table's free lists; NULL if the table is full
+// or there is no memory for it to grow.
+PtrsSlot *ptrs_table_claim(void);
+
+// Put a slot that was claimed and not published back, unused.
+void ptrs_table_unclaim(PtrsSlot *slot);
+
+// Make a claimed slot live; from here on others may enter, or, with `held`, once the
+// caller has left it, who holds it exclusively.
+PtrsBlock ptrs_table_publish(PtrsSlot *slot, bool held);
+
+// Around work on the memory of a slot that the caller holds exclusively, amid which
+// the two may disagree: a fork waits for it.  Short work is done under the lock of the
+// slot's lane.  Long work is not: others need that, with blocks of their own.
+void ptrs_table_begin_work(const PtrsSlot *slot, bool is_long);
+void ptrs_table_end_work(const PtrsSlot *slot, bool is_long);
+
+// Whether work on its memory is long, also where it gets another size.
+static inline bool
+ptrs_slot_is_long(const PtrsSlot *slot, size_t size)
+{
+  return ptrs_slot_capacity(slot) > PTRS_SHORT || size > PTRS_SHORT;
+}
+
+// Amid work: end the life of a slot that the caller holds exclusively.  All handles to
+// it are stale, and it may be claimed again.  `index` is its own.  With `free_memory`,
+// its memory goes back to where it came from, if that is an allocator.
+void ptrs_table_retire(PtrsSlot *slot, uint32_t index, bool is_long, bool free_memory);
+
+// The slot of a block, whatever its state; NULL if there never was one.
+PtrsSlot *ptrs_table_find(PtrsBlock block);
+
+// The slot with an index that is in use.
+PtrsSlot *ptrs_table_slot(uint32_t index);
+
+// Enter as one of several readers, waiting while another thread is exclusive.
+PtrsStatus ptrs_slot_enter_shared(PtrsBlock block, PtrsSlot **slot);
+void ptrs_slot_leave_shared(PtrsSlot *slot);
+
+// Enter alone: keep others from entering and wait until all have left.
+// With `unpinned`, a pinned block is refused at once with PINNED.
+PtrsStatus ptrs_slot_enter_exclusive(PtrsBlock block, bool unpinned, PtrsSlot **slot);
+void ptrs_slot_leave_exclusive(PtrsSlot *slot);
+
+// As ptrs_slot_enter_shared() and ptrs_slot_enter_exclusive(), but where these
+// would wait for another thread to leave, *busy is set and nothing else happens.
+PtrsStatus ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bool *busy);
+
+// Close a live slot, unless it is pinned (PINNED), to all who want to enter;
+// *busy as above.  Readers may be inside still.
+PtrsStatus ptrs_slot_try_close(PtrsSlot *slot, bool *busy);
+
+// Close a live slot as ptrs_slot_try_close(), or where it is pinned, set *pinned
+// and leave it to its last pin.  SUCCESS.
+PtrsStatus ptrs_slot_try_drop(PtrsSlot *slot, bool *pinned, bool *busy);
+
+// Wait until no reader is inside of a slot that is held exclusively.
+void ptrs_slot_drain(PtrsSlot *slot);
+
+// Add a pin, waiting while another thread is exclusive.  The caller must not
+// have entered the slot.
+PtrsStatus ptrs_slot_pin(PtrsSlot *slot, PtrsBlock block);
+
+// Take a pin away.  *last is set, and the slot is then held exclusively, if
+// it was the last pin of a block that has been dropped.
+PtrsStatus ptrs_slot_unpin(PtrsSlot *slot, PtrsBlock block, bool *last);
+
+// Leave a pinned block to its last pin; or, unpinned, hold it exclusively.
+// *last tells which.
+PtrsStatus ptrs_slot_drop(PtrsSlot *slot, PtrsBlock block, bool *last);
+
+#endif

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+#ifndef _GNU_SOURCE
+#  define _GNU_SOURCE // pthread_getattr_np
+#endif
+
+#include "os/os.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__linux__)
+#  include <errno.h>
+#  include <sys/auxv.h>
+#endif
+
+void
+ptrs_os_mutex_init(PtrsMutex *mutex)
+{
+  (void)pthread_mutex_init(&mutex->lock, NULL);
+}
+
+void
+ptrs_os_mutex_destroy(PtrsMutex *mutex)
+{
+  (void)pthread_mutex_destroy(&mutex->lock);
+}
+
+void
+ptrs_os_mutex_lock(PtrsMutex *mutex)
+{
+  (void)pthread_mutex_lock(&mutex->lock);
+}
+
+bool
+ptrs_os_mutex_try_lock(PtrsMutex *mutex)
+{
+  return !pthread_mutex_trylock(&mutex->lock);
+}
+
+void
+ptrs_os_mutex_unlock(PtrsMutex *mutex)
+{
+  (void)pthread_mutex_unlock(&mutex->lock);
+}
+
+void
+ptrs_os_once(PtrsOnce *once, void (*init)(void))
+{
+  (void)pthread_once(once, init);
+}
+
+void
+ptrs_os_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+  (void)pthread_atfork(prepare, parent, child);
+}
+
+void
+ptrs_os_relax(unsigned round)
+{
+  if (round < 32) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+  } else if (round < 64) {
+    (void)sched_yield();
+  } else {
+    const struct timespec pause = {0, 50000};
+    (void)nanosleep(&pause, NULL);
+  }
+}
+
+void *
+ptrs_os_map(size_t size)
+{
+  void *const mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return mem == MAP_FAILED ? NULL : mem;
+}
+
+void
+ptrs_os_unmap(void *mem, size_t size)
+{
+  (void)munmap(mem, size);
+}
+
+#if defined(__APPLE__)
+
+PtrsStatus
+ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
+{
+  const pthread_t self = pthread_self();
+  *high                = (uintptr_t)pthread_get_stackaddr_np(self);
+  *low                 = *high - pthread_get_stacksize_np(self); // of the first thread, too
+  return PTRS_STATUS_SUCCESS;
+}
+
+#elif defined(__linux__)
+
+// What a stack without a limit is taken to have
+#  define UNLIMITED_STACK ((size_t)64 << 20)
+
+// What the kernel lets a program's arguments and environment take at most
+#  define ARGUMENTS_MAX ((uintptr_t)6 << 20)
+
+// Bytes to which the main thread's stack may grow
+static size_t
+main_stack_limit(void)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_STACK, &limit) || limit.rlim_cur == RLIM_INFINITY ||
+      limit.rlim_cur > UNLIMITED_STACK) {
+    return UNLIMITED_STACK;
+  }
+  return (size_t)limit.rlim_cur;
+}
+
+// Ends of the stack as the thread library tells them; of the first thread it
+// reads /proc, which may not be there.  0, or an errno.
+static int
+thread_stack(uintptr_t *low, uintptr_t *high)
+{
+  pthread_attr_t attr;
+  void *mem    = NULL;
+  size_t size  = 0;
+  size_t guard = 0;
+  int error    = pthread_getattr_np(pthread_self(), &attr);
+  if (error) {
+    return error;
+  }
+  error = pthread_attr_getstack(&attr, &mem, &size);
+  if (!error) {
+    error = pthread_attr_getguardsize(&attr, &guard);
+  }
+  (void)pthread_attr_destroy(&attr);
+
+#  ifndef __GLIBC__
+  guard = 0; // never part of the stack under musl; under glibc it was, up to 2.26
+#  endif
+  *low  = (uintptr_t)mem + guard;
+  *high = (uintptr_t)mem + size;
+  return error;
+}
+
+PtrsStatus
+ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
+{
+  // The kernel has put this where the first stack of the process starts, behind
+  // the arguments, which musl does not count as part of it.  By its number a
+  // thread is not known: in the child of a fork, the one that forked has the
+  // number of the process, on whatever stack.
+  const uintptr_t start = (uintptr_t)getauxval(AT_RANDOM);
+  const uintptr_t here  = (uintptr_t)__builtin_frame_address(0);
+  const size_t limit    = main_stack_limit();
+  const int error       = thread_stack(low, high);
+  if (!error) {
+    if (start < *low || (start >= *high && start - *high >= ARGUMENTS_MAX)) {
+      return PTRS_STATUS_SUCCESS; // of a thread that was created
+    }
+  } else if (start > here && start - here < limit) {
+    *high = start;
+  } else {
+    return error == ENOMEM ? PTRS_STATUS_NO_MEM : PTRS_STATUS_NOT_SUPPORTED;
+  }
+
+  // It grows down to the limit and, with a margin for the gap that the kernel
+  // keeps below it, no further.  What musl tells of its low end is how far it
+  // has grown up to now.
+  *low = *high > limit ? *high - limit : 0;
+  return PTRS_STATUS_SUCCESS;
+}
+
+#else
+
+PtrsStatus
+ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
+{
+  (void)low;
+  (void)high;
+  return PTRS_STATUS_NOT_SUPPORTED;
+}
+
+#endif

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Allocators, and the functions that allocate."""

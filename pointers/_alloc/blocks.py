@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""New blocks.  None is lost, whatever is raised before a pointer owns it.
+
+C puts the handle of a new block into a cell.  To make an int of the handle may fail for
+lack of memory, and so may each step up to the pointer, where an interrupt may come as
+well: the block is freed by what the cell says, for which nothing has to be made.
+"""
+
+from __future__ import annotations
+
+from pointers._alloc.labels import label_block
+from pointers._collector import new_block
+from pointers._errors import AllocationError, status_error
+from pointers._ffi import ffi, lib
+from pointers._pointer.finalizers import COUNTS_REFERENCES
+from pointers._typing import Any, Callable, TypeVar
+
+P = TypeVar("P")
+
+_zalloc = lib.ptrs_block_zalloc
+_free_cell = lib.ptrs_free_cell  # looked up here, since that may take memory
+
+# Cells that no call is using, with 0 in them.  A signal handler or finaliser that comes
+# while one is in use takes another.
+_cells: list[Any] = []
+_MAX_CELLS = 64
+
+
+def _take_cell() -> Any:
+    try:
+        return _cells.pop()
+    except IndexError:
+        return ffi.new("PtrsBlock *")
+
+
+def _give_back(cell: Any) -> None:
+    if len(_cells) < _MAX_CELLS:
+        _cells.append(cell)
+
+
+def _lacking(source: Any) -> str:
+    """Return what else than memory an allocator may lack, or nothing."""
+    info = ffi.new("PtrsGuardInfo *")
+    if lib.ptrs_guard_info(source, info) or not info.is_full:
+        return ""
+    return (
+        f": guarded blocks have all {info.max_mappings} mappings that they may have; free some, "
+        "or raise vm.max_map_count"
+    )
+
+
+def no_memory(size: int, lacking: str = "") -> AllocationError:
+    """Return the error of a block that could not be had; calls nothing in C."""
+    return AllocationError(f"no memory for a block of {size} bytes{lacking}")
+
+
+def _allocation_error(status: int, size: int, source: Any) -> Exception:
+    if abs(status) == lib.PTRS_STATUS_NO_MEM:
+        return no_memory(size, _lacking(source))
+    most, align = lib.ptrs_allocator_max_size(source), lib.ptrs_allocator_max_align(source)
+    return status_error(
+        status,
+        too_large=f"no block of {size} bytes: this allocator serves up to {most} bytes, "
+        f"aligned to {align} at most",
+    )
+
+
+def _new_pointer(
+    make: Callable[..., P], kind: type[P], source: Any, size: int, align: int, *shape: int
+) -> P:
+    """Return the pointer that `make` makes for a new block of an `Allocator`.
+
+    :param make: Takes (kind, handle, *shape).
+    :raises AllocationError: there is no memory.
+    """
+    cell = _take_cell()
+    try:
+        status = _zalloc(source._cdata, size, align, cell)
+        if not status:
+            block = cell[0]
+            if source._labels:
+                label_block(block)
+            ptr = make(kind, block, *shape)
+            cell[0] = 0
+    except BaseException:
+        _free_cell(cell)
+        raise
+    _give_back(cell)
+    if status:
+        raise _allocation_error(status, size, source._cdata)
+    return ptr
+
+
+def _new_pointer_by_handle(
+    make: Callable[..., P], kind: type[P], source: Any, size: int, align: int, *shape: int
+) -> P:
+    """Do the same in less time, where the interpreter ends when its memory does."""
+    block = new_block(source._cdata, size, align)
+    if block < 0:
+        raise _allocation_error(block, size, source._cdata)
+    if source._labels:
+        label_block(block)
+    return make(kind, block, *shape)
+
+
+new_pointer = _new_pointer if COUNTS_REFERENCES else _new_pointer_by_handle

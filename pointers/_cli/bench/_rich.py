@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Tables and the progress bar by rich: the extra `cli`.  Import fails without it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from pointers._cli.bench.table import Table, split
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+# What rich puts between two columns, more than plain text has
+_PADDING = 1
+
+
+def _style(cell: str) -> str:
+    """Colour ratios: what is at least a tenth faster or slower than the baseline."""
+    if " ±" not in cell:
+        return "dim" if not cell[:1].isdigit() else ""
+    ratio = float(cell.split(" ")[0])
+    return "cyan" if ratio <= 0.9 else "yellow" if ratio >= 1.1 else ""
+
+
+def print_tables(tables: Sequence[Table], width: int, stream: TextIO) -> None:
+    """Print tables in colour."""
+    console = Console(file=stream, width=width)
+    for table in tables:
+        for part in split(table, width - 2 - _PADDING * len(table.heads)):
+            if part.title:  # not the table's own, which would be no wider than the table
+                console.print(Text(part.title, style="bold"))
+            rich = RichTable(box=SIMPLE_HEAD, pad_edge=False)
+            rich.add_column(part.heads[0], no_wrap=True)
+            for head in part.heads[1:]:
+                rich.add_column(head, justify="right", no_wrap=True)
+            for row in part.rows:
+                rich.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+            console.print(rich)
+
+
+class Bar:
+    """A progress bar."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._progress = Progress(
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+            console=Console(file=stream),
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def step(self, done: int, total: int, text: str) -> None:
+        """Show how far things are."""
+        if self._task is None:
+            self._progress.start()
+            self._task = self._progress.add_task(text, total=total)
+        self._progress.update(self._task, completed=done, total=total, description=text)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._progress.stop()

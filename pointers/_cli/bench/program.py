@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""The workload program, and one measurement by it in a child process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import signal
+import subprocess
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pointers._cli.bench.allocators import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pointers._cli.bench.allocators import Allocator
+
+NAME = "ptrs-workload"
+
+#: What a measurement has, with the types; None stands for "has no meaning here".
+FIGURES: dict[str, tuple[type, ...]] = {
+    "operations": (int,),
+    "seconds": (float, int),
+    "ns_per_op": (float, int),
+    "ops_per_s": (float, int),
+    "peak_rss_bytes": (int,),
+    "peak_live_bytes": (int, type(None)),
+    "fragmentation": (float, int, type(None)),
+}
+
+_LAST_LINES = 300
+
+
+class Workload(NamedTuple):
+    """A workload, as the program lists it."""
+
+    name: str
+    description: str
+
+
+class Outcome(NamedTuple):
+    """How one measurement ended.
+
+    `status` is ok, unsupported (the allocator cannot serve this workload),
+    failed, killed (by a signal) or timeout.
+    """
+
+    status: str
+    reason: str = ""
+    figures: dict[str, Any] | None = None
+    parameters: dict[str, Any] | None = None
+
+
+def find() -> Path:
+    """Return the installed program, which lies beside the package."""
+    # Through the package's loader, which alone knows where files of an editable install are
+    path = resources.files("pointers") / NAME
+    if not path.is_file():
+        raise UsageError(
+            f"the package is installed without {NAME}: build it from source on Linux, or name a "
+            "program by --program"
+        )
+    return Path(str(path))
+
+
+def list_workloads(program: Path) -> list[Workload]:
+    """Ask the program which workloads it has."""
+    try:
+        done = subprocess.run(
+            [str(program), "--list"], capture_output=True, text=True, timeout=60, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise UsageError(f"{program} --list does not work: {error}") from None
+    lines = [line.split(None, 1) for line in done.stdout.splitlines() if line.strip()]
+    if not lines:
+        raise UsageError(f"{program} --list names no workload")
+    return [Workload(line[0], line[1].strip() if len(line) > 1 else "") for line in lines]
+
+
+def _ended(process: subprocess.Popen[str]) -> None:
+    """End a child and what it has started, and wait for it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.communicate()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # the real-time signals have no names
+        return f"signal {number}"
+
+
+def _figures(text: str) -> Outcome:
+    """Read the JSON object that a run prints."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        return Outcome("failed", f"printed no JSON object but {text.strip()[:80]!r}")
+    if "unsupported" in answer:
+        return Outcome("unsupported", str(answer["unsupported"]))
+    figures: dict[str, Any] = {}
+    for name, types in FIGURES.items():
+        value = answer.get(name)
+        if not isinstance(value, types) or isinstance(value, bool):
+            return Outcome("failed", f"its {name} is {value!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            return Outcome("failed", f"its {name} is {value!r}")
+        figures[name] = value
+    if figures["ns_per_op"] <= 0:
+        return Outcome("failed", f"its ns_per_op is {figures['ns_per_op']}")
+    parameters = answer.get("parameters")
+    return Outcome("ok", "", figures, parameters if isinstance(parameters, dict) else {})
+
+
+def measure(
+    program: Path,
+    workload: str,
+    allocator: Allocator,
+    arguments: Sequence[str],
+    *,
+    time_limit: float,
+) -> Outcome:
+    """Run a workload once, in a child process that a Ctrl-C or the time limit ends.
+
+    :param time_limit: Seconds.
+    """
+    command = [str(program), workload, "--allocator", allocator.spec, *arguments, "--json"]
+    if allocator.checked:
+        command.append("--checked")
+    try:
+        # In a session of its own: Ctrl-C is for us, and whatever it starts ends with it
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=allocator.environment(),
+            start_new_session=True,
+        )
+    except OSError as error:
+        return Outcome("failed", f"{program} does not start: {error}")
+    try:
+        output, errors = process.communicate(timeout=time_limit)
+    except subprocess.TimeoutExpired:
+        _ended(process)
+        return Outcome("timeout", f"was ended after {time_limit:g} s")
+    except BaseException:
+        _ended(process)
+        raise
+    last = errors.strip()[-_LAST_LINES:].replace("\n", "; ")
+    if process.returncode < 0:
+        killer = f"was killed by {_signal_name(-process.returncode)}"
+        return Outcome("killed", f"{killer}: {last}" if last else killer)
+    outcome = _figures(output)
+    if process.returncode and outcome.status != "unsupported":
+        return Outcome("failed", f"exit code {process.returncode}: {last or output.strip()[:80]}")
+    return outcome

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The classes of pointers, and what their operations do."""

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: MIT
+"""Arrays from `calloc`, and the pointers to their slots."""
+
+from __future__ import annotations
+
+from pointers._ffi import lib
+from pointers._pointer.base import freeing, new_slot, new_step
+from pointers._pointer.bulk import load_slots, store_slots
+from pointers._pointer.heap import HeapPointer, as_steps, distance
+from pointers._pointer.pointer import Pointer
+from pointers._pointer.raw import as_size
+from pointers._typing import TYPE_CHECKING, Any, Generic, Iterator, Self, TypeVar, overload
+
+T = TypeVar("T")
+
+
+class _Slots(HeapPointer[T]):
+    """What an array and its slots share: steps are slots of the whole array."""
+
+    __slots__ = ()
+
+    @property
+    def slot_size(self) -> int:
+        """Bytes of one slot."""
+        return self._room
+
+    def _count(self) -> int:
+        """Slots of the whole array, at this instant."""
+        size = self._checked(lib.ptrs_size_of(self._block))
+        home: Any = self if self._home is None else self._home
+        return size // self._room if self._room else home._n_empty
+
+    @property
+    def index(self) -> int:
+        """Which slot of the array this points at: an array points at slot 0."""
+        return self._index
+
+    def _checked_index(self, index: int, limit: int) -> int:
+        if not 0 <= index < limit:
+            count = self._count()
+            slots = f"its slots are 0 to {count - 1}" if count else "it has no slots"
+            raise IndexError(f"slot {index} is outside of the array: {slots}")
+        return index
+
+    def _slot(self, index: int, limit: int) -> ArraySlotPointer[T]:
+        return new_slot(ArraySlotPointer, self, self._checked_index(index, limit))
+
+    def _range(self, key: slice) -> range:
+        if key.step not in (None, 1):
+            raise ValueError(f"slots are taken one after another, not in steps of {key.step}")
+        most = 0
+        for bound in (key.start, key.stop):
+            if bound is not None:
+                number = as_steps(bound)
+                if number < 0:
+                    raise IndexError(f"slot {bound} is outside of the array: count from 0")
+                most = max(most, number)
+        count = self._count()
+        start, stop, _step = key.indices(count)
+        if most > count or start > stop:
+            raise IndexError(f"slots {key.start}:{key.stop} are outside of the array's {count}")
+        return range(start, stop)
+
+    # One slot past the end may be pointed at, as in C, but not indexed.  Steps lead from
+    # an array to slots, and back to the array, so that `array += 1; array -= 1` is nothing.
+    # A slot that was taken by its number stays one: its size is that of a slot.
+
+    def _step(self, n: int) -> ArrayPlace[T]:
+        index = self._checked_index(self._index + n, self._count() + 1)
+        reached: ArrayPlace[T] = new_step(ArraySlotPointer, self, index)
+        return reached
+
+    def __add__(self, n: int) -> ArrayPlace[T]:
+        """Return a pointer to the slot `n` slots on, or to the end of the array.
+
+        Steps from an array that lead back to its start give the array.
+
+        :raises IndexError: that is outside of the array.
+        """
+        if isinstance(n, Pointer):
+            return NotImplemented
+        return self._step(as_steps(n))
+
+    __radd__ = __add__
+
+    @overload
+    def __sub__(self, other: Pointer[Any]) -> int: ...
+    @overload
+    def __sub__(self, other: int) -> ArrayPlace[T]: ...
+    def __sub__(self, other: Pointer[Any] | int) -> ArrayPlace[T] | int:
+        """Return a pointer to the slot `other` slots back, or how many slots another one is behind.
+
+        Steps from an array that lead back to its start give the array.
+        The distance of a pointer that is to no slot is in bytes.
+
+        :raises IndexError: that is outside of the array.
+        :raises ValueError: the other pointer is into another block.
+        """
+        if not isinstance(other, Pointer):
+            return self._step(-as_steps(other))
+        n_bytes = distance(self, other)
+        return self._index - other._index if isinstance(other, _Slots) else n_bytes
+
+    @overload
+    def __getitem__(self, key: slice) -> list[ArraySlotPointer[T]]: ...
+    @overload
+    def __getitem__(self, key: int) -> ArraySlotPointer[T]: ...
+    def __getitem__(self, key: int | slice) -> ArraySlotPointer[T] | list[ArraySlotPointer[T]]:
+        """Return a pointer to a slot of the whole array, or a list of them for a slice.
+
+        :raises IndexError: there is no such slot; negative numbers name none.
+        """
+        if isinstance(key, slice):
+            return _slots_of(self, self._range(key))
+        count = self._count()
+        return self._slot(as_steps(key), count)
+
+    def __setitem__(self, key: int | slice, value: Any) -> None:
+        """Store an object in a slot of the whole array, or one each in a slice of it.
+
+        A slice is stored all or not at all.
+
+        :raises IndexError: there is no such slot.
+        :raises ValueError: there are not as many objects as slots.
+        """
+        if isinstance(key, slice):
+            slots = self._range(key)
+            values = list(value)
+            if len(values) != len(slots):
+                raise ValueError(f"{len(values)} values for {len(slots)} slots: one each is needed")
+            self._store_slots(slots.start, values)
+            return
+        slot = self[key]
+        # What `array[i] <<= obj` does last: the object is there already
+        if not (isinstance(value, Pointer) and value == slot):
+            slot.move(value)
+
+    def _store_slots(self, first: int, values: list[Any]) -> None:
+        start = first * self._room
+        values = [v.dereference() if isinstance(v, Pointer) else v for v in values]
+        home: Any = self if self._home is None else self._home
+        store_slots(self._block, start, self._room, values, home._own_references)
+        if home._references is not None:
+            home._references.overwritten(self._block, start, start + len(values) * self._room)
+
+    def _resize(self, size: int) -> None:
+        self._count()  # or it is gone
+        slot_size = self._room
+        if size % slot_size if slot_size else size:
+            raise ValueError(f"{size} bytes are no whole number of slots of {slot_size} bytes")
+        self._resize_by(lib.ptrs_resize_slots, size)
+
+
+class _SlotsIterator(Generic[T]):
+    """The slots of an array in turn, as many as there are at the first.
+
+    No generator: code that runs amid a step, such as a finaliser, may take steps, too.
+    """
+
+    __slots__ = ("_array", "_slots")
+
+    def __init__(self, array: AllocatedArrayPointer[T]) -> None:
+        self._array: AllocatedArrayPointer[T] | None = array
+        # One, from the first step on; of threads that take it together, one's
+        self._slots: list[Iterator[int]] = []
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> ArraySlotPointer[T]:
+        array = self._array
+        if array is None:
+            raise StopIteration
+        if not self._slots:
+            self._count(array)
+        index = next(self._slots[0], -1)
+        if index < 0:
+            self._array = None
+            raise StopIteration
+        return new_slot(ArraySlotPointer, array, index)
+
+    def _count(self, array: AllocatedArrayPointer[T]) -> None:
+        try:
+            count = array._count()
+        except BaseException:
+            self._array = None
+            raise
+        self._slots.append(iter(range(count)))
+
+
+@freeing
+class AllocatedArrayPointer(_Slots[T]):
+    """A pointer to an array from `calloc`: a sequence of slots.
+
+    As a pointer it means slot 0; ``~array`` is the object in slot 0.  Steps from it lead to
+    slots, and back to it: after ``array += 1; array -= 1`` it is the array that it was.  (A
+    slot that is taken by its number, ``array[2]``, stays one: so does ``array[2] - 2``.)
+    """
+
+    __slots__ = ()
+
+    @property
+    def count(self) -> int:
+        """Slots of the array."""
+        return self._count()
+
+    def __len__(self) -> int:
+        """Return how many slots the array has."""
+        return self._count()
+
+    def __iter__(self) -> Iterator[ArraySlotPointer[T]]:
+        """Return an iterator over pointers to the slots."""
+        return _SlotsIterator(self)
+
+    def tolist(self) -> list[T]:
+        """Return the objects in all slots.
+
+        :raises DereferenceError: a slot is empty.
+        """
+        count = self._count()
+        objects: list[T] | None = load_slots(self._block, 0, self._room, count)
+        return [slot.dereference() for slot in self] if objects is None else objects
+
+    def fill(self, obj: T) -> Self:
+        """Store one object in every slot, or in none; return self.
+
+        :raises InvalidSizeError: it does not fit into a slot.
+        """
+        self._store_slots(0, [obj] * self._count())
+        return self
+
+
+class ArraySlotPointer(_Slots[T]):
+    """A pointer to one slot of an array.  Its arithmetic is that of the array."""
+
+    __slots__ = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the slot; 0 one past the end, or where the array has shrunk."""
+        left = self._checked(lib.ptrs_size_of(self._block)) - self._offset
+        return max(0, min(self._room, left))
+
+    def free(self) -> None:
+        """Free the whole array, through its first slot.
+
+        :raises ValueError: it is another slot.
+        """
+        if self._index:
+            raise self._not_at_start("free")
+        super().free()
+
+    def realloc(self, size: int) -> Self:
+        """Change the size of the whole array, through its first slot.
+
+        A slot that is cut off is gone, with what it holds.
+
+        :raises ValueError: it is another slot, or the bytes are no whole number of
+            slots.
+        """
+        if self._index:
+            raise self._not_at_start("realloc")
+        return super().realloc(size)
+
+    def __enter__(self) -> Self:
+        """Return the pointer, if it is to slot 0: the array is freed at the end."""
+        super().__enter__()
+        if self._index:  # even where slots have no bytes
+            raise self._not_at_start("free")
+        return self
+
+    def _not_at_start(self, action: str) -> ValueError:
+        return ValueError(f"cannot {action} slot {self._index}: use the array itself")
+
+
+def _slots_of(array: _Slots[T], indices: range) -> list[ArraySlotPointer[T]]:
+    # No comprehension: 3.11 loses what a closure refers to where it has no memory for it
+    slots = []
+    for index in indices:
+        slots.append(new_slot(ArraySlotPointer, array, index))  # noqa: PERF401
+    return slots
+
+
+if TYPE_CHECKING:
+
+    class ArrayPlace(AllocatedArrayPointer[T], ArraySlotPointer[T]):
+        """What steps lead to: a slot, or the array again.  A type checker cannot tell which."""
+
+        __slots__ = ()
+
+else:
+    ArrayPlace = ArraySlotPointer
+
+
+def checked_array_size(count: Any, size: Any) -> tuple[int, int]:
+    """Return count and slot size as ints whose product can be a block's size."""
+    n_slots, slot_size = as_size(count, "count"), as_size(size)
+    as_size(n_slots * slot_size, "count * size")
+    return n_slots, slot_size

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""Many objects at once, in and out of the slots of an array."""
+
+from __future__ import annotations
+
+from pointers._codec.scratch import scratch
+from pointers._codec.sizes import sizeof
+from pointers._codec.store import STORES
+from pointers._collector import again
+from pointers._errors import status_error
+from pointers._ffi import ffi, lib
+from pointers._pointer.held import References
+from pointers._typing import Any, Callable
+
+_INT64_MIN = -(1 << 63)
+_INT64_MAX = (1 << 63) - 1
+
+# By identity: a class could claim to be equal to int, by its metaclass
+_STORES = {id(kind): store for kind, store in STORES.items()}
+
+# Below this count, the ways for many take longer than one by one
+_MANY = 4
+
+
+def store_slots(
+    block: int,
+    start: int,
+    stride: int,
+    values: list[Any],
+    own_references: Callable[[], References],
+) -> None:
+    """Store one value each `stride` bytes: all of them, or none.
+
+    :param own_references: Called for the block's references where there are
+        values that are stored by reference.
+    :raises InvalidSizeError: a value does not fit; nothing was written.
+    """
+    if not values:
+        return
+    if len(values) >= _MANY and _are_ints(values) and _are_int64(values):
+        integers = again(ffi.new, "int64_t[]", values)
+        status = lib.ptrs_store_ints(block, start, stride, integers, len(values))
+    elif set(map(id, map(type, values))) <= _STORES.keys():
+        status = _store_staged(block, start, stride, values, {})
+    else:
+        # No comprehension, whose variables would have to be in closures
+        objects = {}
+        for index, value in enumerate(values):
+            if id(type(value)) not in _STORES:
+                objects[start + index * stride] = value
+        end = start + len(values) * stride
+        references = own_references()
+        status = references.store_all(objects, end, _store_staged, block, start, stride, values)
+    if status < 0:
+        # What is gone has no size that a value could exceed
+        gone = lib.ptrs_size_of(block)
+        raise _store_error(min(gone, 0) or status, stride, values)
+
+
+def _store_error(status: int, stride: int, values: list[Any]) -> Exception:
+    """Return the error of a bulk store, with the first value that is too large."""
+    messages = {}
+    for index, value in enumerate(values):
+        size = sizeof(value)
+        if size > stride:
+            messages["out_of_bounds"] = (
+                f"value {index}, a {type(value).__name__}, takes {size} bytes, "
+                f"but a slot has {stride}: nothing was written"
+            )
+            break
+    return status_error(status, **messages)
+
+
+def _are_ints(values: list[Any]) -> bool:
+    # A loop, of which PyPy makes one of machine code; no ways by map are as fast
+    for value in values:  # noqa: SIM110
+        if type(value) is not int:
+            return False
+    return True
+
+
+def _are_int64(values: list[int]) -> bool:
+    return min(values) >= _INT64_MIN and max(values) <= _INT64_MAX
+
+
+def _store_staged(
+    block: int, start: int, stride: int, values: list[Any], keys: dict[int, int]
+) -> int:
+    """Make all images in a block of its own, then copy them in one access.
+
+    :param keys: The keys of the values that are stored by reference.
+    """
+    with scratch(stride * len(values)) as cell:
+        staged = cell[0]
+        for index, value in enumerate(values):
+            at = index * stride
+            store = _STORES.get(id(type(value)))
+            if store is None:
+                status = lib.ptrs_store_reference(staged, at, stride, keys[start + at])
+            else:
+                status = store(staged, at, stride, value)
+            if status < 0:
+                return status
+        return lib.ptrs_store_images(block, start, stride, staged)
+
+
+def load_slots(block: int, start: int, stride: int, count: int) -> list[Any] | None:
+    """Return `count` ints, or None if the slots hold anything else."""
+    if count < _MANY or not stride:
+        return None
+    integers = again(ffi.new, "int64_t[]", count)
+    status = lib.ptrs_load_ints(block, start, stride, integers, count)
+    if status < 0:
+        raise status_error(status)
+    loaded: list[Any] | None = ffi.unpack(integers, count) if status else None
+    return loaded

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""Pointers that are dropped with their blocks: the blocks are freed, with a warning."""
+
+from __future__ import annotations
+
+import _warnings
+import sys
+import warnings
+
+from pointers._ffi import lib
+from pointers._typing import Any
+
+#: Whether objects go with their last reference.  Elsewhere, the collector has to find them.
+COUNTS_REFERENCES = sys.implementation.name == "cpython"
+
+
+# The context variable of the filters that are a context's own, from 3.14 on
+_OWN_FILTERS = getattr(_warnings, "_warnings_context", None)
+
+# Names are bound as defaults below, since a module's globals may be gone when the
+# program ends
+
+
+def callers_level(
+    _get_frame: Any = sys._getframe, _folder: str = __file__[: -len("_pointer/finalizers.py")]
+) -> int:
+    """Return the `stacklevel` with which this function's caller warns of the program's line.
+
+    That is the line which is under way below the functions of this package.
+    """
+    level = 1
+    frame = _get_frame(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_folder):
+        level += 1
+        frame = frame.f_back
+    return level
+
+
+def warn_dropped(
+    kind: type, size: int, source: Any, _warn: Any = warnings.warn, _level: Any = callers_level
+) -> None:
+    """Warn of a pointer of a class that was dropped with its block of `size` bytes.
+
+    The warning names the line that dropped it: a finaliser runs above the frame
+    that let the last pointer go.
+
+    :param source: The pointer, or None where nothing may see it any more.
+    """
+    _warn(
+        f"{kind.__name__} to {size} bytes was dropped without free()",
+        ResourceWarning,
+        stacklevel=_level(),
+        source=source,
+    )
+
+
+def is_unheard(
+    _warnings: Any = warnings,
+    _own_filters: Any = _OWN_FILTERS,
+    _may_have_own: bool = sys.version_info >= (3, 14),
+) -> bool:
+    """Whether a `ResourceWarning` would surely not be heard, wherever it came from.
+
+    To warn in vain costs more than all the rest of a pointer.
+    """
+    if _may_have_own and (_own_filters is None or _own_filters.get(None) is not None):
+        return False
+    filters = _warnings.filters
+    if type(filters) is not list:
+        return False
+    for action, message, category, module, line in filters:
+        # A class of another metaclass could claim anything
+        if type(category) is not type:
+            return False
+        if issubclass(ResourceWarning, category):
+            return action == "ignore" and message is module is None and line == 0
+    return False
+
+
+def free_dropped(
+    block: int,
+    kind: type,
+    ptr: Any,
+    _drop: Any = lib.ptrs_drop_forgotten,
+    _is_unheard: Any = is_unheard,
+    _warn: Any = warn_dropped,
+) -> None:
+    """Free the block of a pointer that was dropped, unless that has been done."""
+    size = _drop(block)
+    if size >= 0 and not _is_unheard():
+        _warn(kind, size, ptr)
+
+
+class Keeper:
+    """What frees the block of an owner that goes, where the owner's class does not.
+
+    Where an interpreter counts no references, an object with a finaliser costs as
+    much as all the rest of a pointer, and its class has it for aliases and slots,
+    too.  So pointers have none: an owner has a keeper, which goes with it, or
+    serves the next owner once the block has been freed.  So has the owner of any
+    class that is derived from ours: its `__del__` may not call ours.
+    """
+
+    __slots__ = ("block", "kind", "place")
+
+    block: int
+    kind: type
+    place: Any
+
+    def __init__(self) -> None:
+        self.block = 0
+
+    def __del__(self, _free_dropped: Any = free_dropped) -> None:
+        if self.block:
+            _free_dropped(self.block, self.kind, self.place)
+
+    def retire(self) -> None:
+        """Keep no block any more."""
+        self.block = 0
+        self.kind = Keeper
+        self.place = None
+        if len(_spare) < _MAX_SPARE:
+            _spare.append(self)
+
+
+# Keepers without a block, nor any other reference to them
+_spare: list[Keeper] = []
+_MAX_SPARE = 1024
+
+
+def keep(place: Any, block: int) -> Keeper:
+    """Return a keeper for the block of its new owner, which has to hold it."""
+    try:
+        keeper = _spare.pop()
+    except IndexError:
+        keeper = Keeper()
+    # An interrupt between these leaves a keeper without a block
+    keeper.kind = type(place)
+    # In a circle, it would wait for the collector
+    keeper.place = None if COUNTS_REFERENCES else place
+    keeper.block = block
+    return keeper

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: MIT
+"""Pointers to memory of the heap, and to any number of bytes behind them."""
+
+from __future__ import annotations
+
+from pointers._collector import charge, retry_no_memory, retry_pinned
+from pointers._errors import FreedMemoryError, status_error
+from pointers._ffi import lib
+from pointers._pointer.base import NO_LIMIT, disown, freeing, new_alias
+from pointers._pointer.finalizers import COUNTS_REFERENCES, free_dropped
+from pointers._pointer.pointer import Pointer
+from pointers._pointer.raw import as_int, as_size
+from pointers._registry import source_of
+from pointers._typing import Any, Callable, Self, TypeVar, overload
+
+T = TypeVar("T")
+
+_free = lib.ptrs_block_free
+
+
+def as_steps(value: Any) -> int:
+    """Return how far to go from a pointer.
+
+    :raises TypeError: it is not an integer.
+    """
+    return as_int(value, "a pointer moves by an int")
+
+
+class BytePointer(Pointer[T]):
+    """A pointer whose steps are bytes."""
+
+    __slots__ = ()
+
+    def _alias(self, offset: int) -> Self:
+        """Return a pointer to another offset of the block.
+
+        :raises IndexError: it is outside of 0 ... size.
+        """
+        size = self._checked(lib.ptrs_size_of(self._block))
+        if not 0 <= offset <= size:
+            raise IndexError(f"offset {offset} is outside of the block's {size} bytes")
+        return new_alias(self, offset)
+
+    def __add__(self, n: int) -> Self:
+        """Return a pointer `n` bytes on, an alias of this one.
+
+        :raises IndexError: that is outside of the block.
+        """
+        if isinstance(n, Pointer):
+            return NotImplemented
+        return self._alias(self._offset + as_steps(n))
+
+    __radd__ = __add__
+
+    @overload
+    def __sub__(self, other: Pointer[Any]) -> int: ...
+    @overload
+    def __sub__(self, other: int) -> Self: ...
+    def __sub__(self, other: Pointer[Any] | int) -> Self | int:
+        """Return a pointer `other` bytes back, or how many bytes another pointer is behind.
+
+        :raises IndexError: that is outside of the block.
+        :raises ValueError: the other pointer is into another block.
+        """
+        if isinstance(other, Pointer):
+            return distance(self, other)
+        return self._alias(self._offset - as_steps(other))
+
+    def __getitem__(self, n: int) -> Self:
+        """Return a pointer `n` bytes on, as ``ptr + n``."""
+        return self + n
+
+    def __setitem__(self, n: int, obj: T | Pointer[T]) -> None:
+        """Store an object `n` bytes on.
+
+        What is there already, after ``ptr[n] <<= obj``, is left as it is.
+        """
+        target = self + n
+        # What `ptr[n] <<= obj` does last: the object is there already
+        if not (isinstance(obj, Pointer) and obj == target):
+            target.move(obj)
+
+
+def distance(a: Pointer[Any], b: Pointer[Any]) -> int:
+    """Return how many bytes `a` is behind `b`.
+
+    :raises ValueError: they point into different blocks.
+    """
+    if a._block != b._block:
+        raise ValueError("pointers into different blocks have no distance")
+    return a._offset - b._offset
+
+
+class HeapPointer(Pointer[T]):
+    """A pointer to memory that has to be freed."""
+
+    __slots__ = ()
+
+    @property
+    def allocator(self) -> Any:
+        """The allocator that the memory came from.
+
+        :raises FreedMemoryError: the block is gone.
+        """
+        return source_of(self._block)
+
+    def _not_at_start(self, action: str) -> ValueError:
+        """Return the error of freeing or resizing through an alias past the start."""
+        return ValueError(
+            f"cannot {action} from the middle of a block, at offset {self._offset}: "
+            "use the pointer to its start"
+        )
+
+    def free(self) -> None:
+        """Free the block: this pointer and all aliases are dead at once.
+
+        :raises FreedMemoryError: it has been freed before.
+        :raises ValueError: this alias does not point at the start.
+        :raises BufferError: a view uses the memory.
+        """
+        if self._offset:
+            raise self._not_at_start("free")
+        home = self if self._home is None else self._home
+        try:
+            status = _free(self._block)
+            if status:
+                status = retry_pinned(status, _free, self._block)
+                if status:
+                    raise status_error(status)
+            disown(home)
+        finally:
+            # Whatever comes in between, or came the first time
+            references = home._references
+            if references is not None and lib.ptrs_size_of(self._block) < 0:
+                references.release()
+
+    def realloc(self, size: int) -> Self:
+        """Change the size of the block; the pointer and all aliases stay valid.
+
+        :param size: Bytes.  Added ones are zero.
+        :raises InvalidSizeError: an object would be cut that is stored in the block, at
+            any offset.  One that starts behind the new end is gone.
+        :raises AllocationError: there is no memory; the block is as it was.
+        """
+        if self._offset:
+            raise self._not_at_start("realloc")
+        self._resize(as_size(size))
+        return self
+
+    def _resize(self, size: int) -> None:
+        self._resize_by(lib.ptrs_resize, size)
+
+    def _resize_by(self, resize: Callable[[int, int], int], size: int) -> None:
+        """Resize by a C function, and release what was stored in a part that is gone."""
+        charge(size)
+        status = resize(self._block, size)
+        if status:
+            status = retry_pinned(status, resize, self._block, size)
+            status = retry_no_memory(status, resize, self._block, size)
+            if status:
+                raise self._resize_error(status, size)
+        home = self if self._home is None else self._home
+        if home._references is not None:
+            home._references.overwritten(self._block, size, NO_LIMIT)
+
+    def _resize_error(self, status: int, size: int) -> Exception:
+        limit = ""
+        cut = max(0, lib.ptrs_cut_of(self._block, size))
+        if abs(status) == lib.PTRS_STATUS_TOO_LARGE:
+            limit = f"{lib.ptrs_allocator_max_size(self.allocator._cdata)} bytes"
+        return status_error(
+            status,
+            out_of_bounds=f"the object that is stored at offset {cut} does not fit into {size} "
+            "bytes: store a smaller one there, or clear its bytes with memset()",
+            no_mem=f"no memory for {size} bytes; the block is as it was",
+            too_large=f"{size} bytes are more than the {limit} that its allocator serves; "
+            "the block is as it was",
+        )
+
+    def __enter__(self) -> Self:
+        """Return the pointer, whose block is freed at the end of the `with` block.
+
+        :raises FreedMemoryError: it has been freed.
+        :raises ValueError: this alias does not point at the start.
+        """
+        if self.freed:
+            raise FreedMemoryError("the memory was freed: allocate it anew")
+        if self._offset:  # at the end it would be too late to refuse
+            raise self._not_at_start("free")
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Free the block, unless that has been done.
+
+        :raises BufferError: a view uses the memory.  If an exception is on its
+            way, that passes, and the block goes with its last view.
+        """
+        try:
+            self.free()
+        except ValueError:
+            if not self.freed:
+                raise
+        except BufferError:
+            if not exc_info[0]:
+                raise
+            self._leave()
+
+    def _leave(self) -> None:
+        """Leave the block to the last of its views, which frees it."""
+        lib.ptrs_block_drop(self._block)
+        home = self if self._home is None else self._home
+        disown(home)
+        if self.freed and home._references is not None:
+            home._references.release()
+
+    if COUNTS_REFERENCES:
+
+        def __del__(
+            self,
+            # Bound here, since a module's globals may be gone when the program ends
+            _free_dropped: Any = free_dropped,
+        ) -> None:
+            """Free the block that nobody has freed, with a `ResourceWarning`."""
+            try:
+                owned = self._owned
+            except AttributeError:
+                return  # never came to be
+            if owned:
+                _free_dropped(self._block, type(self), self)
+
+
+@freeing
+class AllocatedPointer(HeapPointer[T], BytePointer[T]):
+    """A pointer to memory from `malloc`."""
+
+    __slots__ = ()

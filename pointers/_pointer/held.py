@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: MIT
+"""Objects that are stored by reference: what holds them while memory names them.
+
+No lock is held here.  A finaliser, a signal handler, another thread or a fork may come
+in between any two steps and do the same to the same block, and an interrupt may end an
+operation there.  So each step is one of the interpreter's, on a dict whose keys are used
+once, or one of C, which holds the block meanwhile.  A lock would stay locked after an
+interrupt, and two finalisers could wait for each other's.
+"""
+
+from __future__ import annotations
+
+from weakref import KeyedRef, _remove_dead_weakref  # type: ignore[attr-defined]
+
+from pointers._codec.sizes import REFERENCE_SIZE
+from pointers._ffi import lib
+from pointers._typing import Any, Callable
+
+_new_key = lib.ptrs_new_key
+_store_reference = lib.ptrs_store_reference
+_has_reference = lib.ptrs_has_reference
+_allocator_of = lib.ptrs_allocator_of
+_size_of = lib.ptrs_size_of
+
+MISSING = object()
+
+
+class References:
+    """The objects that the images in one block refer to.
+
+    The memory decides what is held: an object is taken out once its image is not found
+    any more by an operation that looks there.  A store
+
+    1. holds the object, by a key that was never used before;
+    2. writes the image, which is that key, in one step of C;
+    3. tells that an image is at that place;
+    4. looks for the images at all places that it wrote to, its own as well, since
+       another write may have destroyed that before anybody knew of it.
+
+    So each image in memory has its object, whatever ends a store or comes in between.
+    At worst, an object stays until the block's end.
+    """
+
+    __slots__ = ("__weakref__", "_block", "_held", "_places")
+
+    def __init__(self, block: int) -> None:
+        self._block = block
+        # Offset and object, by key
+        self._held: dict[int, tuple[int, object]] = {}
+        # Offsets by key, of what has been written, by their REFERENCE_SIZE bytes of memory
+        self._places: dict[int, dict[int, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def store(
+        self,
+        block: int,
+        offset: int,
+        room: int,
+        obj: object,
+        write: Callable[[int, int, int, int], int] = _store_reference,
+    ) -> int:
+        """Store a reference; return its size or a negated status.
+
+        :param write: Takes (block, offset, room, key) and writes the image.
+        """
+        key = _new_key()
+        try:
+            self._held[key] = (offset, obj)
+            return write(block, offset, room, key)
+        finally:
+            self._tell(offset, key)
+            self.overwritten(block, offset, offset + REFERENCE_SIZE)
+
+    def store_all(
+        self,
+        objects: dict[int, object],
+        end: int,
+        write: Callable[..., int],
+        block: int,
+        *arguments: Any,
+    ) -> int:
+        """Store references to objects by their offsets, the lowest first.
+
+        :param end: End of the bytes that `write` writes.
+        :param write: Takes (block, *arguments, keys by offset) and writes the images, all
+            or none; returns a negated status, or raises, if it has written none.
+        """
+        keys = {offset: _new_key() for offset in objects}
+        try:
+            for offset, key in keys.items():
+                self._held[key] = (offset, objects[offset])
+            return write(block, *arguments, keys)
+        finally:
+            for offset, key in keys.items():
+                self._tell(offset, key)
+            # Slots without bytes end before the images that do not fit into them
+            self.overwritten(block, min(objects), max(end, max(objects) + 1))
+
+    def load(self, offset: int, key: int) -> Any:
+        """Return the object with this key at this offset, or `MISSING`."""
+        # No subclass of int, for which PyPy would make the dict a slow one
+        held = self._held.get(int(key))
+        return held[1] if held is not None and held[0] == offset else MISSING
+
+    def overwritten(self, block: int, start: int, end: int) -> None:
+        """Release what has lost its image to a write of the bytes [start, end)."""
+        start -= REFERENCE_SIZE - 1
+        first, last = start // REFERENCE_SIZE, (end - 1) // REFERENCE_SIZE
+        few = last - first < len(self._places)
+        released: list[object] = []
+        for place in range(first, last + 1) if few else list(self._places):
+            if first <= place <= last and place in self._places:
+                self._look(block, place, start, end, released)
+        # Here, where nothing is under way: what these release may run anything
+        del released
+
+    def release(self) -> None:
+        """Release everything: the block is gone."""
+        # In this order: a store that holds an object after that finds out by itself, if
+        # what it tells of after that is not forgotten
+        self._places.clear()
+        self._held.clear()
+
+    def _tell(self, offset: int, key: int) -> None:
+        """Let all know that there may be an image with this key."""
+        place = offset // REFERENCE_SIZE
+        while True:
+            offsets = self._places.setdefault(place, {})
+            offsets[key] = offset
+            # Or it was taken out as empty just now
+            if self._places.get(place) is offsets:
+                return
+
+    def _look(self, block: int, place: int, start: int, end: int, released: list[object]) -> None:
+        """Take out what has no image any more, of what is at a place in [start, end)."""
+        offsets = self._places.get(place)
+        while offsets is not None:
+            for key in list(offsets):
+                offset = offsets.get(key, end)
+                if start <= offset < end and _has_reference(block, offset, key) != 1:
+                    released.append(self._held.pop(key, None))
+                    offsets.pop(key, None)
+            if offsets:
+                return
+            emptied = self._places.pop(place, None)
+            if not emptied:
+                return
+            # A key came in just before.  Others may have looked for it since: do it for them.
+            for key, offset in emptied.copy().items():
+                self._tell(offset, key)
+            start, end = place * REFERENCE_SIZE, (place + 1) * REFERENCE_SIZE
+            offsets = self._places.get(place)
+
+
+# The references of blocks that live, by the address of the blocks' allocator, for when
+# that ends all its blocks.  An address that is used again finds what has gone by itself.
+_registries: dict[int, dict[int, KeyedRef[tuple[dict[int, Any], int], References]]] = {}
+
+
+def references_of(block: int) -> References:
+    """Return the references of a block: the same for all who come while one has them."""
+    registry = _registries.setdefault(_allocator_of(block), {})
+    made = References(block)
+    entry = KeyedRef(made, _unregister, (registry, block))
+    while True:
+        kept = registry.setdefault(block, entry)()
+        if kept is not None:
+            return kept
+        _remove_dead_weakref(registry, block)
+
+
+def _unregister(
+    entry: KeyedRef[tuple[dict[int, Any], int], References],
+    # Bound here, since a module's globals may be gone when the program ends
+    _remove: Callable[[dict[int, Any], int], None] = _remove_dead_weakref,
+) -> None:
+    _remove(*entry.key)
+
+
+def release_gone(source: int) -> None:
+    """Release what the blocks of an allocator held that are gone.
+
+    :param source: The allocator's address.
+    """
+    # Weak references are no objects that the collector has to look at, so that the
+    # list is made in one step: nothing runs in between
+    for entry in list(_registries.get(source, {}).values()):
+        registry, block = entry.key
+        if _size_of(block) < 0:
+            references = entry()
+            if references is not None:
+                references.release()
+            # No block will have its handle again
+            registry.pop(block, None)
