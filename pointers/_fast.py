@@ -89,7 +89,7 @@ def _substitute() -> None:
             setattr(kind, name, made)
     for kind, names in _INHERITED.items():
         for name in names:
-            if name in fast.Place.__dict__:
+            if name in fast.PointerBase.__dict__:
                 text = kind.__dict__[name].__doc__
                 setattr(kind, name, fast.document(kind, name, text))
             else:

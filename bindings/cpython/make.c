@@ -181,7 +181,7 @@ PyMethodDef ptrs_factories[] = {
     {"new_slot", new_slot, METH_VARARGS, NULL},
     {"new_step", new_step, METH_VARARGS, NULL},
     {"disown", disown, METH_O, NULL},
-    {"own_references", own_references, METH_VARARGS, NULL},
+    {"own_held", own_references, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

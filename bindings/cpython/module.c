@@ -314,7 +314,7 @@ exec_module(PyObject *module)
   ptrs_slots_iterator_type = add_type(module, "SlotsIterator", &ptrs_slots_iterator_spec);
   ptrs_lease_type          = add_type(module, "Lease", &ptrs_lease_spec);
   ptrs_stack_function_type = add_type(module, "StackFunction", &ptrs_stack_function_spec);
-  ptrs_place_type          = add_type(module, "Place", &ptrs_place_spec);
+  ptrs_place_type          = add_type(module, "PointerBase", &ptrs_place_spec);
   return ptrs_slots_iterator_type && ptrs_lease_type && ptrs_stack_function_type && ptrs_place_type
              ? 0
              : -1;

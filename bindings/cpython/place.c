@@ -276,9 +276,9 @@ static PyGetSetDef place_fields[] = {
     {"__class__", get_class, set_class, NULL, NULL},
     {"_stepped", get_stepped, NULL, NULL, NULL},
     {"_block", get_block, NULL, NULL, NULL},
-    {"_home", get_home, NULL, NULL, NULL},
+    {"_root", get_home, NULL, NULL, NULL},
     {"_owned", get_owned, NULL, NULL, NULL},
-    {"_references", get_references, NULL, NULL, NULL},
+    {"_held", get_references, NULL, NULL, NULL},
     {"_index", get_index, NULL, NULL, NULL},
     {"_n_empty", get_n_empty, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -286,7 +286,7 @@ static PyGetSetDef place_fields[] = {
 
 static PyMemberDef place_members[] = {
     {"_offset", T_PYSSIZET, offsetof(PtrsPlace, offset), READONLY, NULL},
-    {"_room", T_PYSSIZET, offsetof(PtrsPlace, room), READONLY, NULL},
+    {"_bound", T_PYSSIZET, offsetof(PtrsPlace, room), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(PtrsPlace, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
@@ -314,7 +314,7 @@ static PyType_Slot place_slots[] = {
 };
 
 PyType_Spec ptrs_place_spec = {
-    .name      = "pointers._fastpath.Place",
+    .name      = "pointers._fastpath.PointerBase",
     .basicsize = sizeof(PtrsPlace),
     .flags     = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots     = place_slots,

@@ -22,13 +22,13 @@ class _Slots(HeapPointer[T]):
     @property
     def slot_size(self) -> int:
         """Bytes of one slot."""
-        return self._room
+        return self._bound
 
     def _count(self) -> int:
         """Slots of the whole array, at this instant."""
         size = self._checked(lib.ptrs_size_of(self._block))
-        home: Any = self if self._home is None else self._home
-        return size // self._room if self._room else home._n_empty
+        root: Any = self if self._root is None else self._root
+        return size // self._bound if self._bound else root._n_empty
 
     @property
     def index(self) -> int:
@@ -136,16 +136,16 @@ class _Slots(HeapPointer[T]):
             slot.move(value)
 
     def _store_slots(self, first: int, values: list[Any]) -> None:
-        start = first * self._room
+        start = first * self._bound
         values = [v.dereference() if isinstance(v, Pointer) else v for v in values]
-        home: Any = self if self._home is None else self._home
-        store_slots(self._block, start, self._room, values, home._own_references)
-        if home._references is not None:
-            home._references.overwritten(self._block, start, start + len(values) * self._room)
+        root: Any = self if self._root is None else self._root
+        store_slots(self._block, start, self._bound, values, root._own_held)
+        if root._held is not None:
+            root._held.overwritten(self._block, start, start + len(values) * self._bound)
 
     def _resize(self, size: int) -> None:
         self._count()  # or it is gone
-        slot_size = self._room
+        slot_size = self._bound
         if size % slot_size if slot_size else size:
             raise ValueError(f"{size} bytes are no whole number of slots of {slot_size} bytes")
         self._resize_by(lib.ptrs_resize_slots, size)
@@ -218,7 +218,7 @@ class AllocatedArrayPointer(_Slots[T]):
         :raises DereferenceError: a slot is empty.
         """
         count = self._count()
-        objects: list[T] | None = load_slots(self._block, 0, self._room, count)
+        objects: list[T] | None = load_slots(self._block, 0, self._bound, count)
         return [slot.dereference() for slot in self] if objects is None else objects
 
     def fill(self, obj: T) -> Self:
@@ -239,7 +239,7 @@ class ArraySlotPointer(_Slots[T]):
     def size(self) -> int:
         """Bytes of the slot; 0 one past the end, or where the array has shrunk."""
         left = self._checked(lib.ptrs_size_of(self._block)) - self._offset
-        return max(0, min(self._room, left))
+        return max(0, min(self._bound, left))
 
     def free(self) -> None:
         """Free the whole array, through its first slot.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What a pointer is made of, and the functions that make pointers.
+"""The fields of a pointer, and the functions that make pointers.
 
-Where the compiled fast path is on, all of it is the C type of
-`bindings/cpython/place.c`: its fields are read-only for Python.  What stands here
-is the same for interpreters without it.
+With the compiled fast path, the class is the C type of `bindings/cpython/base.c`, whose
+fields Python can only read, and the functions are those of `bindings/cpython/factories.c`.
+The class and the functions here are the reference path.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from pointers._typing import TYPE_CHECKING, Any, Callable, TypeVar
 if TYPE_CHECKING:
     from pointers._pointer.held import References
 
-P = TypeVar("P", bound="Place")
+P = TypeVar("P", bound="PointerBase")
 
-#: The room of a pointer that may store as far as its block reaches.
+#: The bound of a pointer whose stores may reach to the end of its block.
 NO_LIMIT = sys.maxsize
 
-# Owners of these classes free their blocks: all others have keepers
+# Classes whose leaked pointers free their blocks themselves: all others have keepers
 _freeing: set[type] = set()
 
-K = TypeVar("K", bound="type[Place]")
+K = TypeVar("K", bound="type[PointerBase]")
 
 
 def freeing(kind: K) -> K:
-    """Mark a class that frees the block of an owner that is dropped, if anything does."""
+    """Mark a class whose leaked pointers free their blocks, if the interpreter calls them."""
     if COUNTS_REFERENCES:
         _freeing.add(kind)
     return kind
 
 
-def class_error(place: Any) -> TypeError:
+def class_error(pointer: Any) -> TypeError:
     """Return the error of giving a pointer another class."""
     return TypeError(
-        f"cannot change the class of {type(place).__name__}: it says what its steps are and "
+        f"cannot change the class of {type(pointer).__name__}: it says what its steps are and "
         "how its memory is freed; take a pointer of the other class"
     )
 
@@ -48,136 +48,137 @@ if TYPE_CHECKING or fast is None:
 
     _OF_NO_BLOCK = {
         "_block": 0,
-        "_home": None,
+        "_bound": 0,
+        "_held": None,
         "_index": 0,
         "_n_empty": 0,
         "_offset": 0,
         "_owned": False,
-        "_references": None,
-        "_room": 0,
+        "_root": None,
         "_stepped": False,
     }
 
-    def _refuse_class(place: Place, *_value: object) -> None:
-        raise class_error(place)
+    def _refuse_class(pointer: PointerBase, *_value: object) -> None:
+        raise class_error(pointer)
 
-    class Place:
-        """The state of a pointer."""
+    class PointerBase:
+        """The fields that all pointers have."""
 
-        # _block: the handle.  _offset: bytes from the start of the block.
-        # _room: bytes that a store may take, as far as the block reaches.
-        # _home: the owner, None in the owner.  _owned: what frees the block of an
-        # owner that is dropped, or False where nothing has to.
-        # _references: objects stored by reference, in the owner.
-        # _index: a slot's number, since the offset does not tell it where slots
-        # have no bytes.  _n_empty: slots of an array where these have no bytes.
-        # _stepped: whether this is an array, or a slot that steps lead to from there.
+        # _block: the handle of the block.
+        # _bound: bytes from the offset on that a store may fill, if the block has them.
+        # _held: the held objects of the block, in its root; None if it has none yet.
+        # _index: the number of a slot, which the offset does not tell if slots are empty.
+        # _n_empty: the number of slots of an array, if they are empty.
+        # _offset: bytes from the start of the block.
+        # _owned: what frees the block of a leaked pointer; False where nothing has to.
+        # _root: the pointer that owns the block; None in that pointer itself.
+        # _stepped: whether this is an array, or a slot that steps from one have reached.
         __slots__ = (
             "__weakref__",
             "_block",
-            "_home",
+            "_bound",
+            "_held",
             "_index",
             "_n_empty",
             "_offset",
             "_owned",
-            "_references",
-            "_room",
+            "_root",
             "_stepped",
         )
 
         def __getattr__(self, name: str) -> Any:
-            # object.__new__ makes pointers that nobody has given a block
+            # A pointer that object.__new__ has made has no block
             if name in _OF_NO_BLOCK:
                 return _OF_NO_BLOCK[name]
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-        # Not to be changed: a class of another kind would free nothing
+        # Read-only: a pointer of another class would not free its block
         __class__: Any = property(type, _refuse_class, _refuse_class)
 
         _block: int
-        _offset: int
-        _room: int
-        _home: Any
-        _owned: bool | Keeper
-        _references: References | None
+        _bound: int
+        _held: References | None
         _index: int
         _n_empty: int
+        _offset: int
+        _owned: bool | Keeper
+        _root: Any
         _stepped: bool
 
     def new_stack(kind: type[P], block: int) -> P:
-        """Return a pointer to a block that nobody has to free."""
-        place = _new(kind)
-        place._block = block
-        place._offset = 0
-        place._room = NO_LIMIT
-        place._home = None
-        place._owned = False
-        place._references = None
-        return place
+        """Return a pointer that does not own its block."""
+        pointer = _new(kind)
+        pointer._block = block
+        pointer._offset = 0
+        pointer._bound = NO_LIMIT
+        pointer._root = None
+        pointer._owned = False
+        pointer._held = None
+        return pointer
 
     def new_owner(kind: type[P], block: int) -> P:
         """Return the pointer that owns a fresh block."""
-        place = new_stack(kind, block)
-        place._owned = True if kind in _freeing else keep(place, block)
-        return place
+        pointer = new_stack(kind, block)
+        pointer._owned = True if kind in _freeing else keep(pointer, block)
+        return pointer
 
     def new_array(kind: type[P], block: int, slot_size: int, count: int) -> P:
         """Return the pointer that owns a fresh block of `count` slots."""
         array = new_owner(kind, block)
-        array._room = slot_size
+        array._bound = slot_size
         array._index = 0
         array._n_empty = count
         array._stepped = True
         return array
 
-    def new_alias(place: P, offset: int) -> P:
+    def new_alias(pointer: P, offset: int) -> P:
         """Return a pointer to another offset of the same block."""
-        alias = _new(type(place))
-        alias._block = place._block
+        alias = _new(type(pointer))
+        alias._block = pointer._block
         alias._offset = offset
-        alias._room = NO_LIMIT
-        alias._home = place if place._home is None else place._home
+        alias._bound = NO_LIMIT
+        alias._root = pointer if pointer._root is None else pointer._root
         alias._owned = False
-        alias._references = None
+        alias._held = None
         return alias
 
-    def new_slot(kind: type[P], place: Place, index: int) -> P:
-        """Return a pointer to a slot of the array that `place` is in."""
+    def new_slot(kind: type[P], pointer: PointerBase, index: int) -> P:
+        """Return a pointer to a slot of the array that `pointer` is in."""
         slot = _new(kind)
-        slot._block = place._block
-        slot._offset = index * place._room
-        slot._room = place._room
-        slot._home = place if place._home is None else place._home
+        slot._block = pointer._block
+        slot._offset = index * pointer._bound
+        slot._bound = pointer._bound
+        slot._root = pointer if pointer._root is None else pointer._root
         slot._owned = False
-        slot._references = None
+        slot._held = None
         slot._index = index
         slot._stepped = False
         return slot
 
-    def new_step(kind: type[P], place: Place, index: int) -> Any:
-        """Return what steps lead to: from an array to slots, and back to the array."""
-        if place._stepped and not index:
-            return place if place._home is None else place._home
-        slot = new_slot(kind, place, index)
-        slot._stepped = place._stepped
+    def new_step(kind: type[P], pointer: PointerBase, index: int) -> Any:
+        """Return the slot that steps lead to, or the array where they lead back to its start."""
+        if pointer._stepped and not index:
+            return pointer if pointer._root is None else pointer._root
+        slot = new_slot(kind, pointer, index)
+        slot._stepped = pointer._stepped
         return slot
 
-    def disown(home: Place) -> None:
-        """Note that an owner's block has been freed."""
-        keeper, home._owned = home._owned, False
+    def disown(root: PointerBase) -> None:
+        """Note that the block of a root has been freed."""
+        keeper, root._owned = root._owned, False
         if keeper.__class__ is Keeper:
             keeper.retire()
 
-    def own_references(home: Place, references_of: Callable[[int], References]) -> References:
-        """Return an owner's references, those of its block if it has none."""
-        references = home._references
-        if references is None:
-            # Whoever comes in between gets the same
-            references = home._references = references_of(home._block)
-        return references
+    def own_held(root: PointerBase, references_of: Callable[[int], References]) -> References:
+        """Return the held objects of a root; where it has none yet, those of its block."""
+        held = root._held
+        if held is None:
+            # A finalizer or thread that does the same in between gets the same object
+            held = root._held = references_of(root._block)
+        return held
 
 else:
-    Place = fast.Place
+    PointerBase = fast.PointerBase
     new_owner = fast.new_owner
     new_array = fast.new_array
     new_stack = fast.new_stack
@@ -185,4 +186,4 @@ else:
     new_slot = fast.new_slot
     new_step = fast.new_step
     disown = fast.disown
-    own_references = fast.own_references
+    own_held = fast.own_held

@@ -27,11 +27,11 @@ def store_slots(
     start: int,
     stride: int,
     values: list[Any],
-    own_references: Callable[[], References],
+    own_held: Callable[[], References],
 ) -> None:
     """Store one value each `stride` bytes: all of them, or none.
 
-    :param own_references: Called for the block's references where there are
+    :param own_held: Called for the block's references where there are
         values that are stored by reference.
     :raises InvalidSizeError: a value does not fit; nothing was written.
     """
@@ -49,7 +49,7 @@ def store_slots(
             if id(type(value)) not in _STORES:
                 objects[start + index * stride] = value
         end = start + len(values) * stride
-        references = own_references()
+        references = own_held()
         status = references.store_all(objects, end, _store_staged, block, start, stride, values)
     if status < 0:
         # What is gone has no size that a value could exceed

@@ -120,17 +120,17 @@ class HeapPointer(Pointer[T]):
         """
         if self._offset:
             raise self._not_at_start("free")
-        home = self if self._home is None else self._home
+        root = self if self._root is None else self._root
         try:
             status = _free(self._block)
             if status:
                 status = retry_pinned(status, _free, self._block)
                 if status:
                     raise status_error(status)
-            disown(home)
+            disown(root)
         finally:
             # Whatever comes in between, or came the first time
-            references = home._references
+            references = root._held
             if references is not None and lib.ptrs_size_of(self._block) < 0:
                 references.release()
 
@@ -159,9 +159,9 @@ class HeapPointer(Pointer[T]):
             status = retry_no_memory(status, resize, self._block, size)
             if status:
                 raise self._resize_error(status, size)
-        home = self if self._home is None else self._home
-        if home._references is not None:
-            home._references.overwritten(self._block, size, NO_LIMIT)
+        root = self if self._root is None else self._root
+        if root._held is not None:
+            root._held.overwritten(self._block, size, NO_LIMIT)
 
     def _resize_error(self, status: int, size: int) -> Exception:
         limit = ""
@@ -208,10 +208,10 @@ class HeapPointer(Pointer[T]):
     def _leave(self) -> None:
         """Leave the block to the last of its views, which frees it."""
         lib.ptrs_block_drop(self._block)
-        home = self if self._home is None else self._home
-        disown(home)
-        if self.freed and home._references is not None:
-            home._references.release()
+        root = self if self._root is None else self._root
+        disown(root)
+        if self.freed and root._held is not None:
+            root._held.release()
 
     if COUNTS_REFERENCES:
 

@@ -10,7 +10,7 @@ from pointers._codec.sizes import sizeof
 from pointers._codec.store import STORES
 from pointers._errors import CorruptObjectError, DereferenceError, PointersError, status_error
 from pointers._ffi import lib
-from pointers._pointer.base import Place, own_references
+from pointers._pointer.base import PointerBase, own_held
 from pointers._pointer.finalizers import callers_level
 from pointers._pointer.held import MISSING, References, references_of
 from pointers._pointer.raw import read_bytes, write_bytes
@@ -24,12 +24,12 @@ _store_of = STORES.get
 _size_of = lib.ptrs_size_of
 
 
-class Pointer(Place, Generic[T]):
+class Pointer(PointerBase, Generic[T]):
     """A place in a block of memory that can hold objects of type `T`.
 
     Pointers are made by `malloc`, `calloc`, `stack_alloc` and by arithmetic on
     other pointers.  All pointers into one block are aliases of the pointer
-    that owns it, its *home*: they keep it alive, and see what it sees.
+    that owns it, its *root*: they keep it alive, and see what it sees.
 
     Every access to the memory checks the block first, whatever other threads do
     with it at the same time, and raises `FreedMemoryError` once it is gone.  What
@@ -64,12 +64,12 @@ class Pointer(Place, Generic[T]):
         if store is None:
             if isinstance(obj, Pointer):
                 return self.move(obj.dereference())
-            size = self._own_references().store(self._block, self._offset, self._room, obj)
+            size = self._own_held().store(self._block, self._offset, self._bound, obj)
         else:
-            size = store(self._block, self._offset, self._room, obj)
+            size = store(self._block, self._offset, self._bound, obj)
             if size >= 0:
-                home = self._home
-                references = self._references if home is None else home._references
+                root = self._root
+                references = self._held if root is None else root._held
                 if references is not None:
                     references.overwritten(self._block, self._offset, self._offset + size)
         if size < 0:
@@ -99,7 +99,7 @@ class Pointer(Place, Generic[T]):
         kind = type(value)
         store = _store_of(kind) if type(kind) is type else None
         if store is None:
-            references = self._own_references()
+            references = self._own_held()
             status = references.store(self._block, self._offset, size, value, reference_unsafe)
         else:
             status = store_unsafe(self._block, self._offset, size, store, value)
@@ -127,8 +127,8 @@ class Pointer(Place, Generic[T]):
 
     def _dereference_slowly(self, value: Any) -> Any:
         while value.__class__ is Key:
-            home = self if self._home is None else self._home
-            references = home._references
+            root = self if self._root is None else self._root
+            references = root._held
             found = MISSING if references is None else references.load(self._offset, value)
             if found is not MISSING:
                 return found
@@ -146,18 +146,18 @@ class Pointer(Place, Generic[T]):
             )
         return value
 
-    def _own_references(self) -> References:
-        return own_references(self if self._home is None else self._home, references_of)
+    def _own_held(self) -> References:
+        return own_held(self if self._root is None else self._root, references_of)
 
     def _overwritten(self, size: int) -> None:
         """Release the references that `size` raw bytes written here replaced."""
-        home = self if self._home is None else self._home
-        references = home._references
+        root = self if self._root is None else self._root
+        references = root._held
         if references is not None:
             references.overwritten(self._block, self._offset, self._offset + size)
 
     def _store_error(self, status: int, obj: object) -> Exception:
-        left = max(0, min(self._room, self.size))  # or it is gone
+        left = max(0, min(self._bound, self.size))  # or it is gone
         size = sizeof(obj)
         return status_error(
             status,

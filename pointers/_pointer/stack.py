@@ -128,8 +128,8 @@ def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any)
     finally:
         _frames.pop(number, None)
         pointer = frame.pointer
-        if pointer is not None and pointer._references is not None:
-            pointer._references.release()
+        if pointer is not None and pointer._held is not None:
+            pointer._held.release()
     error, frame.error = frame.error, None
     if error is not None:
         try:

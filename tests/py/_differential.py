@@ -98,7 +98,7 @@ class Program:
     def end(self) -> None:
         self.run("release", [0])
         for ptr in self.pool:
-            owner = ptr if ptr._home is None else ptr._home
+            owner = ptr if ptr._root is None else ptr._root
             if not owner.freed:
                 owner.free()
         self.pool.clear()

@@ -95,7 +95,7 @@ def sweep(names: "dict[str, Any]") -> None:
     """Free what a case has left."""
     for value in list(names.values()):
         if isinstance(value, Pointer):
-            owner = value if value._home is None else value._home
+            owner = value if value._root is None else value._root
             if owner._owned and not owner.freed:
                 owner.free()  # type: ignore[attr-defined]
 

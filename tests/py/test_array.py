@@ -151,7 +151,7 @@ def test_an_iterator_that_is_used_amid_its_step_or_drops_the_array() -> None:
         sys.setprofile(None)
     assert len(rest) + len(taken) - 1 == 3
     assert list(iterator) == []
-    (rest + taken[1:])[0]._home.free()
+    (rest + taken[1:])[0]._root.free()
 
 
 def test_a_store_is_bounded_by_its_slot() -> None:

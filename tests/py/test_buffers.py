@@ -70,12 +70,12 @@ def test_every_request_is_pinned_until_it_is_released(take: Any) -> None:
             assert (buffer.buf, buffer.len, buffer.itemsize) == (ptr.address, 64, 1)
             assert not buffer.readonly
             with pytest.raises(BufferError):
-                free(ptr if ptr._home is None else ptr._home)
+                free(ptr if ptr._root is None else ptr._root)
             assert n_pins(ptr) == max(1, before)
             release(buffer)
             assert n_pins(ptr) == before
         del obj
-        free(ptr if ptr._home is None else ptr._home)
+        free(ptr if ptr._root is None else ptr._root)
 
 
 def test_who_keeps_the_object_of_a_buffer_keeps_the_pin() -> None:
@@ -144,7 +144,7 @@ def test_the_object_of_a_buffer_lends_it_again() -> None:
     assert n_pins(ptr) == 1
     again.release()
     assert n_pins(ptr) == 0
-    ptr._home.free()
+    ptr._root.free()
 
 
 def test_one_that_was_made_by_hand_lends_nothing() -> None:

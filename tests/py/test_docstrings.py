@@ -34,7 +34,10 @@ def public() -> "Iterator[tuple[str, Any]]":
             continue
         yield name, value
         for kind in value.__mro__ if isinstance(value, type) else ():
-            if not kind.__module__.startswith("pointers") or kind.__name__ in ("Place", "Generic"):
+            if not kind.__module__.startswith("pointers") or kind.__name__ in (
+                "PointerBase",
+                "Generic",
+            ):
                 continue
             for attribute, member in vars(kind).items():
                 is_private = attribute.startswith("_") and not attribute.endswith("__")

@@ -119,7 +119,7 @@ def test_pointers_are_tracked_and_traversed() -> None:
         assert gc.is_tracked(ptr)
         assert AllocatedPointer in gc.get_referents(ptr)
         assert ptr in gc.get_referents(alias)
-        assert ptr._references in gc.get_referents(ptr)
+        assert ptr._held in gc.get_referents(ptr)
 
 
 def test_cycles_are_collected_with_their_blocks() -> None:
@@ -202,11 +202,11 @@ def test_used_again_pointers_are_as_new() -> None:
         ptr <<= [1]
         slot = calloc(3, 28)[2]
         free(ptr)
-        slot._home.free()
+        slot._root.free()
         del ptr, slot
         fresh = malloc(64)
-        assert (fresh._offset, fresh._home, fresh._references, fresh._index) == (0, None, None, 0)
-        assert (fresh._room, fresh._owned, type(fresh)) == (sys.maxsize, True, AllocatedPointer)
+        assert (fresh._offset, fresh._root, fresh._held, fresh._index) == (0, None, None, 0)
+        assert (fresh._bound, fresh._owned, type(fresh)) == (sys.maxsize, True, AllocatedPointer)
         free(fresh)
 
 

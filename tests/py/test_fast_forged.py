@@ -35,7 +35,7 @@ def blocks() -> int:
     return System().stats().current_blocks
 
 
-FIELDS = ("_block", "_offset", "_room", "_home", "_owned", "_references", "_index", "_n_empty")
+FIELDS = ("_block", "_offset", "_bound", "_root", "_owned", "_held", "_index", "_n_empty")
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -54,7 +54,7 @@ def test_fields_are_read_only(name: str) -> None:
 
 
 def test_pointers_made_without_a_block_reach_no_memory() -> None:
-    for kind in (Pointer, fast.Place, *CLASSES):
+    for kind in (Pointer, fast.PointerBase, *CLASSES):
         bare: Any = object.__new__(kind)
         assert bare._block == 0
         for use in (
@@ -64,7 +64,7 @@ def test_pointers_made_without_a_block_reach_no_memory() -> None:
             lambda p: p[0],
             lambda p: memoryview(p),
         ):
-            if kind in (Pointer, fast.Place):
+            if kind in (Pointer, fast.PointerBase):
                 continue  # which nobody has, and which have no such operators
             with pytest.raises((FreedMemoryError, TypeError, BufferError)):
                 use(bare)
@@ -84,7 +84,7 @@ def test_factories_take_no_wrong_arguments() -> None:
             lambda: fast.new_array(AllocatedArrayPointer, 0, -1, 0),
             lambda: fast.new_slot(ArraySlotPointer, ptr, 2),  # of sys.maxsize bytes each
             lambda: fast.disown(5),
-            lambda: fast.own_references(5, References),
+            lambda: fast.own_held(5, References),
             lambda: fast.give("References", int),
             lambda: fast.give("AllocatedPointer", AllocatedPointer),
             lambda: fast.give("nothing", 5),

@@ -68,9 +68,9 @@ class World:
         self.check()
         if not self.block.freed:
             n_held = sum(slot.assigned and ~slot is not None for slot in self.block)
-            assert len(self.block._references or ()) == n_held
+            assert len(self.block._held or ()) == n_held
             memset(self.block, 0, 64)
-            assert len(self.block._references or ()) == 0
+            assert len(self.block._held or ()) == 0
             free(self.block)
         self.left()
 
@@ -200,7 +200,7 @@ def test_an_interrupt_may_keep_an_object_as_long_as_its_block() -> None:
         with contextlib.suppress(KeyboardInterrupt):
             stopped = stop_at(len(n_kept), interrupt, lambda: world.slots[0].move(world.new()))  # noqa: B023
         memset(world.block, 0, 64)
-        n_kept.append(len(world.block._references))  # type: ignore[arg-type]
+        n_kept.append(len(world.block._held))  # type: ignore[arg-type]
         free(world.block)
         world.left()
     assert max(n_kept) == 1

@@ -160,10 +160,10 @@ def test_threads_that_store_load_write_and_free_leave_no_object() -> None:
 
         together(lambda: store(0), lambda: store(8), write, load)
         # Nothing is left of what was overwritten, not even as long as the block lives
-        kept = len(p._references)  # type: ignore[arg-type]
+        kept = len(p._held)  # type: ignore[arg-type]
         assert kept <= 2
         together(lambda: store(0), lambda: store(24), p.free)
-        assert len(p._references) == 0  # type: ignore[arg-type]
+        assert len(p._held) == 0  # type: ignore[arg-type]
     things.check_none_left()
 
 

@@ -96,7 +96,7 @@ def test_what_is_lent(row: list[str]) -> None:
         del view
         collect()
         assert not is_pinned(ptr)
-    owner = ptr if ptr._home is None else ptr._home
+    owner = ptr if ptr._root is None else ptr._root
     free(owner)
 
 

@@ -216,7 +216,7 @@ def forge(make, name):
                 # Compiled, it cannot be changed at all
                 if not FAST:
                     raise
-                (p if p._home is None else p._home).free()
+                (p if p._root is None else p._root).free()
                 continue
             try:
                 value = use(p)
@@ -227,7 +227,7 @@ def forge(make, name):
                 assert known or value == [1], (name, garbage, value)
             finally:
                 setattr(p, name, kept)
-            owner = p if p._home is None else p._home
+            owner = p if p._root is None else p._root
             if owner is not block and owner is not slots and not owner.freed:
                 owner.free()
             if block.freed or slots.freed:
@@ -239,7 +239,7 @@ MAKERS = {
     "array": "lambda: calloc(4, 40).fill(5)",
     "slot": "lambda: calloc(4, 40).fill(5)[1]",
 }
-STATE = ("_block", "_offset", "_room", "_home", "_owned", "_references")
+STATE = ("_block", "_offset", "_bound", "_root", "_owned", "_held")
 
 
 @in_modes
@@ -267,7 +267,7 @@ def test_missing_state(mode: str, tmp_path: Path) -> None:
                 if take is not None and not FAST:
                     for name in STATE:
                         if name != take:
-                            setattr(p, name, {"_home": None, "_references": None}.get(name, 0))
+                            setattr(p, name, {"_root": None, "_held": None}.get(name, 0))
                 try:
                     value = use(p)
                 except Exception:

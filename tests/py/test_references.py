@@ -364,7 +364,7 @@ def test_an_interrupt_amid_a_store_leaves_what_is_in_the_memory(written: bool) -
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            p._own_references().store(p._block, 0, 64, new, write)
+            p._own_held().store(p._block, 0, 64, new, write)
         assert ~p is (new if written else old)
         p <<= 0
-        assert len(p._references) == 0  # type: ignore[arg-type]
+        assert len(p._held) == 0  # type: ignore[arg-type]

@@ -131,7 +131,7 @@ def test_references_and_values_stored_against_each_other() -> None:
         )
         assert results == [None, None, None, True, True]
         ptr <<= 0
-        references = ptr._references
+        references = ptr._held
         assert references is not None
         assert len(references) == 0
 
