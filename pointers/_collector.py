@@ -33,7 +33,7 @@ _FUTILE_ROUNDS = 2
 
 _NO_MEM = lib.PTRS_STATUS_NO_MEM
 _PINNED = lib.PTRS_STATUS_PINNED
-_new_block = lib.ptrs_new_block
+_new_block = lib.ptrs_access_new_block
 
 
 def live_bytes() -> int:
@@ -149,5 +149,5 @@ def _charged_block(source: Any, size: int, align: int) -> int:
     return block if block >= 0 else retry_no_memory(block, _new_block, source, size, align)
 
 
-#: ``ptrs_new_block``, and what the collector has to be told.
+#: ``ptrs_access_new_block``, and what the collector has to be told.
 new_block: Callable[[Any, int, int], int] = _new_block if COUNTS_REFERENCES else _charged_block

@@ -20,7 +20,7 @@ revivers: dict[str, Callable[[Any], Any]] = {}
 
 
 def source_key(cdata: Any) -> int:
-    """Return the key of an allocator's C object, as ``ptrs_allocator_of`` gives it."""
+    """Return the key of an allocator's C object, as ``ptrs_access_allocator_of`` gives it."""
     # Signed in the end, for the sake of PyPy, but not on the way: where addresses
     # have 32 bits, the upper half of them would be negative
     return int(ffi.cast("int64_t", ffi.cast("uintptr_t", cdata)))
@@ -31,7 +31,7 @@ def new_cell() -> Any:
 
     It is made before there is anything in it: so nothing that is raised later loses that.
     """
-    return ffi.gc(ffi.new("PtrsAllocator **"), lib.ptrs_release_cell)
+    return ffi.gc(ffi.new("PtrsAllocator **"), lib.ptrs_access_release_cell)
 
 
 def source_of(block: int) -> Any:

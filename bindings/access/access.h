@@ -18,112 +18,114 @@
 
 #include <stdbool.h>
 
-#include "codec/image.h"
+#include "codec/codec.h"
 #include "ptrs/block.h"
 
 /* cdef: begin */
 
 /* A private copy of an image and the value in it. */
 typedef struct {
-  PtrsValue value;
+  PtrsCodecValue value;
   void *heap;         /* copy of an image that `small` cannot hold */
   size_t heap_size;   /* bytes of heap */
   uint64_t small[16]; /* copy of any other */
-} PtrsLoad;
+} PtrsAccessLoad;
 
 /* Store a value; the size of its image. */
-int64_t ptrs_store_none(PtrsBlock block, size_t offset, size_t room);
-int64_t ptrs_store_bool(PtrsBlock block, size_t offset, size_t room, int64_t integer);
-int64_t ptrs_store_int(PtrsBlock block, size_t offset, size_t room, int64_t integer);
-int64_t ptrs_store_magnitude(
+int64_t ptrs_access_store_none(PtrsBlock block, size_t offset, size_t room);
+int64_t ptrs_access_store_bool(PtrsBlock block, size_t offset, size_t room, int64_t integer);
+int64_t ptrs_access_store_int(PtrsBlock block, size_t offset, size_t room, int64_t integer);
+int64_t ptrs_access_store_magnitude(
     PtrsBlock block, size_t offset, size_t room, int negative, const void *data, size_t count);
-int64_t ptrs_store_float(PtrsBlock block, size_t offset, size_t room, double real);
-int64_t ptrs_store_complex(PtrsBlock block, size_t offset, size_t room, double real, double imag);
-int64_t ptrs_store_bytes(
+int64_t ptrs_access_store_float(PtrsBlock block, size_t offset, size_t room, double real);
+int64_t ptrs_access_store_complex(
+    PtrsBlock block, size_t offset, size_t room, double real, double imag);
+int64_t ptrs_access_store_bytes(
     PtrsBlock block, size_t offset, size_t room, const void *data, size_t count);
-int64_t ptrs_store_text(
+int64_t ptrs_access_store_text(
     PtrsBlock block, size_t offset, size_t room, const void *data, int width, size_t count);
-int64_t ptrs_store_reference(PtrsBlock block, size_t offset, size_t room, int64_t key);
+int64_t ptrs_access_store_reference(PtrsBlock block, size_t offset, size_t room, int64_t key);
 
 /* Store an image that has been made elsewhere. */
-int64_t ptrs_store_image(
+int64_t ptrs_access_store_image(
     PtrsBlock block, size_t offset, size_t room, const void *image, size_t size);
 
 /* Load the value at `offset`; its kind, EMPTY where nothing was stored. */
-int ptrs_load(PtrsBlock block, size_t offset, PtrsLoad *load);
+int ptrs_access_load(PtrsBlock block, size_t offset, PtrsAccessLoad *load);
 
-/* Give back what a PtrsLoad holds; it may be used again. */
-void ptrs_load_clear(PtrsLoad *load);
+/* Give back what a PtrsAccessLoad holds; it may be used again. */
+void ptrs_access_load_clear(PtrsAccessLoad *load);
 
 /* A key for a reference: positive, and never the same again in this process. */
-int64_t ptrs_new_key(void);
+int64_t ptrs_access_new_key(void);
 
 /* Whether the reference with this key stands at `offset`. */
-int ptrs_has_reference(PtrsBlock block, size_t offset, int64_t key);
+int ptrs_access_has_reference(PtrsBlock block, size_t offset, int64_t key);
 
 /* Store `count` integers, one every `stride` bytes: all or none. */
-int ptrs_store_ints(
+int ptrs_access_store_ints(
     PtrsBlock block, size_t offset, size_t stride, const int64_t *integers, size_t count);
 
 /* Load `count` integers; 0 and undefined contents if one is no small int. */
-int ptrs_load_ints(PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count);
+int ptrs_access_load_ints(
+    PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count);
 
 /* Copy the images, and no byte more, that stand at the start of each `stride`
    bytes of a whole block that no other thread knows of: all or none. */
-int ptrs_store_images(PtrsBlock block, size_t offset, size_t stride, PtrsBlock staged);
+int ptrs_access_store_images(PtrsBlock block, size_t offset, size_t stride, PtrsBlock staged);
 
 /* Resize, unless an image that starts within the new size would be cut: OUT_OF_BOUNDS.
    What is no whole image, but would become one with the zeros of a later growth, loses its
    type word. */
-int ptrs_resize(PtrsBlock block, size_t size);
+int ptrs_access_resize(PtrsBlock block, size_t size);
 
 /* The same for an array, whose last slots go with all that is stored there: no image is
    kept from being cut, and none that was cut is left. */
-int ptrs_resize_slots(PtrsBlock block, size_t size);
+int ptrs_access_resize_slots(PtrsBlock block, size_t size);
 
-/* The offset of the first image that ptrs_resize() would refuse to cut, for messages;
+/* The offset of the first image that ptrs_access_resize() would refuse to cut, for messages;
    negative if there is none now. */
-int64_t ptrs_cut_of(PtrsBlock block, size_t size);
+int64_t ptrs_access_find_cut(PtrsBlock block, size_t size);
 
 /* A pin that is taken back with the object that holds it. */
 typedef struct {
   PtrsBlock block; /* 0 while there is no pin */
   void *mem;       /* the block's first byte */
-} PtrsLease;
+} PtrsAccessPinGuard;
 
-int ptrs_lease_begin(PtrsLease *lease, PtrsBlock block);
-void ptrs_lease_end(PtrsLease *lease);
+int ptrs_access_pin_guard_begin(PtrsAccessPinGuard *guard, PtrsBlock block);
+void ptrs_access_pin_guard_end(PtrsAccessPinGuard *guard);
 
 /* For finalisers that are given the memory which was lent. */
-void ptrs_lease_end_with(PtrsLease *lease, const void *mem);
+void ptrs_access_pin_guard_end_with(PtrsAccessPinGuard *guard, const void *mem);
 
 /* The core's answers as numbers. */
-int64_t ptrs_new_block(PtrsAllocator *allocator, size_t size, size_t align);
+int64_t ptrs_access_new_block(PtrsAllocator *allocator, size_t size, size_t align);
 
 /* Free the block, or release the allocator, that a cell names; 0 and NULL are none. */
-void ptrs_free_cell(PtrsBlock *cell);
-void ptrs_release_cell(PtrsAllocator **cell);
-int64_t ptrs_size_of(PtrsBlock block);
-int64_t ptrs_capacity_of(PtrsBlock block);
-int64_t ptrs_address_of(PtrsBlock block);
-int64_t ptrs_align_of(PtrsBlock block);
-int64_t ptrs_pins_of(PtrsBlock block);
-int64_t ptrs_allocator_of(PtrsBlock block); /* its address; 0 if adopted */
+void ptrs_access_free_cell(PtrsBlock *cell);
+void ptrs_access_release_cell(PtrsAllocator **cell);
+int64_t ptrs_access_size_of(PtrsBlock block);
+int64_t ptrs_access_capacity_of(PtrsBlock block);
+int64_t ptrs_access_address_of(PtrsBlock block);
+int64_t ptrs_access_align_of(PtrsBlock block);
+int64_t ptrs_access_pins_of(PtrsBlock block);
+int64_t ptrs_access_allocator_of(PtrsBlock block); /* its address; 0 if adopted */
 
 /* Drop a block that its owner has forgotten.  Its size if that is worth telling:
    it was freed by this, and should have been before; else negative. */
-int64_t ptrs_drop_forgotten(PtrsBlock block);
-int ptrs_order_of(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size);
+int64_t ptrs_access_drop_leaked(PtrsBlock block);
+int ptrs_access_compare(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size);
 /* cdef: end */
 
 /*
  * For callers who must not wait while they are inside of an interpreter: with
  * `busy`, what would have to wait for another thread, or copy more than
- * PTRS_AT_ONCE bytes, does nothing but set *busy.  With NULL, it waits.
+ * PTRS_ACCESS_AT_ONCE bytes, does nothing but set *busy.  With NULL, it waits.
  */
 
 /** Bytes that are copied without letting other threads of an interpreter run. */
-#define PTRS_AT_ONCE ((size_t)1 << 16)
+#define PTRS_ACCESS_AT_ONCE ((size_t)1 << 16)
 
 /** As ptrs_block_enter(), or ptrs_block_try_enter() where there is `busy`. */
 static inline PtrsStatus
@@ -134,39 +136,39 @@ ptrs_access_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry, bool *bu
 }
 
 /** Store any value, as the functions above. */
-int64_t ptrs_store_value(
-    PtrsBlock block, size_t offset, size_t room, const PtrsValue *value, bool *busy);
+int64_t ptrs_access_store_value(
+    PtrsBlock block, size_t offset, size_t room, const PtrsCodecValue *value, bool *busy);
 
-/** As ptrs_load(); `load->heap` and `load->heap_size` alone need to be zero. */
-int ptrs_load_value(PtrsBlock block, size_t offset, PtrsLoad *load, bool *busy);
+/** As ptrs_access_load(); `load->heap` and `load->heap_size` alone need to be zero. */
+int ptrs_access_load_value(PtrsBlock block, size_t offset, PtrsAccessLoad *load, bool *busy);
 
 /** Store `count` values, one every `stride` bytes: all or none. */
-int ptrs_store_values(PtrsBlock block,
-                      size_t offset,
-                      size_t stride,
-                      const PtrsValue *values,
-                      size_t count,
-                      bool *busy);
+int ptrs_access_store_values(PtrsBlock block,
+                             size_t offset,
+                             size_t stride,
+                             const PtrsCodecValue *values,
+                             size_t count,
+                             bool *busy);
 
-/** As ptrs_store_ints() and ptrs_load_ints(). */
-int ptrs_store_integers(PtrsBlock block,
-                        size_t offset,
-                        size_t stride,
-                        const int64_t *integers,
-                        size_t count,
-                        bool *busy);
-int ptrs_load_integers(
+/** As ptrs_access_store_ints() and ptrs_access_load_ints(). */
+int ptrs_access_store_integers(PtrsBlock block,
+                               size_t offset,
+                               size_t stride,
+                               const int64_t *integers,
+                               size_t count,
+                               bool *busy);
+int ptrs_access_load_integers(
     PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count, bool *busy);
 
 /** Whether `count` strides lie inside a block from `offset` on. */
 static inline bool
-ptrs_strides_fit(const PtrsEntry *entry, size_t offset, size_t stride, size_t count)
+ptrs_access_strides_fit(const PtrsEntry *entry, size_t offset, size_t stride, size_t count)
 {
   return offset <= entry->size && (!count || stride <= (entry->size - offset) / count);
 }
 
 /**
- * @fn ptrs_load
+ * @fn ptrs_access_load
  * The bytes are copied first and validated then: a program that writes to the
  * memory by other ways at the same time cannot change them in between.
  *
@@ -176,7 +178,7 @@ ptrs_strides_fit(const PtrsEntry *entry, size_t offset, size_t stride, size_t co
  *         the copy.  An image may reach into the block's capacity, where
  *         ptrs_block_write_unsafe() has put it.
  *
- * @fn ptrs_order_of
+ * @fn ptrs_access_compare
  * As ptrs_block_compare(), plus 1: 0 is less, 1 is equal, 2 is greater.
  */
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// What a PtrsLoad keeps for the next load instead of giving it back
+// What a PtrsAccessLoad keeps for the next load instead of giving it back
 #define HEAP_KEPT ((size_t)1 << 16)
 
 // Bytes of an image's copy, before the scratch memory: aligned to 8
@@ -20,17 +20,17 @@ padded(size_t size)
 
 // Whether `small` has room for a copy of an image and for decoding it
 static bool
-fits_small(const PtrsLoad *load, const PtrsShape *shape)
+fits_small(const PtrsAccessLoad *load, const PtrsCodecShape *shape)
 {
   const size_t room = sizeof(load->small);
-  return shape->size <= room && ptrs_image_scratch(shape) <= room - padded(shape->size);
+  return shape->size <= room && ptrs_codec_scratch(shape) <= room - padded(shape->size);
 }
 
 // Room for a copy of an image and for decoding it, or NULL
 static uint8_t *
-room_for(PtrsLoad *load, const PtrsShape *shape)
+room_for(PtrsAccessLoad *load, const PtrsCodecShape *shape)
 {
-  const size_t scratch = ptrs_image_scratch(shape);
+  const size_t scratch = ptrs_codec_scratch(shape);
   if (scratch > PTRS_SIZE_MAX - padded(shape->size)) {
     return NULL;
   }
@@ -39,7 +39,7 @@ room_for(PtrsLoad *load, const PtrsShape *shape)
     return (uint8_t *)load->small;
   }
   if (size > load->heap_size || load->heap_size > HEAP_KEPT) {
-    ptrs_load_clear(load);
+    ptrs_access_load_clear(load);
     load->heap      = malloc(size);
     load->heap_size = load->heap ? size : 0;
   }
@@ -47,7 +47,7 @@ room_for(PtrsLoad *load, const PtrsShape *shape)
 }
 
 void
-ptrs_load_clear(PtrsLoad *load)
+ptrs_access_load_clear(PtrsAccessLoad *load)
 {
   free(load->heap);
   load->heap      = NULL;
@@ -56,15 +56,15 @@ ptrs_load_clear(PtrsLoad *load)
 
 // Decode the images that are by far the most, in little time
 static bool
-decode_frequent(const uint8_t *copy, size_t room, PtrsLoad *load)
+decode_frequent(const uint8_t *copy, size_t room, PtrsAccessLoad *load)
 {
-  PtrsValue value = {.kind = PTRS_IMAGE_INT, .width = 1};
-  if (room < PTRS_DIGIT_SIZE || !ptrs_digit_decode(copy, &value.integer)) {
+  PtrsCodecValue value = {.kind = PTRS_CODEC_INT, .width = 1};
+  if (room < PTRS_CODEC_SMALL_INT_SIZE || !ptrs_codec_decode_small_int(copy, &value.integer)) {
     value.integer = 0;
-    if (!ptrs_ascii_decode(copy, room, &value.count)) {
+    if (!ptrs_codec_decode_ascii(copy, room, &value.count)) {
       return false;
     }
-    value.kind = PTRS_IMAGE_STR;
+    value.kind = PTRS_CODEC_STR;
     value.data = copy + ASCII_PREFIX;
   }
   load->value = value;
@@ -74,8 +74,12 @@ decode_frequent(const uint8_t *copy, size_t room, PtrsLoad *load)
 // Copy the image at `bytes`; its shape is that of the copy.  The block is held
 // against checked writers, but not against those who have its address.
 static PtrsStatus
-copy_image(
-    const uint8_t *bytes, size_t room, PtrsLoad *load, PtrsShape *shape, uint8_t **copy, bool *busy)
+copy_image(const uint8_t *bytes,
+           size_t room,
+           PtrsAccessLoad *load,
+           PtrsCodecShape *shape,
+           uint8_t **copy,
+           bool *busy)
 {
   // Most images are small: copied whole, whatever is behind them
   uint8_t *const small = (uint8_t *)load->small;
@@ -85,16 +89,16 @@ copy_image(
     shape->kind = load->value.kind;
     return PTRS_STATUS_SUCCESS; // there is no copy to decode
   }
-  PtrsStatus status = ptrs_image_shape(small, room, shape);
-  if (status || shape->kind == PTRS_IMAGE_EMPTY) {
+  PtrsStatus status = ptrs_codec_shape(small, room, shape);
+  if (status || shape->kind == PTRS_CODEC_EMPTY) {
     return status;
   }
   if (fits_small(load, shape)) {
     *copy = small;
     return PTRS_STATUS_SUCCESS;
   }
-  const PtrsShape first = *shape;
-  if (busy && first.size > PTRS_AT_ONCE) {
+  const PtrsCodecShape first = *shape;
+  if (busy && first.size > PTRS_ACCESS_AT_ONCE) {
     *busy = true;
     return PTRS_STATUS_SUCCESS;
   }
@@ -103,7 +107,7 @@ copy_image(
     return PTRS_STATUS_NO_MEM;
   }
   memcpy(*copy, bytes, first.size);
-  status = ptrs_image_shape(*copy, first.size, shape);
+  status = ptrs_codec_shape(*copy, first.size, shape);
   return status || shape->kind != first.kind || shape->size != first.size ||
                  shape->width != first.width
              ? PTRS_STATUS_CORRUPT
@@ -111,15 +115,15 @@ copy_image(
 }
 
 int
-ptrs_load_value(PtrsBlock block, size_t offset, PtrsLoad *load, bool *busy)
+ptrs_access_load_value(PtrsBlock block, size_t offset, PtrsAccessLoad *load, bool *busy)
 {
   PtrsEntry entry;
   PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_SHARED, &entry, busy);
   if (status || (busy && *busy)) {
     return -(int)status;
   }
-  PtrsShape shape = {.kind = PTRS_IMAGE_EMPTY};
-  uint8_t *copy   = NULL;
+  PtrsCodecShape shape = {.kind = PTRS_CODEC_EMPTY};
+  uint8_t *copy        = NULL;
   if (offset > entry.size) {
     status = PTRS_STATUS_OUT_OF_BOUNDS;
   } else if (offset < entry.size) {
@@ -128,21 +132,21 @@ ptrs_load_value(PtrsBlock block, size_t offset, PtrsLoad *load, bool *busy)
   ptrs_block_leave(&entry);
 
   if (!status && copy) {
-    status = ptrs_image_decode(copy, &shape, copy + padded(shape.size), &load->value);
+    status = ptrs_codec_decode(copy, &shape, copy + padded(shape.size), &load->value);
   }
   return status ? -(int)status : shape.kind;
 }
 
 int
-ptrs_load(PtrsBlock block, size_t offset, PtrsLoad *load)
+ptrs_access_load(PtrsBlock block, size_t offset, PtrsAccessLoad *load)
 {
-  return ptrs_load_value(block, offset, load, NULL);
+  return ptrs_access_load_value(block, offset, load, NULL);
 }
 
 int
-ptrs_has_reference(PtrsBlock block, size_t offset, int64_t key)
+ptrs_access_has_reference(PtrsBlock block, size_t offset, int64_t key)
 {
-  const uint64_t wanted[2] = {(uint64_t)key, PTRS_IMAGE_TYPE(PTRS_IMAGE_REFERENCE)};
+  const uint64_t wanted[2] = {(uint64_t)key, PTRS_CODEC_TYPE(PTRS_CODEC_REFERENCE)};
   PtrsEntry entry;
   const PtrsStatus status = ptrs_block_enter(block, PTRS_ACCESS_SHARED, &entry);
   if (status) {
@@ -159,19 +163,19 @@ ptrs_has_reference(PtrsBlock block, size_t offset, int64_t key)
 static bool
 load_int(const uint8_t *bytes, size_t room, int64_t *integer)
 {
-  uint8_t copy[PTRS_IMAGE_PREFIX_MAX];
-  if (room >= PTRS_DIGIT_SIZE) {
-    memcpy(copy, bytes, PTRS_DIGIT_SIZE);
-    if (ptrs_digit_decode(copy, integer)) {
+  uint8_t copy[PTRS_CODEC_PREFIX_MAX];
+  if (room >= PTRS_CODEC_SMALL_INT_SIZE) {
+    memcpy(copy, bytes, PTRS_CODEC_SMALL_INT_SIZE);
+    if (ptrs_codec_decode_small_int(copy, integer)) {
       return true;
     }
   }
-  PtrsShape shape;
-  PtrsValue value;
+  PtrsCodecShape shape;
+  PtrsCodecValue value;
   memcpy(copy, bytes, room < sizeof(copy) ? room : sizeof(copy));
   // Up to two digits make a number; more would need scratch memory
-  if (ptrs_image_shape(copy, room, &shape) || shape.kind != PTRS_IMAGE_INT || shape.count > 2 ||
-      ptrs_image_decode(copy, &shape, NULL, &value)) {
+  if (ptrs_codec_shape(copy, room, &shape) || shape.kind != PTRS_CODEC_INT || shape.count > 2 ||
+      ptrs_codec_decode(copy, &shape, NULL, &value)) {
     return false;
   }
   *integer = value.integer;
@@ -179,7 +183,7 @@ load_int(const uint8_t *bytes, size_t room, int64_t *integer)
 }
 
 int
-ptrs_load_integers(
+ptrs_access_load_integers(
     PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count, bool *busy)
 {
   PtrsEntry entry;
@@ -187,7 +191,7 @@ ptrs_load_integers(
   if (status || (busy && *busy)) {
     return -(int)status;
   }
-  bool good = ptrs_strides_fit(&entry, offset, stride, count);
+  bool good = ptrs_access_strides_fit(&entry, offset, stride, count);
   for (size_t i = 0; good && i < count; ++i) {
     const size_t at = offset + i * stride;
     good            = load_int(entry.mem + at, entry.size - at, integers + i);
@@ -197,7 +201,8 @@ ptrs_load_integers(
 }
 
 int
-ptrs_load_ints(PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count)
+ptrs_access_load_ints(
+    PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count)
 {
-  return ptrs_load_integers(block, offset, stride, integers, count, NULL);
+  return ptrs_access_load_integers(block, offset, stride, integers, count, NULL);
 }

@@ -14,14 +14,15 @@ fits(const PtrsEntry *entry, size_t offset, size_t room, size_t size)
 
 // Everything that can be known before is found out before the block is entered
 int64_t
-ptrs_store_value(PtrsBlock block, size_t offset, size_t room, const PtrsValue *value, bool *busy)
+ptrs_access_store_value(
+    PtrsBlock block, size_t offset, size_t room, const PtrsCodecValue *value, bool *busy)
 {
-  PtrsShape shape;
-  PtrsStatus status = ptrs_image_measure(value, &shape);
+  PtrsCodecShape shape;
+  PtrsStatus status = ptrs_codec_measure(value, &shape);
   if (status) {
     return -(int64_t)status;
   }
-  if (busy && shape.size > PTRS_AT_ONCE) {
+  if (busy && shape.size > PTRS_ACCESS_AT_ONCE) {
     *busy = true;
     return 0;
   }
@@ -31,7 +32,7 @@ ptrs_store_value(PtrsBlock block, size_t offset, size_t room, const PtrsValue *v
     return -(int64_t)status;
   }
   if (fits(&entry, offset, room, shape.size)) {
-    ptrs_image_encode(value, &shape, entry.mem + offset);
+    ptrs_codec_encode(value, &shape, entry.mem + offset);
   } else {
     status = PTRS_STATUS_OUT_OF_BOUNDS;
   }
@@ -40,79 +41,80 @@ ptrs_store_value(PtrsBlock block, size_t offset, size_t room, const PtrsValue *v
 }
 
 static int64_t
-store(PtrsBlock block, size_t offset, size_t room, const PtrsValue *value)
+store(PtrsBlock block, size_t offset, size_t room, const PtrsCodecValue *value)
 {
-  return ptrs_store_value(block, offset, room, value, NULL);
+  return ptrs_access_store_value(block, offset, room, value, NULL);
 }
 
 int64_t
-ptrs_store_none(PtrsBlock block, size_t offset, size_t room)
+ptrs_access_store_none(PtrsBlock block, size_t offset, size_t room)
 {
-  const PtrsValue value = {.kind = PTRS_IMAGE_NONE};
+  const PtrsCodecValue value = {.kind = PTRS_CODEC_NONE};
   return store(block, offset, room, &value);
 }
 
 int64_t
-ptrs_store_bool(PtrsBlock block, size_t offset, size_t room, int64_t integer)
+ptrs_access_store_bool(PtrsBlock block, size_t offset, size_t room, int64_t integer)
 {
-  const PtrsValue value = {.kind = PTRS_IMAGE_BOOL, .integer = integer != 0};
+  const PtrsCodecValue value = {.kind = PTRS_CODEC_BOOL, .integer = integer != 0};
   return store(block, offset, room, &value);
 }
 
 int64_t
-ptrs_store_int(PtrsBlock block, size_t offset, size_t room, int64_t integer)
+ptrs_access_store_int(PtrsBlock block, size_t offset, size_t room, int64_t integer)
 {
-  const PtrsValue value = {.kind = PTRS_IMAGE_INT, .integer = integer};
+  const PtrsCodecValue value = {.kind = PTRS_CODEC_INT, .integer = integer};
   return store(block, offset, room, &value);
 }
 
 int64_t
-ptrs_store_magnitude(
+ptrs_access_store_magnitude(
     PtrsBlock block, size_t offset, size_t room, int negative, const void *data, size_t count)
 {
-  const PtrsValue value = {
-      .kind = PTRS_IMAGE_INT, .negative = negative, .data = data, .count = count};
+  const PtrsCodecValue value = {
+      .kind = PTRS_CODEC_INT, .negative = negative, .data = data, .count = count};
   return store(block, offset, room, &value);
 }
 
 int64_t
-ptrs_store_float(PtrsBlock block, size_t offset, size_t room, double real)
+ptrs_access_store_float(PtrsBlock block, size_t offset, size_t room, double real)
 {
-  const PtrsValue value = {.kind = PTRS_IMAGE_FLOAT, .real = real};
+  const PtrsCodecValue value = {.kind = PTRS_CODEC_FLOAT, .real = real};
   return store(block, offset, room, &value);
 }
 
 int64_t
-ptrs_store_complex(PtrsBlock block, size_t offset, size_t room, double real, double imag)
+ptrs_access_store_complex(PtrsBlock block, size_t offset, size_t room, double real, double imag)
 {
-  const PtrsValue value = {.kind = PTRS_IMAGE_COMPLEX, .real = real, .imag = imag};
+  const PtrsCodecValue value = {.kind = PTRS_CODEC_COMPLEX, .real = real, .imag = imag};
   return store(block, offset, room, &value);
 }
 
 int64_t
-ptrs_store_bytes(PtrsBlock block, size_t offset, size_t room, const void *data, size_t count)
+ptrs_access_store_bytes(PtrsBlock block, size_t offset, size_t room, const void *data, size_t count)
 {
-  const PtrsValue value = {.kind = PTRS_IMAGE_BYTES, .width = 1, .data = data, .count = count};
+  const PtrsCodecValue value = {.kind = PTRS_CODEC_BYTES, .width = 1, .data = data, .count = count};
   return store(block, offset, room, &value);
 }
 
 int64_t
-ptrs_store_text(
+ptrs_access_store_text(
     PtrsBlock block, size_t offset, size_t room, const void *data, int width, size_t count)
 {
-  const PtrsValue value = {.kind = PTRS_IMAGE_STR, .width = width, .data = data, .count = count};
+  const PtrsCodecValue value = {
+      .kind = PTRS_CODEC_STR, .width = width, .data = data, .count = count};
   return store(block, offset, room, &value);
 }
 
 int64_t
-ptrs_store_reference(PtrsBlock block, size_t offset, size_t room, int64_t key)
+ptrs_access_store_reference(PtrsBlock block, size_t offset, size_t room, int64_t key)
 {
-  const PtrsValue value = {.kind = PTRS_IMAGE_REFERENCE, .integer = key};
+  const PtrsCodecValue value = {.kind = PTRS_CODEC_REFERENCE, .integer = key};
   return store(block, offset, room, &value);
 }
 
 int64_t
-ptrs_store_image(PtrsBlock block, size_t offset, size_t room, const void *image, size_t size)
+ptrs_access_store_image(PtrsBlock block, size_t offset, size_t room, const void *image, size_t size)
 {
   const PtrsStatus status =
       size > room ? PTRS_STATUS_OUT_OF_BOUNDS : ptrs_block_write(block, offset, size, image);
@@ -120,16 +122,16 @@ ptrs_store_image(PtrsBlock block, size_t offset, size_t room, const void *image,
 }
 
 int
-ptrs_store_values(PtrsBlock block,
-                  size_t offset,
-                  size_t stride,
-                  const PtrsValue *values,
-                  size_t count,
-                  bool *busy)
+ptrs_access_store_values(PtrsBlock block,
+                         size_t offset,
+                         size_t stride,
+                         const PtrsCodecValue *values,
+                         size_t count,
+                         bool *busy)
 {
-  PtrsShape shape;
+  PtrsCodecShape shape;
   for (size_t i = 0; i < count; ++i) {
-    if (ptrs_image_measure(&values[i], &shape) || shape.size > stride) {
+    if (ptrs_codec_measure(&values[i], &shape) || shape.size > stride) {
       return -PTRS_STATUS_OUT_OF_BOUNDS;
     }
   }
@@ -138,31 +140,31 @@ ptrs_store_values(PtrsBlock block,
   if (status || (busy && *busy)) {
     return -(int)status;
   }
-  const bool fit = ptrs_strides_fit(&entry, offset, stride, count);
+  const bool fit = ptrs_access_strides_fit(&entry, offset, stride, count);
   for (size_t i = 0; fit && i < count; ++i) {
-    (void)ptrs_image_measure(&values[i], &shape);
-    ptrs_image_encode(&values[i], &shape, entry.mem + offset + i * stride);
+    (void)ptrs_codec_measure(&values[i], &shape);
+    ptrs_codec_encode(&values[i], &shape, entry.mem + offset + i * stride);
   }
   ptrs_block_leave(&entry);
   return fit ? 0 : -PTRS_STATUS_OUT_OF_BOUNDS;
 }
 
 int
-ptrs_store_integers(PtrsBlock block,
-                    size_t offset,
-                    size_t stride,
-                    const int64_t *integers,
-                    size_t count,
-                    bool *busy)
+ptrs_access_store_integers(PtrsBlock block,
+                           size_t offset,
+                           size_t stride,
+                           const int64_t *integers,
+                           size_t count,
+                           bool *busy)
 {
-  PtrsValue value = {.kind = PTRS_IMAGE_INT};
-  PtrsShape shape;
+  PtrsCodecValue value = {.kind = PTRS_CODEC_INT};
+  PtrsCodecShape shape;
   for (size_t i = 0; i < count; ++i) {
     value.integer = integers[i];
-    if (ptrs_is_digit(integers[i])) {
-      shape.size = PTRS_DIGIT_SIZE;
+    if (ptrs_codec_is_small_int(integers[i])) {
+      shape.size = PTRS_CODEC_SMALL_INT_SIZE;
     } else {
-      (void)ptrs_image_measure(&value, &shape); // a word is not too large to be measured
+      (void)ptrs_codec_measure(&value, &shape); // a word is not too large to be measured
     }
     if (shape.size > stride) {
       return -PTRS_STATUS_OUT_OF_BOUNDS;
@@ -173,15 +175,15 @@ ptrs_store_integers(PtrsBlock block,
   if (status || (busy && *busy)) {
     return -(int)status;
   }
-  const bool fit = ptrs_strides_fit(&entry, offset, stride, count);
+  const bool fit = ptrs_access_strides_fit(&entry, offset, stride, count);
   for (size_t i = 0; fit && i < count; ++i) {
     uint8_t *const out = entry.mem + offset + i * stride;
-    if (ptrs_is_digit(integers[i])) {
-      ptrs_digit_encode(integers[i], out);
+    if (ptrs_codec_is_small_int(integers[i])) {
+      ptrs_codec_encode_small_int(integers[i], out);
     } else {
       value.integer = integers[i];
-      (void)ptrs_image_measure(&value, &shape);
-      ptrs_image_encode(&value, &shape, out);
+      (void)ptrs_codec_measure(&value, &shape);
+      ptrs_codec_encode(&value, &shape, out);
     }
   }
   ptrs_block_leave(&entry);
@@ -189,24 +191,24 @@ ptrs_store_integers(PtrsBlock block,
 }
 
 int
-ptrs_store_ints(
+ptrs_access_store_ints(
     PtrsBlock block, size_t offset, size_t stride, const int64_t *integers, size_t count)
 {
-  return ptrs_store_integers(block, offset, stride, integers, count, NULL);
+  return ptrs_access_store_integers(block, offset, stride, integers, count, NULL);
 }
 
 // Copy one image, if there is one, between two places with `stride` bytes each
 static void
 copy_image(uint8_t *to, const uint8_t *from, size_t stride)
 {
-  PtrsShape shape;
-  if (!ptrs_image_shape(from, stride, &shape) && shape.kind != PTRS_IMAGE_EMPTY) {
+  PtrsCodecShape shape;
+  if (!ptrs_codec_shape(from, stride, &shape) && shape.kind != PTRS_CODEC_EMPTY) {
     memcpy(to, from, shape.size);
   }
 }
 
 int
-ptrs_store_images(PtrsBlock block, size_t offset, size_t stride, PtrsBlock staged)
+ptrs_access_store_images(PtrsBlock block, size_t offset, size_t stride, PtrsBlock staged)
 {
   if (!stride || block == staged) {
     return -PTRS_STATUS_BAD_ARG;
@@ -221,7 +223,7 @@ ptrs_store_images(PtrsBlock block, size_t offset, size_t stride, PtrsBlock stage
   status = ptrs_block_enter(block, PTRS_ACCESS_EXCLUSIVE, &to);
   if (!status) {
     const size_t count = from.size / stride;
-    if (ptrs_strides_fit(&to, offset, stride, count)) {
+    if (ptrs_access_strides_fit(&to, offset, stride, count)) {
       for (size_t i = 0; i < count; ++i) {
         copy_image(to.mem + offset + i * stride, from.mem + i * stride, stride);
       }

@@ -9,10 +9,10 @@
 // Whether the bytes, of which there are `room`, are the image of ASCII text.
 // They are a copy, as in image_digit.h.
 static inline bool
-ptrs_ascii_decode(const uint8_t *copy, size_t room, size_t *count)
+ptrs_codec_decode_ascii(const uint8_t *copy, size_t room, size_t *count)
 {
   if (room <= ASCII_PREFIX || get64(copy) != 1 ||
-      get64(copy + TYPE_OFFSET) != PTRS_IMAGE_TYPE(PTRS_IMAGE_STR) ||
+      get64(copy + TYPE_OFFSET) != PTRS_CODEC_TYPE(PTRS_CODEC_STR) ||
       get64(copy + HASH_OFFSET) != UINT64_MAX) {
     return false;
   }

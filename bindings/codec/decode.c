@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
-#include "codec/image.h"
+#include "codec/codec.h"
 #include "codec/layout.h"
 
 PtrsStatus
-ptrs_image_shape(const uint8_t *bytes, size_t room, PtrsShape *shape)
+ptrs_codec_shape(const uint8_t *bytes, size_t room, PtrsCodecShape *shape)
 {
-  const PtrsShape blank = {.kind = PTRS_IMAGE_EMPTY, .prefix = PTRS_IMAGE_HEADER};
-  *shape                = blank;
-  const uint64_t type   = room < PTRS_IMAGE_HEADER ? 0 : get64(bytes + TYPE_OFFSET);
+  const PtrsCodecShape blank = {.kind = PTRS_CODEC_EMPTY, .prefix = PTRS_CODEC_HEADER};
+  *shape                     = blank;
+  const uint64_t type        = room < PTRS_CODEC_HEADER ? 0 : get64(bytes + TYPE_OFFSET);
   if (!type) {
     return PTRS_STATUS_SUCCESS;
   }
-  if (type < PTRS_IMAGE_TYPE(PTRS_IMAGE_NONE) || type > PTRS_IMAGE_TYPE(PTRS_IMAGE_REFERENCE)) {
+  if (type < PTRS_CODEC_TYPE(PTRS_CODEC_NONE) || type > PTRS_CODEC_TYPE(PTRS_CODEC_REFERENCE)) {
     return PTRS_STATUS_CORRUPT;
   }
 
@@ -25,29 +25,29 @@ ptrs_image_shape(const uint8_t *bytes, size_t room, PtrsShape *shape)
 
   PtrsStatus status = PTRS_STATUS_SUCCESS;
   switch (shape->kind) {
-  case PTRS_IMAGE_BOOL:
-  case PTRS_IMAGE_INT:
+  case PTRS_CODEC_BOOL:
+  case PTRS_CODEC_INT:
     shape->width = 4;
     shape->count = size_of_word(get64(bytes + TAG_OFFSET) >> TAG_SHIFT);
-    status       = ptrs_image_close_shape(shape);
-    if (shape->kind == PTRS_IMAGE_BOOL && shape->count > 1) {
+    status       = ptrs_codec_close_shape(shape);
+    if (shape->kind == PTRS_CODEC_BOOL && shape->count > 1) {
       return PTRS_STATUS_CORRUPT;
     }
     break;
-  case PTRS_IMAGE_BYTES:
+  case PTRS_CODEC_BYTES:
     shape->width      = 1;
     shape->terminator = 1;
     shape->count      = size_of_word(get64(bytes + LENGTH_OFFSET));
-    status            = ptrs_image_close_shape(shape);
+    status            = ptrs_codec_close_shape(shape);
     break;
-  case PTRS_IMAGE_STR: {
+  case PTRS_CODEC_STR: {
     const uint32_t state = get32(bytes + STATE_OFFSET);
     const int width      = (int)(state >> STATE_KIND_SHIFT & 7);
     const bool ascii     = state & STATE_ASCII;
     if ((width != 1 && width != 2 && width != 4) || (ascii && width != 1)) {
       return PTRS_STATUS_CORRUPT;
     }
-    status = ptrs_image_shape_text(width, ascii, size_of_word(get64(bytes + LENGTH_OFFSET)), shape);
+    status = ptrs_codec_shape_text(width, ascii, size_of_word(get64(bytes + LENGTH_OFFSET)), shape);
     break;
   }
   default:
@@ -58,13 +58,13 @@ ptrs_image_shape(const uint8_t *bytes, size_t room, PtrsShape *shape)
 }
 
 size_t
-ptrs_image_scratch(const PtrsShape *shape)
+ptrs_codec_scratch(const PtrsCodecShape *shape)
 {
   // Text of width 2 is widened; the bytes of digits are no more than theirs
-  if (shape->kind == PTRS_IMAGE_STR) {
+  if (shape->kind == PTRS_CODEC_STR) {
     return shape->width == 2 ? shape->count * 4 : 0;
   }
-  return shape->kind == PTRS_IMAGE_INT ? shape->count * 4 : 0;
+  return shape->kind == PTRS_CODEC_INT ? shape->count * 4 : 0;
 }
 
 // Bytes from digits, low byte first; the count of bytes
@@ -88,7 +88,10 @@ decode_digits(const uint8_t *digits, size_t n_digits, uint8_t *out)
 }
 
 static PtrsStatus
-decode_int(const uint8_t *bytes, const PtrsShape *shape, uint8_t *scratch, PtrsValue *value)
+decode_int(const uint8_t *bytes,
+           const PtrsCodecShape *shape,
+           uint8_t *scratch,
+           PtrsCodecValue *value)
 {
   const uint8_t *const digits = bytes + shape->prefix;
   const bool negative         = get64(bytes + TAG_OFFSET) & TAG_NEGATIVE;
@@ -115,14 +118,17 @@ decode_int(const uint8_t *bytes, const PtrsShape *shape, uint8_t *scratch, PtrsV
 }
 
 static PtrsStatus
-decode_text(const uint8_t *bytes, const PtrsShape *shape, uint8_t *scratch, PtrsValue *value)
+decode_text(const uint8_t *bytes,
+            const PtrsCodecShape *shape,
+            uint8_t *scratch,
+            PtrsCodecValue *value)
 {
   value->width = shape->width;
   value->data  = bytes + shape->prefix;
   value->count = shape->count;
   // The text must need the very width that it has
-  PtrsShape needed;
-  if (ptrs_image_measure(value, &needed) || needed.width != shape->width ||
+  PtrsCodecShape needed;
+  if (ptrs_codec_measure(value, &needed) || needed.width != shape->width ||
       needed.ascii != shape->ascii) {
     return PTRS_STATUS_CORRUPT;
   }
@@ -158,45 +164,48 @@ all_zero(const uint8_t *bytes, size_t size)
 }
 
 PtrsStatus
-ptrs_image_decode(const uint8_t *bytes, const PtrsShape *shape, void *scratch, PtrsValue *value)
+ptrs_codec_decode(const uint8_t *bytes,
+                  const PtrsCodecShape *shape,
+                  void *scratch,
+                  PtrsCodecValue *value)
 {
-  const PtrsValue blank = {.kind = shape->kind, .width = 1};
-  PtrsStatus status     = PTRS_STATUS_SUCCESS;
-  *value                = blank;
+  const PtrsCodecValue blank = {.kind = shape->kind, .width = 1};
+  PtrsStatus status          = PTRS_STATUS_SUCCESS;
+  *value                     = blank;
 
   switch (shape->kind) {
-  case PTRS_IMAGE_REFERENCE:
+  case PTRS_CODEC_REFERENCE:
     value->integer = (int64_t)get64(bytes);
     break;
-  case PTRS_IMAGE_BOOL:
-  case PTRS_IMAGE_INT:
+  case PTRS_CODEC_BOOL:
+  case PTRS_CODEC_INT:
     status = decode_int(bytes, shape, (uint8_t *)scratch, value);
     break;
-  case PTRS_IMAGE_FLOAT:
+  case PTRS_CODEC_FLOAT:
     memcpy(&value->real, bytes + 16, sizeof(double));
     break;
-  case PTRS_IMAGE_COMPLEX:
+  case PTRS_CODEC_COMPLEX:
     memcpy(&value->real, bytes + 16, sizeof(double));
     memcpy(&value->imag, bytes + 24, sizeof(double));
     break;
-  case PTRS_IMAGE_BYTES:
+  case PTRS_CODEC_BYTES:
     value->data  = bytes + shape->prefix;
     value->count = shape->count;
     break;
-  case PTRS_IMAGE_STR:
+  case PTRS_CODEC_STR:
     status = decode_text(bytes, shape, (uint8_t *)scratch, value);
     break;
   default:
     break;
   }
-  const bool is_bool = shape->kind == PTRS_IMAGE_BOOL;
+  const bool is_bool = shape->kind == PTRS_CODEC_BOOL;
   if (status || (is_bool && (value->data || value->integer < 0 || value->integer > 1))) {
     return PTRS_STATUS_CORRUPT;
   }
 
   // Everything that is not the payload must be what encoding writes
-  uint8_t prefix[PTRS_IMAGE_PREFIX_MAX];
-  ptrs_image_encode_prefix(value, shape, prefix);
+  uint8_t prefix[PTRS_CODEC_PREFIX_MAX];
+  ptrs_codec_encode_prefix(value, shape, prefix);
   if (!same_words(bytes, prefix, shape->prefix) ||
       !all_zero(bytes + shape->size - shape->terminator, shape->terminator)) {
     return PTRS_STATUS_CORRUPT;

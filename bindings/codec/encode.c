@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "codec/image.h"
+#include "codec/codec.h"
 #include "codec/layout.h"
 
 #define CODE_POINT_MAX 0x10FFFFU
@@ -30,7 +30,7 @@ all_code_points(const uint8_t *text, size_t count)
 }
 
 PtrsStatus
-ptrs_image_close_shape(PtrsShape *shape)
+ptrs_codec_close_shape(PtrsCodecShape *shape)
 {
   const size_t fixed = shape->prefix + shape->terminator;
   // A division by the width, which is 1, 2 or 4 where there is a payload, would
@@ -44,18 +44,18 @@ ptrs_image_close_shape(PtrsShape *shape)
 }
 
 PtrsStatus
-ptrs_image_shape_text(int width, bool ascii, size_t count, PtrsShape *shape)
+ptrs_codec_shape_text(int width, bool ascii, size_t count, PtrsCodecShape *shape)
 {
   shape->width      = width;
   shape->ascii      = ascii;
   shape->prefix     = ascii ? ASCII_PREFIX : 56;
   shape->count      = count;
   shape->terminator = (size_t)width;
-  return ptrs_image_close_shape(shape);
+  return ptrs_codec_close_shape(shape);
 }
 
 static PtrsStatus
-measure_text(const PtrsValue *value, PtrsShape *shape)
+measure_text(const PtrsCodecValue *value, PtrsCodecShape *shape)
 {
   const uint8_t *const text = (const uint8_t *)value->data;
   const int width           = value->width;
@@ -67,7 +67,7 @@ measure_text(const PtrsValue *value, PtrsShape *shape)
     return PTRS_STATUS_BAD_ARG;
   }
   const int needed = bits > 0xFFFF ? 4 : bits > 0xFF ? 2 : 1;
-  return ptrs_image_shape_text(needed, bits < 0x80, value->count, shape);
+  return ptrs_codec_shape_text(needed, bits < 0x80, value->count, shape);
 }
 
 // Significant bits of a magnitude, low byte first
@@ -91,7 +91,7 @@ absolute(int64_t integer)
 }
 
 static PtrsStatus
-measure_int(const PtrsValue *value, PtrsShape *shape)
+measure_int(const PtrsCodecValue *value, PtrsCodecShape *shape)
 {
   shape->prefix = 24;
   shape->width  = 4;
@@ -107,76 +107,76 @@ measure_int(const PtrsValue *value, PtrsShape *shape)
       ++shape->count;
     }
   }
-  return ptrs_image_close_shape(shape);
+  return ptrs_codec_close_shape(shape);
 }
 
 PtrsStatus
-ptrs_image_measure(const PtrsValue *value, PtrsShape *shape)
+ptrs_codec_measure(const PtrsCodecValue *value, PtrsCodecShape *shape)
 {
-  const PtrsShape blank = {.kind = value->kind, .prefix = PTRS_IMAGE_HEADER};
-  *shape                = blank;
+  const PtrsCodecShape blank = {.kind = value->kind, .prefix = PTRS_CODEC_HEADER};
+  *shape                     = blank;
   switch (value->kind) {
-  case PTRS_IMAGE_NONE:
-  case PTRS_IMAGE_REFERENCE:
+  case PTRS_CODEC_NONE:
+  case PTRS_CODEC_REFERENCE:
     break;
-  case PTRS_IMAGE_BOOL:
+  case PTRS_CODEC_BOOL:
     if (value->data || (value->integer != 0 && value->integer != 1)) {
       return PTRS_STATUS_BAD_ARG;
     }
     return measure_int(value, shape);
-  case PTRS_IMAGE_INT:
+  case PTRS_CODEC_INT:
     return measure_int(value, shape);
-  case PTRS_IMAGE_FLOAT:
+  case PTRS_CODEC_FLOAT:
     shape->prefix = 24;
     break;
-  case PTRS_IMAGE_COMPLEX:
+  case PTRS_CODEC_COMPLEX:
     shape->prefix = 32;
     break;
-  case PTRS_IMAGE_BYTES:
+  case PTRS_CODEC_BYTES:
     shape->prefix     = 32;
     shape->width      = 1;
     shape->count      = value->count;
     shape->terminator = 1;
     break;
-  case PTRS_IMAGE_STR:
+  case PTRS_CODEC_STR:
     return measure_text(value, shape);
   default:
     return PTRS_STATUS_BAD_ARG;
   }
-  return ptrs_image_close_shape(shape);
+  return ptrs_codec_close_shape(shape);
 }
 
 void
-ptrs_image_encode_prefix(const PtrsValue *value, const PtrsShape *shape, uint8_t *out)
+ptrs_codec_encode_prefix(const PtrsCodecValue *value, const PtrsCodecShape *shape, uint8_t *out)
 {
-  const bool is_reference = shape->kind == PTRS_IMAGE_REFERENCE;
+  const bool is_reference = shape->kind == PTRS_CODEC_REFERENCE;
   put64(out, is_reference ? (uint64_t)value->integer : 1);
-  put64(out + TYPE_OFFSET, PTRS_IMAGE_TYPE(shape->kind));
+  put64(out + TYPE_OFFSET, PTRS_CODEC_TYPE(shape->kind));
 
   switch (shape->kind) {
-  case PTRS_IMAGE_BOOL:
-  case PTRS_IMAGE_INT: {
+  case PTRS_CODEC_BOOL:
+  case PTRS_CODEC_INT: {
     const bool negative = value->data ? value->negative : value->integer < 0;
     const uint64_t sign = !shape->count ? TAG_ZERO : negative ? TAG_NEGATIVE : 0;
     put64(out + TAG_OFFSET, (uint64_t)shape->count << TAG_SHIFT | sign);
     break;
   }
-  case PTRS_IMAGE_FLOAT:
+  case PTRS_CODEC_FLOAT:
     memcpy(out + 16, &value->real, sizeof(double));
     break;
-  case PTRS_IMAGE_COMPLEX:
+  case PTRS_CODEC_COMPLEX:
     memcpy(out + 16, &value->real, sizeof(double));
     memcpy(out + 24, &value->imag, sizeof(double));
     break;
-  case PTRS_IMAGE_BYTES:
-  case PTRS_IMAGE_STR:
+  case PTRS_CODEC_BYTES:
+  case PTRS_CODEC_STR:
     put64(out + LENGTH_OFFSET, (uint64_t)shape->count);
     put64(out + HASH_OFFSET, UINT64_MAX);
     break;
   default:
     break;
   }
-  if (shape->kind == PTRS_IMAGE_STR) {
+  if (shape->kind == PTRS_CODEC_STR) {
     const uint32_t ascii    = shape->ascii ? STATE_ASCII : 0;
     const uint32_t state[2] = {(uint32_t)shape->width << STATE_KIND_SHIFT | STATE_COMPACT | ascii,
                                0};
@@ -206,15 +206,15 @@ encode_digits(const uint8_t *bytes, size_t n_bytes, uint8_t *out, size_t n_digit
 }
 
 void
-ptrs_image_encode(const PtrsValue *value, const PtrsShape *shape, uint8_t *out)
+ptrs_codec_encode(const PtrsCodecValue *value, const PtrsCodecShape *shape, uint8_t *out)
 {
   uint8_t *const payload    = out + shape->prefix;
   const uint8_t *const data = (const uint8_t *)value->data;
 
-  ptrs_image_encode_prefix(value, shape, out);
-  if (shape->kind == PTRS_IMAGE_STR) {
+  ptrs_codec_encode_prefix(value, shape, out);
+  if (shape->kind == PTRS_CODEC_STR) {
     copy_items(payload, shape->width, data, value->width, shape->count);
-  } else if (shape->kind == PTRS_IMAGE_BYTES) {
+  } else if (shape->kind == PTRS_CODEC_BYTES) {
     copy_items(payload, 1, data, 1, shape->count);
   } else if (shape->count && data) {
     encode_digits(data, value->count, payload, shape->count);

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "codec/image.h"
+#include "codec/codec.h"
 
 #define DIGIT_BITS 30
 #define DIGIT_MAX (((uint32_t)1 << DIGIT_BITS) - 1)
@@ -136,12 +136,14 @@ copy_items(uint8_t *out, int out_width, const uint8_t *text, int width, size_t c
 
 // Complete the sizes of a shape whose other fields are set; OVERFLOW if they
 // cannot be represented
-PtrsStatus ptrs_image_close_shape(PtrsShape *shape);
+PtrsStatus ptrs_codec_close_shape(PtrsCodecShape *shape);
 
 // The shape of text that needs this width
-PtrsStatus ptrs_image_shape_text(int width, bool ascii, size_t count, PtrsShape *shape);
+PtrsStatus ptrs_codec_shape_text(int width, bool ascii, size_t count, PtrsCodecShape *shape);
 
 // Write the first shape->prefix bytes of an image: header and fixed fields
-void ptrs_image_encode_prefix(const PtrsValue *value, const PtrsShape *shape, uint8_t *out);
+void ptrs_codec_encode_prefix(const PtrsCodecValue *value,
+                              const PtrsCodecShape *shape,
+                              uint8_t *out);
 
 #endif

@@ -59,7 +59,7 @@ copy_raw(const PtrsPlace *place, PtrsAccess access, void *data, size_t size)
 {
   const size_t offset = (size_t)place->offset;
   PtrsStatus status   = PTRS_STATUS_SUCCESS;
-  bool busy           = size > PTRS_AT_ONCE;
+  bool busy           = size > PTRS_ACCESS_AT_ONCE;
   PtrsEntry entry;
   if (!busy) {
     status = ptrs_block_try_enter(place->block, access, &entry, &busy);

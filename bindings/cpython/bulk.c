@@ -48,15 +48,15 @@ store_integers(
     return -PTRS_STATUS_NOT_SUPPORTED;
   }
   int status = 0;
-  bool busy  = (size_t)count > PTRS_AT_ONCE / stride;
+  bool busy  = (size_t)count > PTRS_ACCESS_AT_ONCE / stride;
   if (!busy) {
-    status =
-        ptrs_store_integers(place->block, (size_t)start, stride, integers, (size_t)count, &busy);
+    status = ptrs_access_store_integers(place->block, (size_t)start, stride, integers,
+                                        (size_t)count, &busy);
   }
   if (busy) {
     Py_BEGIN_ALLOW_THREADS;
-    status =
-        ptrs_store_integers(place->block, (size_t)start, stride, integers, (size_t)count, NULL);
+    status = ptrs_access_store_integers(place->block, (size_t)start, stride, integers,
+                                        (size_t)count, NULL);
     Py_END_ALLOW_THREADS;
   }
   return status;
@@ -79,7 +79,7 @@ static int
 store_objects(PtrsPlace *place,
               Py_ssize_t start,
               PyObject *const *objects,
-              PtrsValue *values,
+              PtrsCodecValue *values,
               Py_ssize_t count)
 {
   const size_t stride = (size_t)place->room;
@@ -89,13 +89,15 @@ store_objects(PtrsPlace *place,
     }
   }
   int status = 0;
-  bool busy  = (size_t)count > PTRS_AT_ONCE / stride;
+  bool busy  = (size_t)count > PTRS_ACCESS_AT_ONCE / stride;
   if (!busy) {
-    status = ptrs_store_values(place->block, (size_t)start, stride, values, (size_t)count, &busy);
+    status =
+        ptrs_access_store_values(place->block, (size_t)start, stride, values, (size_t)count, &busy);
   }
   if (busy) {
     Py_BEGIN_ALLOW_THREADS;
-    status = ptrs_store_values(place->block, (size_t)start, stride, values, (size_t)count, NULL);
+    status =
+        ptrs_access_store_values(place->block, (size_t)start, stride, values, (size_t)count, NULL);
     Py_END_ALLOW_THREADS;
   }
   return status;
@@ -107,10 +109,10 @@ store_values(PtrsPlace *place, Py_ssize_t start, PyObject *list, Py_ssize_t coun
 {
   // Whatever happens to the list, its objects stay.  Not by a tuple: making one may collect,
   // and that change the list, which up to 3.11 the interpreter does not mind.
-  PyObject **const objects = PyMem_New(PyObject *, (size_t)count);
-  PtrsValue *const values  = PyMem_New(PtrsValue, (size_t)count);
-  bool taken               = false;
-  int status               = -PTRS_STATUS_NO_MEM;
+  PyObject **const objects     = PyMem_New(PyObject *, (size_t)count);
+  PtrsCodecValue *const values = PyMem_New(PtrsCodecValue, (size_t)count);
+  bool taken                   = false;
+  int status                   = -PTRS_STATUS_NO_MEM;
   if (objects && values) {
     BEGIN_LIST(list);
     taken = take_objects(list, objects, count);
@@ -200,13 +202,13 @@ load_integers(PtrsPlace *place, Py_ssize_t count)
     return PyErr_NoMemory();
   }
   int found = 0;
-  bool busy = (size_t)count > PTRS_AT_ONCE / stride;
+  bool busy = (size_t)count > PTRS_ACCESS_AT_ONCE / stride;
   if (!busy) {
-    found = ptrs_load_integers(place->block, 0, stride, integers, (size_t)count, &busy);
+    found = ptrs_access_load_integers(place->block, 0, stride, integers, (size_t)count, &busy);
   }
   if (busy) {
     Py_BEGIN_ALLOW_THREADS;
-    found = ptrs_load_integers(place->block, 0, stride, integers, (size_t)count, NULL);
+    found = ptrs_access_load_integers(place->block, 0, stride, integers, (size_t)count, NULL);
     Py_END_ALLOW_THREADS;
   }
   PyObject *const list = found == 1 ? list_of_integers(integers, count) : NULL;

@@ -26,8 +26,8 @@ store_int_bytes(PtrsBlock block, PyObject *number)
   const int negative   = zero ? PyObject_RichCompareBool(number, zero, Py_LT) : -1;
   int64_t size         = -1;
   if (bytes && negative >= 0) {
-    size = ptrs_store_magnitude(block, 0, ROOM, negative, PyBytes_AS_STRING(bytes),
-                                (size_t)PyBytes_GET_SIZE(bytes));
+    size = ptrs_access_store_magnitude(block, 0, ROOM, negative, PyBytes_AS_STRING(bytes),
+                                       (size_t)PyBytes_GET_SIZE(bytes));
   }
   Py_XDECREF(magnitude);
   Py_XDECREF(bytes);
@@ -47,33 +47,34 @@ store_code_points(PtrsBlock block, PyObject *text)
   for (Py_ssize_t i = 0; i < count; ++i) {
     items[i] = PyUnicode_ReadChar(text, i);
   }
-  return ptrs_store_text(block, 0, ROOM, items, 4, (size_t)count);
+  return ptrs_access_store_text(block, 0, ROOM, items, 4, (size_t)count);
 }
 
 static int64_t
 store_indirectly(PtrsBlock block, PyObject *obj)
 {
   if (PyBool_Check(obj)) {
-    return ptrs_store_bool(block, 0, ROOM, PyObject_IsTrue(obj));
+    return ptrs_access_store_bool(block, 0, ROOM, PyObject_IsTrue(obj));
   }
   if (PyLong_Check(obj)) {
     return store_int_bytes(block, obj);
   }
   if (PyFloat_Check(obj)) {
-    return ptrs_store_float(block, 0, ROOM, PyFloat_AsDouble(obj));
+    return ptrs_access_store_float(block, 0, ROOM, PyFloat_AsDouble(obj));
   }
   if (PyComplex_Check(obj)) {
-    return ptrs_store_complex(block, 0, ROOM, PyComplex_RealAsDouble(obj),
-                              PyComplex_ImagAsDouble(obj));
+    return ptrs_access_store_complex(block, 0, ROOM, PyComplex_RealAsDouble(obj),
+                                     PyComplex_ImagAsDouble(obj));
   }
   if (PyBytes_Check(obj)) {
     char *data       = NULL;
     Py_ssize_t count = 0;
     return PyBytes_AsStringAndSize(obj, &data, &count)
                ? -1
-               : ptrs_store_bytes(block, 0, ROOM, data, (size_t)count);
+               : ptrs_access_store_bytes(block, 0, ROOM, data, (size_t)count);
   }
-  return PyUnicode_Check(obj) ? store_code_points(block, obj) : ptrs_store_none(block, 0, ROOM);
+  return PyUnicode_Check(obj) ? store_code_points(block, obj)
+                              : ptrs_access_store_none(block, 0, ROOM);
 }
 
 static bool
@@ -113,10 +114,10 @@ bool
 ptrs_objects_are_understood(void)
 {
   PtrsAllocator *const allocator = ptrs_system_allocator();
-  const Blocks blocks            = {.direct   = ptrs_new_block(allocator, ROOM, PTRS_ALIGN_DEFAULT),
-                                    .indirect = ptrs_new_block(allocator, ROOM, PTRS_ALIGN_DEFAULT)};
-  PyObject *const samples        = make_samples();
-  bool good                      = samples && blocks.direct > 0 && blocks.indirect > 0;
+  const Blocks blocks     = {.direct   = ptrs_access_new_block(allocator, ROOM, PTRS_ALIGN_DEFAULT),
+                             .indirect = ptrs_access_new_block(allocator, ROOM, PTRS_ALIGN_DEFAULT)};
+  PyObject *const samples = make_samples();
+  bool good               = samples && blocks.direct > 0 && blocks.indirect > 0;
   for (Py_ssize_t i = 0; good && i < PyList_GET_SIZE(samples); ++i) {
     good = is_understood(&blocks, PyList_GET_ITEM(samples, i));
   }

@@ -19,7 +19,7 @@
 #ifndef PYPY_VERSION
 
 #  include "access/access.h"
-#  include "access/recursion.h"
+#  include "access/stack_limit.h"
 
 // Steps of a pointer are bytes, or the slots of an array
 typedef enum { PTRS_PLACE_BYTES, PTRS_PLACE_ARRAY, PTRS_PLACE_SLOT } PtrsPlaceKind;
@@ -88,7 +88,7 @@ extern PyTypeObject *ptrs_lease_type;
 extern PyTypeObject *ptrs_stack_function_type;
 
 // What this interpreter's recursion needs of the stack, from pointers/_pointer/stack.py
-extern PtrsStackNeeds ptrs_stack_needs;
+extern PtrsAccessStackNeeds ptrs_stack_needs;
 
 // The C function's own arguments for the Python function that it stands for
 static inline PyObject *
@@ -200,7 +200,7 @@ bool ptrs_as_index(PyObject *obj, Py_ssize_t *index);
 
 // Take the value of an object that is stored as one; false for all others, and
 // for ints beyond 64 bits
-bool ptrs_value_of(PyObject *obj, PtrsValue *value);
+bool ptrs_value_of(PyObject *obj, PtrsCodecValue *value);
 
 // Store an object by value; its size, or negative
 int64_t ptrs_store_object(PtrsBlock block, Py_ssize_t offset, Py_ssize_t room, PyObject *obj);

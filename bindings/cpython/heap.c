@@ -25,11 +25,11 @@ new_block(Py_ssize_t size)
 {
   PtrsAllocator *const allocator = ptrs_system_allocator();
   PtrsBlock block                = 0;
-  if ((size_t)size <= PTRS_AT_ONCE) {
-    return ptrs_new_block(allocator, (size_t)size, PTRS_ALIGN_DEFAULT);
+  if ((size_t)size <= PTRS_ACCESS_AT_ONCE) {
+    return ptrs_access_new_block(allocator, (size_t)size, PTRS_ALIGN_DEFAULT);
   }
   Py_BEGIN_ALLOW_THREADS;
-  block = ptrs_new_block(allocator, (size_t)size, PTRS_ALIGN_DEFAULT);
+  block = ptrs_access_new_block(allocator, (size_t)size, PTRS_ALIGN_DEFAULT);
   Py_END_ALLOW_THREADS;
   return block;
 }
@@ -98,7 +98,7 @@ free_block(PtrsPlace *place)
 {
   bool busy = false;
   if (place->offset || (place->kind == PTRS_PLACE_SLOT && place->index) ||
-      ptrs_block_try_free(place->block, PTRS_AT_ONCE, &busy) || busy) {
+      ptrs_block_try_free(place->block, PTRS_ACCESS_AT_ONCE, &busy) || busy) {
     return false;
   }
   __atomic_store_n(&ptrs_home(place)->owned, 0, __ATOMIC_RELAXED);
@@ -157,14 +157,14 @@ ptrs_place_free_unheard(PtrsPlace *place)
   // At its very end, an interpreter lets objects go when there is no Python any more
   // (what is in gc.garbage, up to 3.9)
   if (!Py_IsInitialized()) {
-    (void)ptrs_drop_forgotten(place->block);
+    (void)ptrs_access_drop_leaked(place->block);
     place->owned = 0;
     return true;
   }
   bool busy = false;
   // An exception that is under way is for the finalizer to put aside
   if (PyErr_Occurred() || !ptrs_warnings_are_ignored() ||
-      ptrs_block_try_free(place->block, PTRS_AT_ONCE, &busy) || busy) {
+      ptrs_block_try_free(place->block, PTRS_ACCESS_AT_ONCE, &busy) || busy) {
     return false;
   }
   place->owned = 0;
@@ -180,7 +180,7 @@ finalize(PtrsPlace *place, PyObject *source)
   ptrs_error_take(&error);
   int64_t size = 0;
   Py_BEGIN_ALLOW_THREADS;
-  size = ptrs_drop_forgotten(place->block);
+  size = ptrs_access_drop_leaked(place->block);
   Py_END_ALLOW_THREADS;
   if (size >= 0 && !ptrs_warnings_are_ignored()) {
     warn_dropped(Py_TYPE(place), size, source);

@@ -14,7 +14,7 @@ PyTypeObject *ptrs_place_type;
 PyTypeObject *ptrs_slots_iterator_type;
 PyTypeObject *ptrs_lease_type;
 PyTypeObject *ptrs_stack_function_type;
-PtrsStackNeeds ptrs_stack_needs = {1, 1, 1};
+PtrsAccessStackNeeds ptrs_stack_needs = {1, 1, 1};
 
 PyObject *
 ptrs_fall_back_1(PtrsPython which, PyObject *a)
@@ -182,8 +182,8 @@ set_stack_needs(PyObject *module, PyObject *args)
     PyErr_SetString(PyExc_ValueError, "all must be positive");
     return NULL;
   }
-  const PtrsStackNeeds given = {needs, gives, share};
-  ptrs_stack_needs           = given;
+  const PtrsAccessStackNeeds given = {needs, gives, share};
+  ptrs_stack_needs                 = given;
   Py_RETURN_NONE;
 }
 

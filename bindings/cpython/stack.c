@@ -150,7 +150,7 @@ call(const StackFunction *function,
                            .args        = args,
                            .n_args_flag = n_args_flag,
                            .names       = names};
-  const size_t limit    = (size_t)ptrs_stack_limit(Py_GetRecursionLimit(), &ptrs_stack_needs);
+  const size_t limit = (size_t)ptrs_access_stack_limit(Py_GetRecursionLimit(), &ptrs_stack_needs);
   // The function that is called may drop what it is called through
   Py_INCREF(frame.func);
   // Where other threads use the memory, it waits for them, who need no interpreter

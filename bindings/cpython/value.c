@@ -8,7 +8,7 @@
 #  include <string.h>
 
 static bool
-value_of_text(PyObject *obj, PtrsValue *value)
+value_of_text(PyObject *obj, PtrsCodecValue *value)
 {
 #  if PY_VERSION_HEX < 0x030C0000
   // Text in the form of old: its items are elsewhere
@@ -16,7 +16,7 @@ value_of_text(PyObject *obj, PtrsValue *value)
     return false;
   }
 #  endif
-  value->kind  = PTRS_IMAGE_STR;
+  value->kind  = PTRS_CODEC_STR;
   value->width = (int)PyUnicode_KIND(obj);
   value->data  = PyUnicode_DATA(obj);
   value->count = (size_t)PyUnicode_GET_LENGTH(obj);
@@ -24,16 +24,16 @@ value_of_text(PyObject *obj, PtrsValue *value)
 }
 
 bool
-ptrs_value_of(PyObject *obj, PtrsValue *value)
+ptrs_value_of(PyObject *obj, PtrsCodecValue *value)
 {
   // By identity: what a subclass adds would be lost
   const PyTypeObject *const type = Py_TYPE(obj);
-  const PtrsValue blank          = {.width = 1};
+  const PtrsCodecValue blank     = {.width = 1};
   *value                         = blank;
 
   if (type == &PyLong_Type) {
     int overflow   = 0;
-    value->kind    = PTRS_IMAGE_INT;
+    value->kind    = PTRS_CODEC_INT;
     value->integer = PyLong_AsLongLongAndOverflow(obj, &overflow);
     return !overflow;
   }
@@ -41,27 +41,27 @@ ptrs_value_of(PyObject *obj, PtrsValue *value)
     return value_of_text(obj, value);
   }
   if (type == &PyFloat_Type) {
-    value->kind = PTRS_IMAGE_FLOAT;
+    value->kind = PTRS_CODEC_FLOAT;
     value->real = PyFloat_AS_DOUBLE(obj);
     return true;
   }
   if (type == &PyBytes_Type) {
-    value->kind  = PTRS_IMAGE_BYTES;
+    value->kind  = PTRS_CODEC_BYTES;
     value->data  = PyBytes_AS_STRING(obj);
     value->count = (size_t)PyBytes_GET_SIZE(obj);
     return true;
   }
   if (type == &PyBool_Type) {
-    value->kind    = PTRS_IMAGE_BOOL;
+    value->kind    = PTRS_CODEC_BOOL;
     value->integer = obj == Py_True;
     return true;
   }
   if (obj == Py_None) {
-    value->kind = PTRS_IMAGE_NONE;
+    value->kind = PTRS_CODEC_NONE;
     return true;
   }
   if (type == &PyComplex_Type) {
-    value->kind = PTRS_IMAGE_COMPLEX;
+    value->kind = PTRS_CODEC_COMPLEX;
     value->real = PyComplex_RealAsDouble(obj);
     value->imag = PyComplex_ImagAsDouble(obj);
     return true;
@@ -70,15 +70,15 @@ ptrs_value_of(PyObject *obj, PtrsValue *value)
 }
 
 static int64_t
-store(PtrsBlock block, Py_ssize_t offset, Py_ssize_t room, const PtrsValue *value)
+store(PtrsBlock block, Py_ssize_t offset, Py_ssize_t room, const PtrsCodecValue *value)
 {
   bool busy    = false;
   int64_t size = 0;
-  size         = ptrs_store_value(block, (size_t)offset, (size_t)room, value, &busy);
+  size         = ptrs_access_store_value(block, (size_t)offset, (size_t)room, value, &busy);
   if (busy) {
     // The value's object is held by the caller, and is immutable
     Py_BEGIN_ALLOW_THREADS;
-    size = ptrs_store_value(block, (size_t)offset, (size_t)room, value, NULL);
+    size = ptrs_access_store_value(block, (size_t)offset, (size_t)room, value, NULL);
     Py_END_ALLOW_THREADS;
   }
   return size;
@@ -140,8 +140,8 @@ store_big_int(PtrsBlock block, Py_ssize_t offset, Py_ssize_t room, PyObject *obj
   if (negative) {
     negate(bytes, count);
   }
-  const PtrsValue value = {
-      .kind = PTRS_IMAGE_INT, .negative = negative, .data = bytes, .count = count};
+  const PtrsCodecValue value = {
+      .kind = PTRS_CODEC_INT, .negative = negative, .data = bytes, .count = count};
   const int64_t size = store(block, offset, room, &value);
   PyMem_Free(bytes);
   return size;
@@ -150,7 +150,7 @@ store_big_int(PtrsBlock block, Py_ssize_t offset, Py_ssize_t room, PyObject *obj
 int64_t
 ptrs_store_object(PtrsBlock block, Py_ssize_t offset, Py_ssize_t room, PyObject *obj)
 {
-  PtrsValue value;
+  PtrsCodecValue value;
   if (ptrs_value_of(obj, &value)) {
     return store(block, offset, room, &value);
   }
@@ -159,7 +159,7 @@ ptrs_store_object(PtrsBlock block, Py_ssize_t offset, Py_ssize_t room, PyObject 
 }
 
 static PyObject *
-new_big_int(const PtrsValue *value)
+new_big_int(const PtrsCodecValue *value)
 {
   const unsigned char *const bytes = (const unsigned char *)value->data;
 #  if PY_VERSION_HEX >= 0x030D0000
@@ -178,23 +178,23 @@ new_big_int(const PtrsValue *value)
 
 // A new object of a value that was validated
 static PyObject *
-new_object(int kind, const PtrsValue *value)
+new_object(int kind, const PtrsCodecValue *value)
 {
   const Py_ssize_t count = (Py_ssize_t)value->count;
   switch (kind) {
-  case PTRS_IMAGE_INT:
+  case PTRS_CODEC_INT:
     return count ? new_big_int(value) : PyLong_FromLongLong(value->integer);
-  case PTRS_IMAGE_STR:
+  case PTRS_CODEC_STR:
     return PyUnicode_FromKindAndData(value->width, value->data, count);
-  case PTRS_IMAGE_FLOAT:
+  case PTRS_CODEC_FLOAT:
     return PyFloat_FromDouble(value->real);
-  case PTRS_IMAGE_BYTES:
+  case PTRS_CODEC_BYTES:
     return PyBytes_FromStringAndSize((const char *)value->data, count);
-  case PTRS_IMAGE_BOOL:
+  case PTRS_CODEC_BOOL:
     return PyBool_FromLong((long)value->integer);
-  case PTRS_IMAGE_NONE:
+  case PTRS_CODEC_NONE:
     Py_RETURN_NONE;
-  case PTRS_IMAGE_COMPLEX:
+  case PTRS_CODEC_COMPLEX:
     return PyComplex_FromDoubles(value->real, value->imag);
   default:
     return NULL; // empty, a reference, or an error
@@ -204,19 +204,19 @@ new_object(int kind, const PtrsValue *value)
 PyObject *
 ptrs_load_object(PtrsBlock block, Py_ssize_t offset)
 {
-  PtrsLoad load;
+  PtrsAccessLoad load;
   load.heap      = NULL;
   load.heap_size = 0;
   bool busy      = false;
-  int kind       = ptrs_load_value(block, (size_t)offset, &load, &busy);
+  int kind       = ptrs_access_load_value(block, (size_t)offset, &load, &busy);
   if (busy) {
     Py_BEGIN_ALLOW_THREADS;
-    kind = ptrs_load_value(block, (size_t)offset, &load, NULL);
+    kind = ptrs_access_load_value(block, (size_t)offset, &load, NULL);
     Py_END_ALLOW_THREADS;
   }
   PyObject *const obj = new_object(kind, &load.value);
   if (load.heap) {
-    ptrs_load_clear(&load);
+    ptrs_access_load_clear(&load);
   }
   return obj;
 }

@@ -8,7 +8,7 @@
 #ifndef PYPY_VERSION
 
 typedef struct {
-  PyObject_HEAD PtrsLease lease;
+  PyObject_HEAD PtrsAccessPinGuard lease;
   Py_ssize_t offset;
   Py_ssize_t size; // bytes
 } Lease;
@@ -26,7 +26,7 @@ lease_dealloc(PyObject *self)
 {
   PyTypeObject *const type = Py_TYPE(self);
   // That may free the block, where its pointer is gone
-  ptrs_lease_end(&((Lease *)self)->lease);
+  ptrs_access_pin_guard_end(&((Lease *)self)->lease);
   PyObject_Free(self);
   Py_DECREF(type);
 }
@@ -47,16 +47,16 @@ PyType_Spec ptrs_lease_spec = {
 
 // Pin a block; false with an exception
 static bool
-begin(PtrsLease *lease, PtrsBlock block)
+begin(PtrsAccessPinGuard *lease, PtrsBlock block)
 {
   int status   = 0;
   lease->block = 0;
   if (ptrs_peek_size(block) >= 0) {
-    status = ptrs_lease_begin(lease, block);
+    status = ptrs_access_pin_guard_begin(lease, block);
   } else {
     // Gone, or to be waited for
     Py_BEGIN_ALLOW_THREADS;
-    status = ptrs_lease_begin(lease, block);
+    status = ptrs_access_pin_guard_begin(lease, block);
     Py_END_ALLOW_THREADS;
   }
   if (!status) {

@@ -18,7 +18,7 @@ from pointers._typing import Any, Callable, TypeVar
 P = TypeVar("P")
 
 _zalloc = lib.ptrs_block_zalloc
-_free_cell = lib.ptrs_free_cell  # looked up here, since that may take memory
+_free_cell = lib.ptrs_access_free_cell  # looked up here, since that may take memory
 
 # Cells that no call is using, with 0 in them.  A signal handler or finaliser that comes
 # while one is in use takes another.

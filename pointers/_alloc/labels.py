@@ -23,5 +23,5 @@ def _caller() -> str:
 
 def label_block(block: int) -> None:
     """Tell a guarded block the line of the program that allocates it."""
-    mem = ffi.cast("void *", lib.ptrs_address_of(block))
+    mem = ffi.cast("void *", lib.ptrs_access_address_of(block))
     lib.ptrs_guard_label(mem, _caller().encode("utf-8", "backslashreplace"))

@@ -18,9 +18,9 @@ from pointers._codec.sizes import n_digits
 from pointers._ffi import lib
 from pointers._typing import Any, Callable
 
-_store_image = lib.ptrs_store_image
+_store_image = lib.ptrs_access_store_image
 
-# The type words, as PTRS_IMAGE_TYPE in bindings/codec/image.h makes them
+# The type words, as PTRS_CODEC_TYPE in bindings/codec/codec.h makes them
 _TYPE = 0x53525450 << 32
 
 _HEADER = struct.Struct("=QQ")
@@ -28,12 +28,12 @@ _INT = struct.Struct("=QQQ")  # header, tag
 _BYTES = struct.Struct("=QQQq")  # header, length, hash
 _STR = struct.Struct("=QQQqI4x")  # header, length, hash, state
 
-_FLOAT_HEADER = _HEADER.pack(1, _TYPE | lib.PTRS_IMAGE_FLOAT)
-_COMPLEX_HEADER = _HEADER.pack(1, _TYPE | lib.PTRS_IMAGE_COMPLEX)
-_BOOL_TYPE = _TYPE | lib.PTRS_IMAGE_BOOL
-_INT_TYPE = _TYPE | lib.PTRS_IMAGE_INT
-_BYTES_TYPE = _TYPE | lib.PTRS_IMAGE_BYTES
-_STR_TYPE = _TYPE | lib.PTRS_IMAGE_STR
+_FLOAT_HEADER = _HEADER.pack(1, _TYPE | lib.PTRS_CODEC_FLOAT)
+_COMPLEX_HEADER = _HEADER.pack(1, _TYPE | lib.PTRS_CODEC_COMPLEX)
+_BOOL_TYPE = _TYPE | lib.PTRS_CODEC_BOOL
+_INT_TYPE = _TYPE | lib.PTRS_CODEC_INT
+_BYTES_TYPE = _TYPE | lib.PTRS_CODEC_BYTES
+_STR_TYPE = _TYPE | lib.PTRS_CODEC_STR
 
 # Bits of an image's state word
 _KIND_SHIFT = 2

@@ -17,21 +17,21 @@ if sys.implementation.name == "pypy":
     for _codec in ("ascii", "latin-1", "utf-16", "utf-32"):
         codecs.lookup(_codec)
 
-_load = lib.ptrs_load
+_load = lib.ptrs_access_load
 _buffer = ffi.buffer
 _unpack = ffi.unpack
 _cast = ffi.cast
 
-_NONE = lib.PTRS_IMAGE_NONE
-_BOOL = lib.PTRS_IMAGE_BOOL
-_INT = lib.PTRS_IMAGE_INT
-_FLOAT = lib.PTRS_IMAGE_FLOAT
-_COMPLEX = lib.PTRS_IMAGE_COMPLEX
-_BYTES = lib.PTRS_IMAGE_BYTES
-_STR = lib.PTRS_IMAGE_STR
-_REFERENCE = lib.PTRS_IMAGE_REFERENCE
+_NONE = lib.PTRS_CODEC_NONE
+_BOOL = lib.PTRS_CODEC_BOOL
+_INT = lib.PTRS_CODEC_INT
+_FLOAT = lib.PTRS_CODEC_FLOAT
+_COMPLEX = lib.PTRS_CODEC_COMPLEX
+_BYTES = lib.PTRS_CODEC_BYTES
+_STR = lib.PTRS_CODEC_STR
+_REFERENCE = lib.PTRS_CODEC_REFERENCE
 # The second is an alias beyond the end of a block that has shrunk
-_EMPTY = (lib.PTRS_IMAGE_EMPTY, -lib.PTRS_STATUS_OUT_OF_BOUNDS)
+_EMPTY = (lib.PTRS_CODEC_EMPTY, -lib.PTRS_STATUS_OUT_OF_BOUNDS)
 
 
 class Key(int):
@@ -55,7 +55,7 @@ class _Record:
     __slots__ = ("load", "value")
 
     def __init__(self) -> None:
-        self.load = ffi.gc(ffi.new("PtrsLoad *"), lib.ptrs_load_clear)
+        self.load = ffi.gc(ffi.new("PtrsAccessLoad *"), lib.ptrs_access_load_clear)
         self.value = self.load.value
 
 

@@ -20,7 +20,7 @@ def scratch(size: int) -> Any:
     :raises AllocationError: there is no memory.
     """
     charge(size)
-    cell = ffi.gc(ffi.new("PtrsBlock *"), lib.ptrs_free_cell)
+    cell = ffi.gc(ffi.new("PtrsBlock *"), lib.ptrs_access_free_cell)
     status = call(lib.ptrs_block_zalloc, lib.ptrs_system_allocator(), size, _ALIGN_DEFAULT, cell)
     if status:
         raise status_error(status)

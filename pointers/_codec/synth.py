@@ -14,14 +14,14 @@ from pointers._typing import Callable
 
 Store = Callable[[int, int, int, object], int]
 
-_store_none = lib.ptrs_store_none
-_store_bool = lib.ptrs_store_bool
-_store_int = lib.ptrs_store_int
-_store_magnitude = lib.ptrs_store_magnitude
-_store_float = lib.ptrs_store_float
-_store_complex = lib.ptrs_store_complex
-_store_bytes = lib.ptrs_store_bytes
-_store_text = lib.ptrs_store_text
+_store_none = lib.ptrs_access_store_none
+_store_bool = lib.ptrs_access_store_bool
+_store_int = lib.ptrs_access_store_int
+_store_magnitude = lib.ptrs_access_store_magnitude
+_store_float = lib.ptrs_access_store_float
+_store_complex = lib.ptrs_access_store_complex
+_store_bytes = lib.ptrs_access_store_bytes
+_store_text = lib.ptrs_access_store_text
 
 _INT64_MIN = -(1 << 63)
 _INT64_MAX = (1 << 63) - 1

@@ -26,7 +26,7 @@ class _Slots(HeapPointer[T]):
 
     def _count(self) -> int:
         """Slots of the whole array, at this instant."""
-        size = self._checked(lib.ptrs_size_of(self._block))
+        size = self._checked(lib.ptrs_access_size_of(self._block))
         root: Any = self if self._root is None else self._root
         return size // self._bound if self._bound else root._n_empty
 
@@ -148,7 +148,7 @@ class _Slots(HeapPointer[T]):
         slot_size = self._bound
         if size % slot_size if slot_size else size:
             raise ValueError(f"{size} bytes are no whole number of slots of {slot_size} bytes")
-        self._resize_by(lib.ptrs_resize_slots, size)
+        self._resize_by(lib.ptrs_access_resize_slots, size)
 
 
 class _SlotsIterator(Generic[T]):
@@ -238,7 +238,7 @@ class ArraySlotPointer(_Slots[T]):
     @property
     def size(self) -> int:
         """Bytes of the slot; 0 one past the end, or where the array has shrunk."""
-        left = self._checked(lib.ptrs_size_of(self._block)) - self._offset
+        left = self._checked(lib.ptrs_access_size_of(self._block)) - self._offset
         return max(0, min(self._bound, left))
 
     def free(self) -> None:

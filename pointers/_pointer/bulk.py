@@ -39,7 +39,7 @@ def store_slots(
         return
     if len(values) >= _MANY and _are_ints(values) and _are_int64(values):
         integers = again(ffi.new, "int64_t[]", values)
-        status = lib.ptrs_store_ints(block, start, stride, integers, len(values))
+        status = lib.ptrs_access_store_ints(block, start, stride, integers, len(values))
     elif set(map(id, map(type, values))) <= _STORES.keys():
         status = _store_staged(block, start, stride, values, {})
     else:
@@ -53,7 +53,7 @@ def store_slots(
         status = references.store_all(objects, end, _store_staged, block, start, stride, values)
     if status < 0:
         # What is gone has no size that a value could exceed
-        gone = lib.ptrs_size_of(block)
+        gone = lib.ptrs_access_size_of(block)
         raise _store_error(min(gone, 0) or status, stride, values)
 
 
@@ -96,12 +96,12 @@ def _store_staged(
             at = index * stride
             store = _STORES.get(id(type(value)))
             if store is None:
-                status = lib.ptrs_store_reference(staged, at, stride, keys[start + at])
+                status = lib.ptrs_access_store_reference(staged, at, stride, keys[start + at])
             else:
                 status = store(staged, at, stride, value)
             if status < 0:
                 return status
-        return lib.ptrs_store_images(block, start, stride, staged)
+        return lib.ptrs_access_store_images(block, start, stride, staged)
 
 
 def load_slots(block: int, start: int, stride: int, count: int) -> list[Any] | None:
@@ -109,7 +109,7 @@ def load_slots(block: int, start: int, stride: int, count: int) -> list[Any] | N
     if count < _MANY or not stride:
         return None
     integers = again(ffi.new, "int64_t[]", count)
-    status = lib.ptrs_load_ints(block, start, stride, integers, count)
+    status = lib.ptrs_access_load_ints(block, start, stride, integers, count)
     if status < 0:
         raise status_error(status)
     loaded: list[Any] | None = ffi.unpack(integers, count) if status else None

@@ -81,7 +81,7 @@ def free_dropped(
     block: int,
     kind: type,
     ptr: Any,
-    _drop: Any = lib.ptrs_drop_forgotten,
+    _drop: Any = lib.ptrs_access_drop_leaked,
     _is_unheard: Any = is_unheard,
     _warn: Any = warn_dropped,
 ) -> None:

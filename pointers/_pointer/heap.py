@@ -36,7 +36,7 @@ class BytePointer(Pointer[T]):
 
         :raises IndexError: it is outside of 0 ... size.
         """
-        size = self._checked(lib.ptrs_size_of(self._block))
+        size = self._checked(lib.ptrs_access_size_of(self._block))
         if not 0 <= offset <= size:
             raise IndexError(f"offset {offset} is outside of the block's {size} bytes")
         return new_alias(self, offset)
@@ -131,7 +131,7 @@ class HeapPointer(Pointer[T]):
         finally:
             # Whatever comes in between, or came the first time
             references = root._held
-            if references is not None and lib.ptrs_size_of(self._block) < 0:
+            if references is not None and lib.ptrs_access_size_of(self._block) < 0:
                 references.release()
 
     def realloc(self, size: int) -> Self:
@@ -148,7 +148,7 @@ class HeapPointer(Pointer[T]):
         return self
 
     def _resize(self, size: int) -> None:
-        self._resize_by(lib.ptrs_resize, size)
+        self._resize_by(lib.ptrs_access_resize, size)
 
     def _resize_by(self, resize: Callable[[int, int], int], size: int) -> None:
         """Resize by a C function, and release what was stored in a part that is gone."""
@@ -165,7 +165,7 @@ class HeapPointer(Pointer[T]):
 
     def _resize_error(self, status: int, size: int) -> Exception:
         limit = ""
-        cut = max(0, lib.ptrs_cut_of(self._block, size))
+        cut = max(0, lib.ptrs_access_find_cut(self._block, size))
         if abs(status) == lib.PTRS_STATUS_TOO_LARGE:
             limit = f"{lib.ptrs_allocator_max_size(self.allocator._cdata)} bytes"
         return status_error(

@@ -16,11 +16,11 @@ from pointers._codec.sizes import REFERENCE_SIZE
 from pointers._ffi import lib
 from pointers._typing import Any, Callable
 
-_new_key = lib.ptrs_new_key
-_store_reference = lib.ptrs_store_reference
-_has_reference = lib.ptrs_has_reference
-_allocator_of = lib.ptrs_allocator_of
-_size_of = lib.ptrs_size_of
+_new_key = lib.ptrs_access_new_key
+_store_reference = lib.ptrs_access_store_reference
+_has_reference = lib.ptrs_access_has_reference
+_allocator_of = lib.ptrs_access_allocator_of
+_size_of = lib.ptrs_access_size_of
 
 MISSING = object()
 

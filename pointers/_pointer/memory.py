@@ -83,7 +83,7 @@ def memcmp(a: Pointer[Any], b: Any, n: int) -> int:
         mine = a.read(len(other))
         return (mine > other) - (mine < other)
     size = as_range(n, min(a.size, b.size))
-    order = lib.ptrs_order_of(a._block, a._offset, b._block, b._offset, size)
+    order = lib.ptrs_access_compare(a._block, a._offset, b._block, b._offset, size)
     if order < 0:
         raise status_error(order)
     return order - 1

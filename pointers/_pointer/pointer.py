@@ -21,7 +21,7 @@ from pointers._typing import Any, Generic, Iterator, NoReturn, Self, TypeVar
 T = TypeVar("T")
 
 _store_of = STORES.get
-_size_of = lib.ptrs_size_of
+_size_of = lib.ptrs_access_size_of
 
 
 class Pointer(PointerBase, Generic[T]):
@@ -175,17 +175,17 @@ class Pointer(PointerBase, Generic[T]):
     @property
     def capacity(self) -> int:
         """Bytes from here to the end of what the block really has."""
-        return max(0, self._checked(lib.ptrs_capacity_of(self._block)) - self._offset)
+        return max(0, self._checked(lib.ptrs_access_capacity_of(self._block)) - self._offset)
 
     @property
     def address(self) -> int:
         """The address of the first byte; it may change with `realloc`."""
-        return self._checked(lib.ptrs_address_of(self._block)) + self._offset
+        return self._checked(lib.ptrs_access_address_of(self._block)) + self._offset
 
     @property
     def alignment(self) -> int:
         """The alignment of the block in bytes, as it was asked for."""
-        return self._checked(lib.ptrs_align_of(self._block))
+        return self._checked(lib.ptrs_access_align_of(self._block))
 
     @property
     def offset(self) -> int:

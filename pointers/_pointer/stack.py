@@ -23,7 +23,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _get_recursion_limit = sys.getrecursionlimit
-_stack_call = lib.ptrs_stack_call_within
+_stack_call = lib.ptrs_access_stack_call
 
 # CO_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_ASYNC_GENERATOR
 _SUSPENDING = 0x20 | 0x80 | 0x100 | 0x200
@@ -42,7 +42,7 @@ LEVEL_GIVES = 512 if _PYPY else sys.maxsize
 # take no more than this part.
 SMALL_SHARE = 16
 
-_NEEDS = ffi.new("PtrsStackNeeds *", (LEVEL_NEEDS, LEVEL_GIVES, SMALL_SHARE))
+_NEEDS = ffi.new("PtrsAccessStackNeeds *", (LEVEL_NEEDS, LEVEL_GIVES, SMALL_SHARE))
 
 # An exception that not even the callback's handlers could keep: on PyPy they
 # have no stack left at the end of the recursion, and on CPython one interrupt
@@ -99,7 +99,7 @@ def _on_error(_kind: Any, error: BaseException, traceback: Any) -> None:
 
 
 @ffi.def_extern(onerror=_on_error)
-def ptrs_enter_frame(block: int, number: int) -> None:
+def ptrs_access_enter_frame(block: int, number: int) -> None:
     frame = _frames[number]
     try:
         frame.entered = True
@@ -113,7 +113,7 @@ def ptrs_enter_frame(block: int, number: int) -> None:
         frame.error = error
 
 
-_ENTER = ffi.addressof(lib, "ptrs_enter_frame")
+_ENTER = ffi.addressof(lib, "ptrs_access_enter_frame")
 
 
 def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any) -> R:
@@ -159,7 +159,7 @@ def call_once(size: int, align: int, func: Callable[..., R]) -> R:
 def stack_error(status: int, size: int) -> Exception:
     """Return the error of a call that got no memory."""
     available = ffi.new("size_t *")
-    lib.ptrs_stack_available(lib.ptrs_stack_limit(_get_recursion_limit(), _NEEDS), available)
+    lib.ptrs_stack_available(lib.ptrs_access_stack_limit(_get_recursion_limit(), _NEEDS), available)
     return status_error(
         status,
         stack_exhausted=f"no {size} bytes of stack here: at most {available[0]} can be had; "

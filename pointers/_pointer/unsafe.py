@@ -21,5 +21,5 @@ def store_unsafe(
 
 def reference_unsafe(block: int, offset: int, size: int, key: int) -> int:
     """Write the image of a reference; return its size or a negated status."""
-    status = store_unsafe(block, offset, size, lib.ptrs_store_reference, key)
+    status = store_unsafe(block, offset, size, lib.ptrs_access_store_reference, key)
     return status if status < 0 else size

@@ -22,11 +22,11 @@ def pin(block: int) -> Any:
 
     :raises BufferError: the memory is on the stack, or pinned 65535 times.
     """
-    lease = ffi.new("PtrsLease *")
-    guard = ffi.gc(lease, lib.ptrs_lease_end)
-    status = lib.ptrs_lease_begin(lease, block)
+    lease = ffi.new("PtrsAccessPinGuard *")
+    guard = ffi.gc(lease, lib.ptrs_access_pin_guard_end)
+    status = lib.ptrs_access_pin_guard_begin(lease, block)
     if status == _FULL:
-        status = retry(_FULL, status, lib.ptrs_lease_begin, lease, block)
+        status = retry(_FULL, status, lib.ptrs_access_pin_guard_begin, lease, block)
     if status in _REFUSALS:
         raise BufferError(_REFUSALS[status])
     if status:
@@ -44,13 +44,13 @@ def lend(pinned: Any, offset: int, size: int, kind: str, writable: bool) -> memo
     """
     lease, guard = pinned
     if not isinstance(kind, str):
-        lib.ptrs_lease_end(lease)
+        lib.ptrs_access_pin_guard_end(lease)
         raise TypeError(f"format must be a str, not {type(kind).__name__}")
     start = ffi.cast("uint8_t *", lease.mem) + offset
     # Ends with the buffer.  The lease is bound and not its guard, which the collector
     # might end first, and with it the memory that the lease is in; and bound without a
     # line of Python, which an interrupt might end before its first step.
-    owner = ffi.gc(start, MethodType(lib.ptrs_lease_end_with, lease))
+    owner = ffi.gc(start, MethodType(lib.ptrs_access_pin_guard_end_with, lease))
     ffi.gc(guard, None)
     view = memoryview(ffi.buffer(owner, size))
     try:
@@ -62,7 +62,7 @@ def lend(pinned: Any, offset: int, size: int, kind: str, writable: bool) -> memo
         try:
             view.release()
         finally:
-            lib.ptrs_lease_end(lease)
+            lib.ptrs_access_pin_guard_end(lease)
         raise
 
 

@@ -88,7 +88,7 @@ take_double(Input *input)
 
 // Items of a width, most of which are characters
 static void
-take_text(Input *input, PtrsValue *value, void **heap)
+take_text(Input *input, PtrsCodecValue *value, void **heap)
 {
   static const int widths[]  = {1, 2, 4, 0, 3};
   static const int lengths[] = {1, 2, 4, 1, 3};
@@ -116,40 +116,40 @@ take_text(Input *input, PtrsValue *value, void **heap)
   *heap        = items;
 }
 
-PtrsValue
+PtrsCodecValue
 take_value(Input *input, void **heap)
 {
-  PtrsValue value    = {.kind = (int)take(input, 1) % 9};
-  const unsigned how = (unsigned)take(input, 1);
+  PtrsCodecValue value = {.kind = (int)take(input, 1) % 9};
+  const unsigned how   = (unsigned)take(input, 1);
   switch (value.kind) {
-  case PTRS_IMAGE_EMPTY:
+  case PTRS_CODEC_EMPTY:
     // An int of many digits, the first time around
-    value.kind     = PTRS_IMAGE_INT;
+    value.kind     = PTRS_CODEC_INT;
     value.negative = how & 1;
     value.count    = how / 2 % MAX_ITEMS;
     value.data     = take_bytes(input, value.count, heap);
     break;
-  case PTRS_IMAGE_BOOL:
+  case PTRS_CODEC_BOOL:
     value.integer = how & 1;
     break;
-  case PTRS_IMAGE_INT:
+  case PTRS_CODEC_INT:
     value.integer = take_integer(input);
     break;
-  case PTRS_IMAGE_FLOAT:
-  case PTRS_IMAGE_COMPLEX:
+  case PTRS_CODEC_FLOAT:
+  case PTRS_CODEC_COMPLEX:
     value.real = take_double(input);
-    value.imag = value.kind == PTRS_IMAGE_COMPLEX ? take_double(input) : 0;
+    value.imag = value.kind == PTRS_CODEC_COMPLEX ? take_double(input) : 0;
     break;
-  case PTRS_IMAGE_BYTES:
+  case PTRS_CODEC_BYTES:
     value.width = 1;
     value.count = how % MAX_ITEMS;
     value.data  = take_bytes(input, value.count, heap);
     break;
-  case PTRS_IMAGE_STR:
+  case PTRS_CODEC_STR:
     value.count = how % MAX_ITEMS;
     take_text(input, &value, heap);
     break;
-  case PTRS_IMAGE_REFERENCE:
+  case PTRS_CODEC_REFERENCE:
     value.integer = (int64_t)take(input, 2);
     break;
   default:

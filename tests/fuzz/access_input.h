@@ -6,7 +6,7 @@
 
 #include "block_model.h"
 #include "fuzz.h"
-#include "codec/image.h"
+#include "codec/codec.h"
 
 // A handle: mostly of a block that the model knows, live or not
 PtrsBlock take_handle(Input *input, const Model *model);
@@ -28,6 +28,6 @@ int64_t take_integer(Input *input);
 uint8_t *take_bytes(Input *input, size_t size, void **heap);
 
 // A value of any kind but EMPTY, also one that has no image; to be freed at *heap
-PtrsValue take_value(Input *input, void **heap);
+PtrsCodecValue take_value(Input *input, void **heap);
 
 #endif

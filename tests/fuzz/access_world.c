@@ -17,7 +17,7 @@ world_allocate(Input *input, World *world)
   if (!wrong) {
     wrong = answer_if(model->junk.fails || size > JUNK_MAX_SIZE, PTRS_STATUS_NO_MEM);
   }
-  const int64_t result = ptrs_new_block(&model->junk.base, size, align);
+  const int64_t result = ptrs_access_new_block(&model->junk.base, size, align);
   if (model_expect(status_of(result), wrong)) {
     model_issued(result);
     *block = (ModelBlock){.handle = result, .size = size, .align = align};
@@ -49,9 +49,9 @@ is_cut(const ModelBlock *block, size_t size)
 {
   bool cut = false;
   for (size_t at = 0; at < (size ? size : 1) && at < block->capacity; ++at) {
-    PtrsShape shape;
-    cut |= !ptrs_image_shape(block->shadow + at, block->capacity - at, &shape) &&
-           shape.kind != PTRS_IMAGE_EMPTY && at + shape.size > size;
+    PtrsCodecShape shape;
+    cut |= !ptrs_codec_shape(block->shadow + at, block->capacity - at, &shape) &&
+           shape.kind != PTRS_CODEC_EMPTY && at + shape.size > size;
   }
   return cut;
 }
@@ -60,13 +60,13 @@ is_cut(const ModelBlock *block, size_t size)
 static void
 end_cut(ModelBlock *block, size_t kept)
 {
-  for (size_t at = 0; at + PTRS_IMAGE_HEADER <= kept; ++at) {
-    uint8_t prefix[PTRS_IMAGE_PREFIX_MAX] = {0};
-    PtrsShape shape;
+  for (size_t at = 0; at + PTRS_CODEC_HEADER <= kept; ++at) {
+    uint8_t prefix[PTRS_CODEC_PREFIX_MAX] = {0};
+    PtrsCodecShape shape;
     for (size_t i = 0; i < sizeof(prefix) && at + i < kept; ++i) {
       prefix[i] = block->shadow[at + i];
     }
-    if (!ptrs_image_shape(prefix, SIZE_MAX, &shape) && shape.size > kept - at) {
+    if (!ptrs_codec_shape(prefix, SIZE_MAX, &shape) && shape.size > kept - at) {
       memset(block->shadow + at + 8, 0, 8);
     }
   }
@@ -92,7 +92,7 @@ world_resize(Input *input, World *world)
   if (!wrong) {
     wrong = answer_if(model->junk.fails || size > JUNK_MAX_SIZE, PTRS_STATUS_NO_MEM);
   }
-  if (model_expect(status_of(ptrs_resize(handle, size)), wrong)) {
+  if (model_expect(status_of(ptrs_access_resize(handle, size)), wrong)) {
     const size_t kept = size < block->capacity ? size : block->capacity;
     model_resized(block, size);
     end_cut(block, kept);
@@ -108,7 +108,7 @@ world_end(Input *input, World *world, bool forgotten)
   if (forgotten) {
     const bool goes = block && !block->flags;
     const bool told = goes && !block->pins;
-    REQUIRE(ptrs_drop_forgotten(handle) == (told ? (int64_t)block->size : -1));
+    REQUIRE(ptrs_access_drop_leaked(handle) == (told ? (int64_t)block->size : -1));
     if (told) {
       model_died(block);
     } else if (goes) {
@@ -127,34 +127,34 @@ world_end(Input *input, World *world, bool forgotten)
 }
 
 static void
-end_lease(World *world, PtrsLease *lease)
+end_guard(World *world, PtrsAccessPinGuard *guard)
 {
-  ModelBlock *const block = model_find(&world->blocks, lease->block);
-  ptrs_lease_end(lease);
-  REQUIRE(!lease->block);
+  ModelBlock *const block = model_find(&world->blocks, guard->block);
+  ptrs_access_pin_guard_end(guard);
+  REQUIRE(!guard->block);
   if (block && !--block->pins && block->dropped) {
     model_died(block);
   }
 }
 
 void
-world_begin_lease(Input *input, World *world)
+world_begin_guard(Input *input, World *world)
 {
-  PtrsLease *const lease  = &world->leases[take(input, 1) % N_LEASES];
-  const PtrsBlock handle  = take_handle(input, &world->blocks);
-  ModelBlock *const block = model_find(&world->blocks, handle);
-  if (lease->block) {
-    end_lease(world, lease);
+  PtrsAccessPinGuard *const guard = &world->guards[take(input, 1) % N_GUARDS];
+  const PtrsBlock handle          = take_handle(input, &world->blocks);
+  ModelBlock *const block         = model_find(&world->blocks, handle);
+  if (guard->block) {
+    end_guard(world, guard);
     return;
   }
   const bool refused = block && block->flags & PTRS_BLOCK_NOT_PINNABLE;
   const Answers wrong =
       model_refusals(&world->blocks, handle) | answer_if(refused, PTRS_STATUS_NOT_SUPPORTED);
-  if (model_expect((PtrsStatus)ptrs_lease_begin(lease, handle), wrong)) {
+  if (model_expect((PtrsStatus)ptrs_access_pin_guard_begin(guard, handle), wrong)) {
     ++block->pins;
-    REQUIRE(lease->block == handle && !memcmp(lease->mem, block->shadow, block->capacity));
+    REQUIRE(guard->block == handle && !memcmp(guard->mem, block->shadow, block->capacity));
   } else {
-    REQUIRE(!lease->block);
+    REQUIRE(!guard->block);
   }
 }
 
@@ -167,13 +167,13 @@ world_properties(Input *input, World *world)
   const PtrsStatus status       = ptrs_block_info(handle, &info);
   (void)model_expect(status, model_refusals(&world->blocks, handle));
   const int64_t refused = -(int64_t)status;
-  REQUIRE(ptrs_size_of(handle) == (block ? (int64_t)block->size : refused));
-  REQUIRE(ptrs_capacity_of(handle) == (block ? (int64_t)block->capacity : refused));
-  REQUIRE(ptrs_align_of(handle) == (block ? (int64_t)block->align : refused));
-  REQUIRE(ptrs_pins_of(handle) == (block ? (int64_t)block->pins : refused));
-  REQUIRE(ptrs_address_of(handle) == (block ? (int64_t)(uintptr_t)info.mem : refused));
+  REQUIRE(ptrs_access_size_of(handle) == (block ? (int64_t)block->size : refused));
+  REQUIRE(ptrs_access_capacity_of(handle) == (block ? (int64_t)block->capacity : refused));
+  REQUIRE(ptrs_access_align_of(handle) == (block ? (int64_t)block->align : refused));
+  REQUIRE(ptrs_access_pins_of(handle) == (block ? (int64_t)block->pins : refused));
+  REQUIRE(ptrs_access_address_of(handle) == (block ? (int64_t)(uintptr_t)info.mem : refused));
   const uintptr_t source = block && !block->flags ? (uintptr_t)&world->blocks.junk.base : 0;
-  REQUIRE(ptrs_allocator_of(handle) == (block ? (int64_t)source : refused));
+  REQUIRE(ptrs_access_allocator_of(handle) == (block ? (int64_t)source : refused));
 }
 
 void
@@ -191,7 +191,7 @@ world_order(Input *input, World *world)
         blocks[i] && (offsets[i] > blocks[i]->size || size > blocks[i]->size - offsets[i]);
     wrong |= model_refusals(&world->blocks, handles[i]) | answer_if(out, PTRS_STATUS_OUT_OF_BOUNDS);
   }
-  const int result = ptrs_order_of(handles[0], offsets[0], handles[1], offsets[1], size);
+  const int result = ptrs_access_compare(handles[0], offsets[0], handles[1], offsets[1], size);
   if (model_expect(status_of(result), wrong)) {
     const int wanted = memcmp(blocks[0]->shadow + offsets[0], blocks[1]->shadow + offsets[1], size);
     REQUIRE(result == 1 + (wanted > 0) - (wanted < 0));
@@ -201,13 +201,13 @@ world_order(Input *input, World *world)
 void
 world_finish(World *world)
 {
-  for (size_t i = 0; i < N_LEASES; ++i) {
-    if (world->leases[i].block) {
-      end_lease(world, &world->leases[i]);
+  for (size_t i = 0; i < N_GUARDS; ++i) {
+    if (world->guards[i].block) {
+      end_guard(world, &world->guards[i]);
     }
   }
   for (size_t i = 0; i < N_LOADS; ++i) {
-    ptrs_load_clear(&world->loads[i]);
+    ptrs_access_load_clear(&world->loads[i]);
   }
   model_end(&world->blocks);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the access layer is tried on: blocks with their model, leases, loads;
+// What the access layer is tried on: blocks with their model, guards, loads;
 // and its calls that are about blocks and not about what is stored in them.
 #ifndef ACCESS_WORLD_H
 #define ACCESS_WORLD_H
@@ -9,13 +9,13 @@
 #include "block_model.h"
 #include "fuzz.h"
 
-#define N_LEASES 6
+#define N_GUARDS 6
 #define N_LOADS 2
 
 typedef struct {
   Model blocks;
-  PtrsLease leases[N_LEASES];
-  PtrsLoad loads[N_LOADS];
+  PtrsAccessPinGuard guards[N_GUARDS];
+  PtrsAccessLoad loads[N_LOADS];
 } World;
 
 // The answer that is meant by a result that may be a negated status
@@ -30,7 +30,7 @@ void world_allocate(Input *input, World *world);
 void world_adopt(Input *input, World *world);
 void world_resize(Input *input, World *world);
 void world_end(Input *input, World *world, bool forgotten);
-void world_begin_lease(Input *input, World *world);
+void world_begin_guard(Input *input, World *world);
 void world_properties(Input *input, World *world);
 void world_order(Input *input, World *world);
 

@@ -10,55 +10,55 @@ static bool
 strides_fit(const ModelBlock *block, size_t offset, size_t stride, size_t count)
 {
   const PtrsEntry entry = {.size = block->size};
-  return ptrs_strides_fit(&entry, offset, stride, count);
+  return ptrs_access_strides_fit(&entry, offset, stride, count);
 }
 
 // The bytes that a store of this value must leave behind; to be freed
 static uint8_t *
-image_of(const PtrsValue *value, const PtrsShape *shape)
+image_of(const PtrsCodecValue *value, const PtrsCodecShape *shape)
 {
   uint8_t *const image = (uint8_t *)malloc(shape->size);
   REQUIRE(image);
-  ptrs_image_encode(value, shape, image);
+  ptrs_codec_encode(value, shape, image);
   return image;
 }
 
 static int64_t
-store_value(PtrsBlock handle, size_t offset, size_t room, const PtrsValue *value, bool inside)
+store_value(PtrsBlock handle, size_t offset, size_t room, const PtrsCodecValue *value, bool inside)
 {
   switch (value->kind) {
-  case PTRS_IMAGE_NONE:
-    return ptrs_store_none(handle, offset, room);
-  case PTRS_IMAGE_BOOL:
-    return ptrs_store_bool(handle, offset, room, value->integer ? 7 : 0);
-  case PTRS_IMAGE_INT:
-    return inside ? ptrs_store_int(handle, offset, room, value->integer)
-                  : ptrs_store_magnitude(handle, offset, room, value->negative, value->data,
-                                         value->count);
-  case PTRS_IMAGE_FLOAT:
-    return ptrs_store_float(handle, offset, room, value->real);
-  case PTRS_IMAGE_COMPLEX:
-    return ptrs_store_complex(handle, offset, room, value->real, value->imag);
-  case PTRS_IMAGE_BYTES:
-    return ptrs_store_bytes(handle, offset, room, value->data, value->count);
-  case PTRS_IMAGE_STR:
-    return ptrs_store_text(handle, offset, room, value->data, value->width, value->count);
+  case PTRS_CODEC_NONE:
+    return ptrs_access_store_none(handle, offset, room);
+  case PTRS_CODEC_BOOL:
+    return ptrs_access_store_bool(handle, offset, room, value->integer ? 7 : 0);
+  case PTRS_CODEC_INT:
+    return inside ? ptrs_access_store_int(handle, offset, room, value->integer)
+                  : ptrs_access_store_magnitude(handle, offset, room, value->negative, value->data,
+                                                value->count);
+  case PTRS_CODEC_FLOAT:
+    return ptrs_access_store_float(handle, offset, room, value->real);
+  case PTRS_CODEC_COMPLEX:
+    return ptrs_access_store_complex(handle, offset, room, value->real, value->imag);
+  case PTRS_CODEC_BYTES:
+    return ptrs_access_store_bytes(handle, offset, room, value->data, value->count);
+  case PTRS_CODEC_STR:
+    return ptrs_access_store_text(handle, offset, room, value->data, value->width, value->count);
   default:
-    return ptrs_store_reference(handle, offset, room, value->integer);
+    return ptrs_access_store_reference(handle, offset, room, value->integer);
   }
 }
 
 static void
 store(Input *input, World *world)
 {
-  const PtrsBlock handle  = take_handle(input, &world->blocks);
-  const size_t offset     = take_offset(input);
-  const size_t room       = take_room(input);
-  void *heap              = NULL;
-  const PtrsValue value   = take_value(input, &heap);
-  ModelBlock *const block = model_find(&world->blocks, handle);
-  PtrsShape shape         = {0};
-  const bool has_image    = !ptrs_image_measure(&value, &shape);
+  const PtrsBlock handle     = take_handle(input, &world->blocks);
+  const size_t offset        = take_offset(input);
+  const size_t room          = take_room(input);
+  void *heap                 = NULL;
+  const PtrsCodecValue value = take_value(input, &heap);
+  ModelBlock *const block    = model_find(&world->blocks, handle);
+  PtrsCodecShape shape       = {0};
+  const bool has_image       = !ptrs_codec_measure(&value, &shape);
   const bool fits =
       !block || (offset <= block->size && shape.size <= block->size - offset && shape.size <= room);
   const Answers wrong = model_refusals(&world->blocks, handle) |
@@ -89,8 +89,9 @@ store_bytes(Input *input, World *world, bool raw)
       size <= room && (!block || (offset <= block->size && size <= block->size - offset));
   const Answers wrong =
       model_refusals(&world->blocks, handle) | answer_if(!fits, PTRS_STATUS_OUT_OF_BOUNDS);
-  const PtrsStatus status = raw ? ptrs_block_write(handle, offset, size, mem)
-                                : status_of(ptrs_store_image(handle, offset, room, mem, size));
+  const PtrsStatus status =
+      raw ? ptrs_block_write(handle, offset, size, mem)
+          : status_of(ptrs_access_store_image(handle, offset, room, mem, size));
   if (model_expect(status, wrong)) {
     memcpy(block->shadow + offset, mem, size);
   }
@@ -112,19 +113,19 @@ flip(Input *input, World *world)
 
 // What stands at an offset of the model's bytes: a kind, or CORRUPT
 static PtrsStatus
-seen(const ModelBlock *block, size_t offset, PtrsShape *shape)
+seen(const ModelBlock *block, size_t offset, PtrsCodecShape *shape)
 {
-  *shape = (PtrsShape){.kind = PTRS_IMAGE_EMPTY};
+  *shape = (PtrsCodecShape){.kind = PTRS_CODEC_EMPTY};
   if (offset >= block->size) {
     return offset > block->size ? PTRS_STATUS_OUT_OF_BOUNDS : PTRS_STATUS_SUCCESS;
   }
   const uint8_t *const bytes = block->shadow + offset;
-  PtrsStatus status          = ptrs_image_shape(bytes, block->capacity - offset, shape);
-  if (!status && shape->kind != PTRS_IMAGE_EMPTY) {
-    void *const scratch = malloc(ptrs_image_scratch(shape) + 1);
+  PtrsStatus status          = ptrs_codec_shape(bytes, block->capacity - offset, shape);
+  if (!status && shape->kind != PTRS_CODEC_EMPTY) {
+    void *const scratch = malloc(ptrs_codec_scratch(shape) + 1);
     REQUIRE(scratch);
-    PtrsValue value;
-    status = ptrs_image_decode(bytes, shape, scratch, &value);
+    PtrsCodecValue value;
+    status = ptrs_codec_decode(bytes, shape, scratch, &value);
     free(scratch);
   }
   return status;
@@ -135,29 +136,29 @@ load(Input *input, World *world)
 {
   const PtrsBlock handle        = take_handle(input, &world->blocks);
   const size_t offset           = take_offset(input);
-  PtrsLoad *const record        = &world->loads[take(input, 1) % N_LOADS];
+  PtrsAccessLoad *const record  = &world->loads[take(input, 1) % N_LOADS];
   const ModelBlock *const block = model_find(&world->blocks, handle);
-  PtrsShape shape               = {.kind = PTRS_IMAGE_EMPTY};
+  PtrsCodecShape shape          = {.kind = PTRS_CODEC_EMPTY};
   Answers wrong                 = model_refusals(&world->blocks, handle);
   const PtrsStatus expected     = block ? seen(block, offset, &shape) : PTRS_STATUS_SUCCESS;
   wrong |= answer_if(expected, expected);
-  const int result = ptrs_load(handle, offset, record);
+  const int result = ptrs_access_load(handle, offset, record);
   if (!model_expect(status_of(result), wrong)) {
     return;
   }
   REQUIRE(result == shape.kind);
-  if (result != PTRS_IMAGE_EMPTY) {
+  if (result != PTRS_CODEC_EMPTY) {
     // The value is that of the bytes exactly if it makes these bytes again
-    PtrsShape again;
+    PtrsCodecShape again;
     REQUIRE(record->value.kind == result);
-    REQUIRE(!ptrs_image_measure(&record->value, &again));
+    REQUIRE(!ptrs_codec_measure(&record->value, &again));
     REQUIRE(again.size == shape.size);
     uint8_t *const image = image_of(&record->value, &again);
     REQUIRE(!memcmp(image, block->shadow + offset, again.size));
     free(image);
   }
-  REQUIRE(ptrs_has_reference(handle, offset, record->value.integer) ==
-          (result == PTRS_IMAGE_REFERENCE));
+  REQUIRE(ptrs_access_has_reference(handle, offset, record->value.integer) ==
+          (result == PTRS_CODEC_REFERENCE));
 }
 
 static void
@@ -167,10 +168,10 @@ has_reference(Input *input, World *world)
   const size_t offset           = take_offset(input);
   const int64_t key             = (int64_t)take(input, 2);
   const ModelBlock *const block = model_find(&world->blocks, handle);
-  const int result              = ptrs_has_reference(handle, offset, key);
+  const int result              = ptrs_access_has_reference(handle, offset, key);
   if (model_expect(status_of(result), model_refusals(&world->blocks, handle))) {
-    PtrsShape shape;
-    const bool stands = !seen(block, offset, &shape) && shape.kind == PTRS_IMAGE_REFERENCE &&
+    PtrsCodecShape shape;
+    const bool stands = !seen(block, offset, &shape) && shape.kind == PTRS_CODEC_REFERENCE &&
                         !memcmp(block->shadow + offset, &key, sizeof(key));
     REQUIRE(result == stands);
   }
@@ -186,21 +187,21 @@ store_ints(Input *input, World *world)
   const size_t count      = (size_t)take(input, 1) % (MAX_INTS + 1);
   ModelBlock *const block = model_find(&world->blocks, handle);
   bool fit                = !block || strides_fit(block, offset, stride, count);
-  PtrsShape shape;
+  PtrsCodecShape shape;
   for (size_t i = 0; i < count; ++i) {
-    integers[i]           = take_integer(input);
-    const PtrsValue value = {.kind = PTRS_IMAGE_INT, .integer = integers[i]};
-    REQUIRE(!ptrs_image_measure(&value, &shape));
+    integers[i]                = take_integer(input);
+    const PtrsCodecValue value = {.kind = PTRS_CODEC_INT, .integer = integers[i]};
+    REQUIRE(!ptrs_codec_measure(&value, &shape));
     fit = fit && shape.size <= stride;
   }
   const Answers wrong =
       model_refusals(&world->blocks, handle) | answer_if(!fit, PTRS_STATUS_OUT_OF_BOUNDS);
-  const int result = ptrs_store_ints(handle, offset, stride, integers, count);
+  const int result = ptrs_access_store_ints(handle, offset, stride, integers, count);
   if (model_expect(status_of(result), wrong)) {
     for (size_t i = 0; i < count; ++i) {
-      const PtrsValue value = {.kind = PTRS_IMAGE_INT, .integer = integers[i]};
-      REQUIRE(!ptrs_image_measure(&value, &shape));
-      ptrs_image_encode(&value, &shape, block->shadow + offset + i * stride);
+      const PtrsCodecValue value = {.kind = PTRS_CODEC_INT, .integer = integers[i]};
+      REQUIRE(!ptrs_codec_measure(&value, &shape));
+      ptrs_codec_encode(&value, &shape, block->shadow + offset + i * stride);
     }
   }
 }
@@ -214,18 +215,18 @@ load_ints(Input *input, World *world)
   const size_t stride           = take_room(input);
   const size_t count            = (size_t)take(input, 1) % (MAX_INTS + 1);
   const ModelBlock *const block = model_find(&world->blocks, handle);
-  const int result              = ptrs_load_ints(handle, offset, stride, integers, count);
+  const int result              = ptrs_access_load_ints(handle, offset, stride, integers, count);
   if (!model_expect(status_of(result), model_refusals(&world->blocks, handle))) {
     return;
   }
   bool good = strides_fit(block, offset, stride, count);
   for (size_t i = 0; good && i < count; ++i) {
-    PtrsShape shape;
-    PtrsValue value;
+    PtrsCodecShape shape;
+    PtrsCodecValue value;
     const size_t at            = offset + i * stride;
     const uint8_t *const bytes = block->shadow + at;
-    good = !ptrs_image_shape(bytes, block->size - at, &shape) && shape.kind == PTRS_IMAGE_INT &&
-           shape.count <= 2 && !ptrs_image_decode(bytes, &shape, NULL, &value);
+    good = !ptrs_codec_shape(bytes, block->size - at, &shape) && shape.kind == PTRS_CODEC_INT &&
+           shape.count <= 2 && !ptrs_codec_decode(bytes, &shape, NULL, &value);
     REQUIRE(!good || !result || value.integer == integers[i]);
   }
   REQUIRE(result == good);
@@ -244,11 +245,11 @@ store_images(Input *input, World *world)
   Answers wrong = model_refusals(&world->blocks, handle) | model_refusals(&world->blocks, staged) |
                   answer_if(!stride || handle == staged, PTRS_STATUS_BAD_ARG);
   wrong |= answer_if(to && !strides_fit(to, offset, stride, count), PTRS_STATUS_OUT_OF_BOUNDS);
-  if (model_expect(status_of(ptrs_store_images(handle, offset, stride, staged)), wrong)) {
+  if (model_expect(status_of(ptrs_access_store_images(handle, offset, stride, staged)), wrong)) {
     for (size_t i = 0; i < count; ++i) {
-      PtrsShape shape;
+      PtrsCodecShape shape;
       const uint8_t *const image = from->shadow + i * stride;
-      if (!ptrs_image_shape(image, stride, &shape) && shape.kind != PTRS_IMAGE_EMPTY) {
+      if (!ptrs_codec_shape(image, stride, &shape) && shape.kind != PTRS_CODEC_EMPTY) {
         memcpy(to->shadow + offset + i * stride, image, shape.size);
       }
     }
@@ -273,7 +274,7 @@ operate(Input *input, World *world)
     world_resize(input, world);
     break;
   case 5:
-    world_begin_lease(input, world);
+    world_begin_guard(input, world);
     break;
   case 6:
     world_properties(input, world);
@@ -300,7 +301,7 @@ operate(Input *input, World *world)
     has_reference(input, world);
     break;
   case 14:
-    ptrs_load_clear(&world->loads[take(input, 1) % N_LOADS]);
+    ptrs_access_load_clear(&world->loads[take(input, 1) % N_LOADS]);
     break;
   case 15:
   case 16:

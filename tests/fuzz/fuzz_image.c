@@ -2,7 +2,7 @@
 // Images: whatever decodes encodes to the same bytes, whatever has an image
 // comes back from it, and nothing outside of either is touched.
 #include "fuzz.h"
-#include "codec/image.h"
+#include "codec/codec.h"
 
 static void *
 room(size_t size)
@@ -15,27 +15,27 @@ room(size_t size)
 // Encode a value into exactly as many bytes as it takes, `shift` bytes behind
 // an aligned address; to be freed at *heap
 static uint8_t *
-encode(const PtrsValue *value, const PtrsShape *shape, size_t shift, void **heap)
+encode(const PtrsCodecValue *value, const PtrsCodecShape *shape, size_t shift, void **heap)
 {
   *heap              = room(shift + shape->size);
   uint8_t *const out = (uint8_t *)*heap + shift;
   memset(*heap, 0xA5, shift + shape->size);
-  ptrs_image_encode(value, shape, out);
+  ptrs_codec_encode(value, shape, out);
   return out;
 }
 
 static void
-check_shape(const PtrsShape *shape, size_t available)
+check_shape(const PtrsCodecShape *shape, size_t available)
 {
-  REQUIRE(shape->kind >= PTRS_IMAGE_NONE && shape->kind <= PTRS_IMAGE_REFERENCE);
-  REQUIRE(shape->prefix >= PTRS_IMAGE_HEADER && shape->prefix <= PTRS_IMAGE_PREFIX_MAX);
+  REQUIRE(shape->kind >= PTRS_CODEC_NONE && shape->kind <= PTRS_CODEC_REFERENCE);
+  REQUIRE(shape->prefix >= PTRS_CODEC_HEADER && shape->prefix <= PTRS_CODEC_PREFIX_MAX);
   REQUIRE(shape->size <= available);
   const size_t width = (size_t)shape->width;
   REQUIRE(shape->size == shape->prefix + shape->count * width + shape->terminator);
 }
 
 static void
-check_same_shape(const PtrsShape *a, const PtrsShape *b)
+check_same_shape(const PtrsCodecShape *a, const PtrsCodecShape *b)
 {
   REQUIRE(a->kind == b->kind);
   REQUIRE(a->width == b->width);
@@ -48,15 +48,15 @@ check_same_shape(const PtrsShape *a, const PtrsShape *b)
 
 // What must hold of a value, however broken the bytes were that it came from
 static void
-check_value(const PtrsValue *value)
+check_value(const PtrsCodecValue *value)
 {
-  if (value->kind == PTRS_IMAGE_BOOL) {
+  if (value->kind == PTRS_CODEC_BOOL) {
     REQUIRE(!value->data && (value->integer == 0 || value->integer == 1));
   }
-  if (value->kind == PTRS_IMAGE_INT && value->data) {
+  if (value->kind == PTRS_CODEC_INT && value->data) {
     REQUIRE(value->count);
   }
-  if (value->kind == PTRS_IMAGE_STR) {
+  if (value->kind == PTRS_CODEC_STR) {
     REQUIRE(value->width == 1 || value->width == 4);
     for (size_t i = 0; value->width == 4 && i < value->count; ++i) {
       uint32_t code_point;
@@ -68,11 +68,11 @@ check_value(const PtrsValue *value)
 
 // How many items the bytes themselves say that there are, in all bits of the word
 static uint64_t
-count_in(const uint8_t *bytes, const PtrsShape *shape)
+count_in(const uint8_t *bytes, const PtrsCodecShape *shape)
 {
   uint64_t word       = 0;
-  const bool is_int   = shape->kind == PTRS_IMAGE_INT || shape->kind == PTRS_IMAGE_BOOL;
-  const bool is_items = shape->kind == PTRS_IMAGE_BYTES || shape->kind == PTRS_IMAGE_STR;
+  const bool is_int   = shape->kind == PTRS_CODEC_INT || shape->kind == PTRS_CODEC_BOOL;
+  const bool is_items = shape->kind == PTRS_CODEC_BYTES || shape->kind == PTRS_CODEC_STR;
   if (is_int || is_items) {
     memcpy(&word, bytes + 16, sizeof(word));
   }
@@ -86,20 +86,20 @@ try_bytes(const uint8_t *given, size_t size, size_t shift)
 {
   void *heap                 = NULL;
   const uint8_t *const bytes = guarded_copy(given, size, shift, &heap);
-  PtrsShape shape;
-  if (!ptrs_image_shape(bytes, size, &shape) && shape.kind != PTRS_IMAGE_EMPTY) {
+  PtrsCodecShape shape;
+  if (!ptrs_codec_shape(bytes, size, &shape) && shape.kind != PTRS_CODEC_EMPTY) {
     check_shape(&shape, size);
     REQUIRE(shape.count == count_in(bytes, &shape));
     // Decoding must be content with the image alone
     void *image_heap           = NULL;
     const uint8_t *const image = guarded_copy(bytes, shape.size, shift, &image_heap);
-    void *const scratch        = room(ptrs_image_scratch(&shape));
-    PtrsValue value;
-    if (!ptrs_image_decode(image, &shape, scratch, &value)) {
+    void *const scratch        = room(ptrs_codec_scratch(&shape));
+    PtrsCodecValue value;
+    if (!ptrs_codec_decode(image, &shape, scratch, &value)) {
       REQUIRE(value.kind == shape.kind);
       check_value(&value);
-      PtrsShape again;
-      REQUIRE(!ptrs_image_measure(&value, &again));
+      PtrsCodecShape again;
+      REQUIRE(!ptrs_codec_measure(&value, &again));
       check_same_shape(&shape, &again);
       void *out_heap           = NULL;
       const uint8_t *const out = encode(&value, &again, shift, &out_heap);
@@ -114,7 +114,7 @@ try_bytes(const uint8_t *given, size_t size, size_t shift)
 
 // The magnitude of an INT, low byte first, in room for `count` bytes or 8
 static size_t
-magnitude(const PtrsValue *value, uint8_t *out)
+magnitude(const PtrsCodecValue *value, uint8_t *out)
 {
   size_t count = value->data ? value->count : 8;
   if (value->data) {
@@ -133,7 +133,7 @@ magnitude(const PtrsValue *value, uint8_t *out)
 }
 
 static void
-check_same_int(const PtrsValue *a, const PtrsValue *b)
+check_same_int(const PtrsCodecValue *a, const PtrsCodecValue *b)
 {
   uint8_t *const a_bytes = (uint8_t *)room(a->count + 8);
   uint8_t *const b_bytes = (uint8_t *)room(b->count + 8);
@@ -148,7 +148,7 @@ check_same_int(const PtrsValue *a, const PtrsValue *b)
 }
 
 static uint32_t
-code_point(const PtrsValue *value, size_t i)
+code_point(const PtrsCodecValue *value, size_t i)
 {
   const size_t width         = (size_t)value->width;
   const uint8_t *const bytes = (const uint8_t *)value->data + i * width;
@@ -160,29 +160,29 @@ code_point(const PtrsValue *value, size_t i)
 }
 
 static void
-check_same_value(const PtrsValue *a, const PtrsValue *b)
+check_same_value(const PtrsCodecValue *a, const PtrsCodecValue *b)
 {
   REQUIRE(a->kind == b->kind);
   switch (a->kind) {
-  case PTRS_IMAGE_BOOL:
-  case PTRS_IMAGE_INT:
+  case PTRS_CODEC_BOOL:
+  case PTRS_CODEC_INT:
     check_same_int(a, b);
     break;
-  case PTRS_IMAGE_REFERENCE:
+  case PTRS_CODEC_REFERENCE:
     REQUIRE(a->integer == b->integer);
     break;
-  case PTRS_IMAGE_COMPLEX:
+  case PTRS_CODEC_COMPLEX:
     REQUIRE(!memcmp(&a->imag, &b->imag, sizeof(double)));
     REQUIRE(!memcmp(&a->real, &b->real, sizeof(double)));
     break;
-  case PTRS_IMAGE_FLOAT:
+  case PTRS_CODEC_FLOAT:
     REQUIRE(!memcmp(&a->real, &b->real, sizeof(double)));
     break;
-  case PTRS_IMAGE_BYTES:
+  case PTRS_CODEC_BYTES:
     REQUIRE(a->count == b->count);
     REQUIRE(!a->count || !memcmp(a->data, b->data, a->count));
     break;
-  case PTRS_IMAGE_STR:
+  case PTRS_CODEC_STR:
     REQUIRE(a->count == b->count);
     for (size_t i = 0; i < a->count; ++i) {
       REQUIRE(code_point(a, i) == code_point(b, i));
@@ -195,12 +195,12 @@ check_same_value(const PtrsValue *a, const PtrsValue *b)
 
 // Whether a value is one that image.h says has an image
 static bool
-has_image(const PtrsValue *value)
+has_image(const PtrsCodecValue *value)
 {
-  if (value->kind < PTRS_IMAGE_NONE || value->kind > PTRS_IMAGE_REFERENCE) {
+  if (value->kind < PTRS_CODEC_NONE || value->kind > PTRS_CODEC_REFERENCE) {
     return false;
   }
-  if (value->kind != PTRS_IMAGE_STR) {
+  if (value->kind != PTRS_CODEC_STR) {
     return true;
   }
   if (value->width != 1 && value->width != 2 && value->width != 4) {
@@ -226,41 +226,41 @@ take_double(Input *input)
 static void
 try_value(Input *input, size_t shift)
 {
-  PtrsValue value   = {.kind = (int)take(input, 1) % 11 - 1, .width = (int)take(input, 1) % 6};
-  const bool inside = take(input, 1) & 1; // INT without data
-  value.negative    = take(input, 1) & 1;
-  void *heap        = NULL;
-  if (value.kind == PTRS_IMAGE_FLOAT || value.kind == PTRS_IMAGE_COMPLEX) {
+  PtrsCodecValue value = {.kind = (int)take(input, 1) % 11 - 1, .width = (int)take(input, 1) % 6};
+  const bool inside    = take(input, 1) & 1; // INT without data
+  value.negative       = take(input, 1) & 1;
+  void *heap           = NULL;
+  if (value.kind == PTRS_CODEC_FLOAT || value.kind == PTRS_CODEC_COMPLEX) {
     value.real = take_double(input);
     value.imag = take_double(input);
-  } else if (value.kind == PTRS_IMAGE_BOOL) {
+  } else if (value.kind == PTRS_CODEC_BOOL) {
     value.integer = take(input, 1) & 1;
-  } else if (value.kind == PTRS_IMAGE_REFERENCE || (value.kind == PTRS_IMAGE_INT && inside)) {
+  } else if (value.kind == PTRS_CODEC_REFERENCE || (value.kind == PTRS_CODEC_INT && inside)) {
     value.integer = (int64_t)take(input, 8);
   } else {
-    const size_t width = value.kind == PTRS_IMAGE_STR && value.width ? (size_t)value.width : 1;
+    const size_t width = value.kind == PTRS_CODEC_STR && value.width ? (size_t)value.width : 1;
     value.count        = input->left / width;
     if (value.count || !inside) {
       value.data = guarded_copy(input->bytes, value.count * width, shift, &heap);
     }
   }
 
-  PtrsShape shape;
-  const PtrsStatus status = ptrs_image_measure(&value, &shape);
+  PtrsCodecShape shape;
+  const PtrsStatus status = ptrs_codec_measure(&value, &shape);
   REQUIRE(status == (has_image(&value) ? PTRS_STATUS_SUCCESS : PTRS_STATUS_BAD_ARG));
   if (!status) {
     check_shape(&shape, SIZE_MAX);
     void *image_heap           = NULL;
     const uint8_t *const image = encode(&value, &shape, shift, &image_heap);
-    PtrsShape seen;
-    REQUIRE(!ptrs_image_shape(image, shape.size, &seen));
+    PtrsCodecShape seen;
+    REQUIRE(!ptrs_codec_shape(image, shape.size, &seen));
     check_same_shape(&shape, &seen);
     // One byte less is not the image
-    REQUIRE(ptrs_image_shape(image, shape.size - 1, &seen) || seen.kind == PTRS_IMAGE_EMPTY);
+    REQUIRE(ptrs_codec_shape(image, shape.size - 1, &seen) || seen.kind == PTRS_CODEC_EMPTY);
 
-    PtrsValue decoded;
-    void *const scratch = room(ptrs_image_scratch(&shape));
-    REQUIRE(!ptrs_image_decode(image, &shape, scratch, &decoded));
+    PtrsCodecValue decoded;
+    void *const scratch = room(ptrs_codec_scratch(&shape));
+    REQUIRE(!ptrs_codec_decode(image, &shape, scratch, &decoded));
     check_value(&decoded);
     check_same_value(&value, &decoded);
     free(scratch);

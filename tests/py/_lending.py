@@ -82,7 +82,7 @@ def collect() -> None:
 
 
 def is_pinned(ptr: Any) -> bool:
-    return bool(lib.ptrs_pins_of(ptr._block))
+    return bool(lib.ptrs_access_pins_of(ptr._block))
 
 
 def evaluate(code: str, x: Any) -> Any:

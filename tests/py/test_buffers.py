@@ -52,7 +52,7 @@ def release(buffer: Buffer) -> None:
 
 
 def n_pins(ptr: Any) -> int:
-    return int(lib.ptrs_pins_of(ptr._block))
+    return int(lib.ptrs_access_pins_of(ptr._block))
 
 
 @pytest.mark.parametrize("take", [lambda p: p, lambda p: memoryview(p), lambda p: p.view()])

@@ -68,7 +68,7 @@ def compile_declarations(declarations: str, include: Path, tmp_path: Path) -> "t
 def test_every_header_contributes() -> None:
     names = functions(GENERATE.cdef([str(header) for header in HEADERS]))
     in_module = {name for name in dir(lib) if name.startswith("ptrs_")}
-    assert in_module == names.keys() | {"ptrs_enter_frame"}
+    assert in_module == names.keys() | {"ptrs_access_enter_frame"}
     for header in HEADERS:
         assert GENERATE.declarations(header.read_text("utf-8")).strip()
 
@@ -138,7 +138,7 @@ def test_the_package_uses_nothing_that_the_stub_lacks() -> None:
     used: set[str] = set()
     for path in (ROOT / "pointers").rglob("*.py"):
         used |= set(re.findall(r"\blib\.(\w+)", path.read_text("utf-8")))
-    assert "ptrs_load" in used
+    assert "ptrs_access_load" in used
     assert used <= stub_names()
 
 
@@ -175,6 +175,6 @@ def test_an_object_of_each_struct_is_made_at_import() -> None:
     cdef = re.sub(r"/\*.*?\*/", "", cdef, flags=re.DOTALL)
     structs = re.findall(r"^typedef struct[^;{]*\{[^}]*\} (\w+);", cdef, re.MULTILINE)
     opaque = re.findall(r"^typedef struct \w+ (\w+);", cdef, re.MULTILINE)
-    assert {"PtrsLoad", "PtrsStats"} <= set(structs)
+    assert {"PtrsAccessLoad", "PtrsStats"} <= set(structs)
     assert "PtrsAllocator" in opaque
     assert sorted(STRUCTS) == sorted(structs)

@@ -360,7 +360,7 @@ def test_an_interrupt_amid_a_store_leaves_what_is_in_the_memory(written: bool) -
 
         def write(*arguments: int) -> int:
             if written:
-                lib.ptrs_store_reference(*arguments)
+                lib.ptrs_access_store_reference(*arguments)
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):

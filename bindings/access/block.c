@@ -3,7 +3,7 @@
 #include "access/access.h"
 
 int64_t
-ptrs_new_block(PtrsAllocator *allocator, size_t size, size_t align)
+ptrs_access_new_block(PtrsAllocator *allocator, size_t size, size_t align)
 {
   PtrsBlock block         = 0;
   const PtrsStatus status = ptrs_block_zalloc(allocator, size, align, &block);
@@ -11,7 +11,7 @@ ptrs_new_block(PtrsAllocator *allocator, size_t size, size_t align)
 }
 
 void
-ptrs_free_cell(PtrsBlock *cell)
+ptrs_access_free_cell(PtrsBlock *cell)
 {
   if (*cell) {
     (void)ptrs_block_free(*cell);
@@ -20,7 +20,7 @@ ptrs_free_cell(PtrsBlock *cell)
 }
 
 void
-ptrs_release_cell(PtrsAllocator **cell)
+ptrs_access_release_cell(PtrsAllocator **cell)
 {
   if (*cell) {
     ptrs_allocator_release(*cell);
@@ -29,40 +29,40 @@ ptrs_release_cell(PtrsAllocator **cell)
 }
 
 int
-ptrs_lease_begin(PtrsLease *lease, PtrsBlock block)
+ptrs_access_pin_guard_begin(PtrsAccessPinGuard *guard, PtrsBlock block)
 {
-  const PtrsStatus status = ptrs_block_pin(block, &lease->mem);
+  const PtrsStatus status = ptrs_block_pin(block, &guard->mem);
   if (!status) {
-    lease->block = block;
+    guard->block = block;
   }
   return (int)status;
 }
 
 void
-ptrs_lease_end(PtrsLease *lease)
+ptrs_access_pin_guard_end(PtrsAccessPinGuard *guard)
 {
-  if (lease->block) {
-    (void)ptrs_block_unpin(lease->block);
-    lease->block = 0;
+  if (guard->block) {
+    (void)ptrs_block_unpin(guard->block);
+    guard->block = 0;
   }
 }
 
 void
-ptrs_lease_end_with(PtrsLease *lease, const void *mem)
+ptrs_access_pin_guard_end_with(PtrsAccessPinGuard *guard, const void *mem)
 {
   (void)mem;
-  ptrs_lease_end(lease);
+  ptrs_access_pin_guard_end(guard);
 }
 
 int64_t
-ptrs_new_key(void)
+ptrs_access_new_key(void)
 {
   static int64_t last;
   return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }
 
 int64_t
-ptrs_drop_forgotten(PtrsBlock block)
+ptrs_access_drop_leaked(PtrsBlock block)
 {
   PtrsBlockInfo info;
   PtrsStatus status = ptrs_block_info(block, &info);
@@ -77,7 +77,7 @@ ptrs_drop_forgotten(PtrsBlock block)
 // A property of a block as a number.  Addresses are unsigned: where they have
 // 32 bits, the upper half of them would else be negative, as a status is.
 #define PROPERTY(name, value)                                                                      \
-  int64_t ptrs_##name##_of(PtrsBlock block)                                                        \
+  int64_t ptrs_access_##name##_of(PtrsBlock block)                                                 \
   {                                                                                                \
     PtrsBlockInfo info;                                                                            \
     const PtrsStatus status = ptrs_block_info(block, &info);                                       \
@@ -92,7 +92,7 @@ PROPERTY(pins, info.pins)
 PROPERTY(allocator, (uintptr_t)info.allocator)
 
 int
-ptrs_order_of(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size)
+ptrs_access_compare(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size)
 {
   int order               = 0;
   const PtrsStatus status = ptrs_block_compare(a, a_offset, b, b_offset, size, &order);

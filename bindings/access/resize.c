@@ -56,11 +56,11 @@ find_mark(const uint8_t *mem, size_t from, size_t end)
 // The shape that the image at the start of `left` bytes claims, as if zeros
 // followed them; false if there is no image
 static bool
-claims(const uint8_t *bytes, size_t left, PtrsShape *shape)
+claims(const uint8_t *bytes, size_t left, PtrsCodecShape *shape)
 {
-  uint8_t prefix[PTRS_IMAGE_PREFIX_MAX] = {0};
+  uint8_t prefix[PTRS_CODEC_PREFIX_MAX] = {0};
   memcpy(prefix, bytes, left < sizeof(prefix) ? left : sizeof(prefix));
-  return !ptrs_image_shape(prefix, SIZE_MAX, shape) && shape->kind != PTRS_IMAGE_EMPTY;
+  return !ptrs_codec_shape(prefix, SIZE_MAX, shape) && shape->kind != PTRS_CODEC_EMPTY;
 }
 
 // Where an image starts, at or after `from`, that reaches beyond the first `end`
@@ -72,18 +72,18 @@ find_cut(const uint8_t *mem, size_t from, size_t end, size_t capacity, bool whol
   // The object that a block holds as such is at its start, also where it has no bytes
   const size_t starts = whole && !end ? 1 : end;
   const size_t there  = whole ? capacity : end;
-  if (there < PTRS_IMAGE_HEADER) {
+  if (there < PTRS_CODEC_HEADER) {
     return NONE;
   }
   // Where a header may start at the latest, and one more
   const size_t last =
-      starts < there - PTRS_IMAGE_HEADER + 1 ? starts : there - PTRS_IMAGE_HEADER + 1;
+      starts < there - PTRS_CODEC_HEADER + 1 ? starts : there - PTRS_CODEC_HEADER + 1;
   for (size_t at = from; at < last; ++at) {
     const size_t mark = find_mark(mem, at + MARK_OFFSET, last + MARK_OFFSET);
     if (mark == NONE) {
       break;
     }
-    PtrsShape shape;
+    PtrsCodecShape shape;
     at = mark - MARK_OFFSET;
     if (claims(mem + at, there - at, &shape) && shape.size > end - at &&
         (!whole || shape.size <= capacity - at)) {
@@ -114,21 +114,21 @@ end_cut_images(uint8_t *mem, size_t kept, size_t capacity, void *ctx)
 }
 
 int
-ptrs_resize(PtrsBlock block, size_t size)
+ptrs_access_resize(PtrsBlock block, size_t size)
 {
   const PtrsResizeRules rules = {.check = keep_images, .changed = end_cut_images};
   return -(int)ptrs_block_realloc_if(block, size, &rules);
 }
 
 int
-ptrs_resize_slots(PtrsBlock block, size_t size)
+ptrs_access_resize_slots(PtrsBlock block, size_t size)
 {
   const PtrsResizeRules rules = {.changed = end_cut_images};
   return -(int)ptrs_block_realloc_if(block, size, &rules);
 }
 
 int64_t
-ptrs_cut_of(PtrsBlock block, size_t size)
+ptrs_access_find_cut(PtrsBlock block, size_t size)
 {
   PtrsEntry entry;
   const PtrsStatus status = ptrs_block_enter(block, PTRS_ACCESS_SHARED, &entry);

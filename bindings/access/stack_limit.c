@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "access/recursion.h"
+#include "access/stack_limit.h"
 
 // a * b, or `most` where that is less
 static int64_t
@@ -9,7 +9,7 @@ product_up_to(int64_t most, int64_t a, int64_t b)
 }
 
 int64_t
-ptrs_stack_limit(int64_t levels, const PtrsStackNeeds *needs)
+ptrs_access_stack_limit(int64_t levels, const PtrsAccessStackNeeds *needs)
 {
   size_t size = 0;
   if (ptrs_stack_size(&size)) {
@@ -24,7 +24,7 @@ ptrs_stack_limit(int64_t levels, const PtrsStackNeeds *needs)
 }
 
 typedef struct {
-  PtrsFrameFunction fn;
+  PtrsAccessFrameFunction fn;
   int64_t number;
 } Call;
 
@@ -38,16 +38,16 @@ enter(PtrsBlock block, void *mem, size_t size, void *ctx)
 }
 
 PtrsStatus
-ptrs_stack_call_within(int64_t levels,
-                       const PtrsStackNeeds *needs,
+ptrs_access_stack_call(int64_t levels,
+                       const PtrsAccessStackNeeds *needs,
                        size_t size,
                        size_t align,
-                       PtrsFrameFunction fn,
+                       PtrsAccessFrameFunction fn,
                        int64_t number)
 {
   if (!fn) {
     return PTRS_STATUS_BAD_ARG;
   }
   Call call = {fn, number};
-  return ptrs_stack_call(size, align, (size_t)ptrs_stack_limit(levels, needs), enter, &call);
+  return ptrs_stack_call(size, align, (size_t)ptrs_access_stack_limit(levels, needs), enter, &call);
 }
