@@ -145,7 +145,8 @@ def test_a_finaliser_that_fails_or_keeps_the_pointer(run_python: Any) -> None:
                 raise ZeroDivisionError
 
         def make(kind):
-            block = lib.ptrs_access_new_block(lib.ptrs_system_allocator(), 8, lib.PTRS_ALIGN_DEFAULT)
+            source = lib.ptrs_system_allocator()
+            block = lib.ptrs_access_new_block(source, 8, lib.PTRS_ALIGN_DEFAULT)
             return new_owner(kind, block)
         def collect():
             for _ in range(5):
@@ -214,7 +215,8 @@ def test_the_interpreter_ends_with_pointers_that_were_never_freed(run_python: An
         from pointers._ffi import lib
 
         def make(kind):
-            block = lib.ptrs_access_new_block(lib.ptrs_system_allocator(), 8, lib.PTRS_ALIGN_DEFAULT)
+            source = lib.ptrs_system_allocator()
+            block = lib.ptrs_access_new_block(source, 8, lib.PTRS_ALIGN_DEFAULT)
             return new_owner(kind, block)
 
         gc.garbage += [malloc(8), calloc(2, 8), malloc(64), make(Mine), make(AllocatedPointer)]
