@@ -134,6 +134,46 @@ def test_the_type_stub_names_what_the_module_has() -> None:
     assert stub_names() <= set(dir(lib))
 
 
+def parameters(declaration: str) -> "list[str]":
+    """Return the names of a C function's parameters."""
+    inside = declaration[declaration.index("(") + 1 : declaration.rindex(")")]
+    return [] if inside == "void" else re.findall(r"(\w+)\s*(?:,|$)", inside)
+
+
+def stands_for(c_type: Any) -> "set[str]":
+    """Return the annotations that the stub may have for a C type."""
+    if c_type.kind in ("pointer", "function"):
+        # cffi takes bytes and other buffers where C takes bytes
+        return {"CData", "Any", "bytes"} if c_type.cname in ("char *", "void *") else {"CData"}
+    if c_type.kind == "void":
+        return {"None"}
+    return {{"_Bool": "bool", "double": "float"}.get(c_type.cname, "int")}
+
+
+def test_the_type_stub_has_the_signatures_of_the_cdef() -> None:
+    declared = functions(GENERATE.cdef([str(header) for header in HEADERS]))
+    tree = ast.parse((ROOT / "pointers" / "_core.pyi").read_text("utf-8"))
+    (stub,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "_Lib")
+    checked = 0
+    for node in stub.body:
+        if isinstance(node, ast.AnnAssign):
+            assert isinstance(node.target, ast.Name)
+            assert type(getattr(lib, node.target.id)) is int, node.target.id
+        if isinstance(node, ast.FunctionDef):
+            arguments = node.args.args[1:]
+            c_type = ffi.typeof(getattr(lib, node.name))
+            assert [a.arg for a in arguments] == parameters(declared[node.name]), node.name
+            assert len(arguments) == len(c_type.args)
+            wanted = [*map(stands_for, c_type.args), stands_for(c_type.result)]
+            for annotation, names in zip(
+                [a.annotation for a in arguments] + [node.returns], wanted
+            ):
+                assert annotation is not None
+                assert ast.unparse(annotation) in names, node.name
+            checked += 1
+    assert checked > 60
+
+
 def test_the_package_uses_nothing_that_the_stub_lacks() -> None:
     used: set[str] = set()
     for path in (ROOT / "pointers").rglob("*.py"):
