@@ -23,7 +23,7 @@ from pointers._alloc.allocator import (
 )
 from pointers._alloc.records import GuardInfo, Stats
 from pointers._codec.getsizeof import install as _install_getsizeof
-from pointers._codec.sizes import sizeof
+from pointers._codec.layout import sizeof
 from pointers._errors import (
     AllocationError,
     CorruptObjectError,

@@ -12,35 +12,20 @@ import ctypes
 import struct
 import sys
 
-from pointers._codec import synth
-from pointers._codec.layout import Layout, probe
-from pointers._codec.sizes import n_digits
+from pointers._codec import layout, synth
+from pointers._codec.probe import Layout, probe
 from pointers._ffi import lib
 from pointers._typing import Any, Callable
 
 _store_image = lib.ptrs_access_store_image
 
-# The type words, as PTRS_CODEC_TYPE in bindings/codec/codec.h makes them
-_TYPE = 0x53525450 << 32
+_HEADER = struct.Struct(layout.HEADER_FORMAT)
+_INT = struct.Struct(layout.INT_FORMAT)
+_BYTES = struct.Struct(layout.BYTES_FORMAT)
+_STR = struct.Struct(layout.STR_FORMAT)
 
-_HEADER = struct.Struct("=QQ")
-_INT = struct.Struct("=QQQ")  # header, tag
-_BYTES = struct.Struct("=QQQq")  # header, length, hash
-_STR = struct.Struct("=QQQqI4x")  # header, length, hash, state
-
-_FLOAT_HEADER = _HEADER.pack(1, _TYPE | lib.PTRS_CODEC_FLOAT)
-_COMPLEX_HEADER = _HEADER.pack(1, _TYPE | lib.PTRS_CODEC_COMPLEX)
-_BOOL_TYPE = _TYPE | lib.PTRS_CODEC_BOOL
-_INT_TYPE = _TYPE | lib.PTRS_CODEC_INT
-_BYTES_TYPE = _TYPE | lib.PTRS_CODEC_BYTES
-_STR_TYPE = _TYPE | lib.PTRS_CODEC_STR
-
-# Bits of an image's state word
-_KIND_SHIFT = 2
-_COMPACT = 1 << 5
-_ASCII = 1 << 6
-
-_UTF8_CACHE = bytes(16)  # length and pointer, both 0
+_FLOAT_HEADER = _HEADER.pack(1, layout.FLOAT_TYPE)
+_COMPLEX_HEADER = _HEADER.pack(1, layout.COMPLEX_TYPE)
 
 
 def _make_copy() -> Callable[[int, int], bytes] | None:
@@ -70,16 +55,14 @@ def _make_stores(copy: Callable[[int, int], bytes], at: Layout) -> dict[type, Ca
     ascii_data, compact_data = at.ascii_data, at.compact_data
 
     def store_int(block: int, offset: int, room: int, obj: int) -> int:
-        count = n_digits(obj)
-        if count:
-            body = copy(id(obj) + digits, count * 4)
-            image = _INT.pack(1, _INT_TYPE, count << 3 | (2 if obj < 0 else 0)) + body
-        else:
-            image = _INT.pack(1, _INT_TYPE, 1)
+        image = _INT.pack(1, layout.INT_TYPE, layout.tag_of_int(obj))
+        if obj:
+            image += copy(id(obj) + digits, layout.n_digits(obj) * 4)
         return _store_image(block, offset, room, image, len(image))
 
     def store_bool(block: int, offset: int, room: int, obj: bool) -> int:
-        image = _INT.pack(1, _BOOL_TYPE, 8 if obj else 1) + copy(id(obj) + digits, obj * 4)
+        tag = layout.tag_of_int(obj)
+        image = _INT.pack(1, layout.BOOL_TYPE, tag) + copy(id(obj) + digits, obj * 4)
         return _store_image(block, offset, room, image, len(image))
 
     def store_float(block: int, offset: int, room: int, obj: float) -> int:
@@ -91,7 +74,7 @@ def _make_stores(copy: Callable[[int, int], bytes], at: Layout) -> dict[type, Ca
     def store_bytes(block: int, offset: int, room: int, obj: bytes) -> int:
         count = len(obj)
         body = copy(id(obj) + bytes_data, count + 1)
-        image = _BYTES.pack(1, _BYTES_TYPE, count, -1) + body
+        image = _BYTES.pack(1, layout.BYTES_TYPE, count, -1) + body
         return _store_image(block, offset, room, image, len(image))
 
     def store_str(block: int, offset: int, room: int, obj: str) -> int:
@@ -101,11 +84,11 @@ def _make_stores(copy: Callable[[int, int], bytes], at: Layout) -> dict[type, Ca
         count = len(obj)
         width = state & 0b111
         if state & 0b10000:
-            prefix = _STR.pack(1, _STR_TYPE, count, -1, 1 << _KIND_SHIFT | _COMPACT | _ASCII)
+            prefix = _STR.pack(1, layout.STR_TYPE, count, -1, layout.state_of_str(1, True))
             image = prefix + copy(id(obj) + ascii_data, count + 1)
         else:
-            prefix = _STR.pack(1, _STR_TYPE, count, -1, width << _KIND_SHIFT | _COMPACT)
-            image = prefix + _UTF8_CACHE + copy(id(obj) + compact_data, (count + 1) * width)
+            prefix = _STR.pack(1, layout.STR_TYPE, count, -1, layout.state_of_str(width, False))
+            image = prefix + layout.UTF8_CACHE + copy(id(obj) + compact_data, (count + 1) * width)
         return _store_image(block, offset, room, image, len(image))
 
     return {
@@ -121,8 +104,8 @@ def _make_stores(copy: Callable[[int, int], bytes], at: Layout) -> dict[type, Ca
 
 def _find_stores() -> dict[type, Any] | None:
     copy = _make_copy()
-    layout = None if copy is None else probe(copy)
-    return None if copy is None or layout is None else _make_stores(copy, layout)
+    found = None if copy is None else probe(copy)
+    return None if copy is None or found is None else _make_stores(copy, found)
 
 
 #: The functions by exact type, or None if this interpreter is not understood.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 
-from pointers._codec.sizes import sizeof
+from pointers._codec.layout import sizeof
 from pointers._codec.store import STORES
 from pointers._typing import Any
 

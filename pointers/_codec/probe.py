@@ -13,6 +13,7 @@ import struct
 import sys
 from types import SimpleNamespace
 
+from pointers._codec.layout import native_text
 from pointers._typing import Callable
 
 # Copies `count` bytes at an address; only for memory that is known to be there.
@@ -32,15 +33,6 @@ class Layout(SimpleNamespace):
 
 
 _TEXTS = (("pq" * 3, 1, 1), ("p\xe9" * 3, 1, 0), ("p\u0107" * 3, 2, 0), ("p\U00010307" * 3, 4, 0))
-_CODECS = {1: "latin-1", 2: "utf-16", 4: "utf-32"}
-
-
-def native_text(text: str, width: int) -> bytes:
-    """Return the code points of `text` as items of `width` bytes in native order."""
-    codec = _CODECS[width]
-    if width > 1:
-        codec += "-le" if sys.byteorder == "little" else "-be"
-    return text.encode(codec, "surrogatepass")
 
 
 def _state_shift(copy: Copy, offset: int) -> int | None:
@@ -87,7 +79,7 @@ def _confirmed(layout: Layout, copy: Copy) -> bool:
         (b"\x01sample\xff", layout.bytes_data, b"\x01sample\xff\0"),
     ]
     for text, kind, is_ascii in _TEXTS:
-        data = native_text(text, kind) + bytes(kind)
+        data = native_text(text, kind, sys.byteorder) + bytes(kind)
         samples.append((text, layout.ascii_data if is_ascii else layout.compact_data, data))
     # An offset beyond the object would read foreign memory
     return all(

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Which functions store the values of this interpreter: chosen once, at import.
 
+The reference path copies the bodies of the objects on CPython.  The compiled path has
+the C codec make its images, so that its Python functions use the C codec too: they
+make the same bytes, and neither ctypes nor the copying codec is imported.
 ``POINTERS_IMAGES=synth`` in the environment chooses synthesis everywhere.
 """
 
@@ -10,10 +13,10 @@ import os
 import sys
 
 from pointers._codec import synth
+from pointers._codec.layout import sizeof
 from pointers._codec.scratch import scratch
-from pointers._codec.sizes import sizeof
 from pointers._errors import PointersError, status_error
-from pointers._ffi import ffi, lib
+from pointers._ffi import fast, ffi, lib
 from pointers._typing import Any, Callable
 
 Stores = dict[type, Callable[..., int]]
@@ -54,7 +57,8 @@ def _round_trips(stores: Stores) -> bool:
 
 
 def _choose() -> tuple[str, Stores]:
-    if os.environ.get("POINTERS_IMAGES") != "synth" and sys.implementation.name == "cpython":
+    copies = fast is None and sys.implementation.name == "cpython"
+    if copies and os.environ.get("POINTERS_IMAGES") != "synth":
         from pointers._codec import copying
 
         stores = copying.STORES

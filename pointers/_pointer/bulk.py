@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from pointers._codec.layout import sizeof
 from pointers._codec.scratch import scratch
-from pointers._codec.sizes import sizeof
 from pointers._codec.store import STORES
 from pointers._collector import again
 from pointers._errors import status_error

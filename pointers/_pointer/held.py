@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from weakref import KeyedRef, _remove_dead_weakref  # type: ignore[attr-defined]
 
-from pointers._codec.sizes import REFERENCE_SIZE
+from pointers._codec.layout import REFERENCE_SIZE
 from pointers._ffi import lib
 from pointers._typing import Any, Callable
 

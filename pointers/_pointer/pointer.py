@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import warnings
 
+from pointers._codec.layout import sizeof
 from pointers._codec.load import EMPTY, Key, load
-from pointers._codec.sizes import sizeof
 from pointers._codec.store import STORES
 from pointers._errors import CorruptObjectError, DereferenceError, PointersError, status_error
 from pointers._ffi import lib

@@ -18,8 +18,9 @@ from hypothesis import example, given, settings
 
 from pointers import malloc, sizeof
 from pointers._codec import copying, store, synth
-from pointers._codec import layout as layout_module
+from pointers._codec import probe as probe_module
 from pointers._codec.store import image
+from pointers._ffi import fast
 
 # Elsewhere, images are made of the values
 COPIES = sys.implementation.name == "cpython" and sys.maxsize > 2**32
@@ -62,7 +63,7 @@ def cache_utf8() -> Callable[[str], int]:
 
 def test_the_back_end_of_this_interpreter() -> None:
     forced = os.environ.get("POINTERS_IMAGES") == "synth"
-    assert store.BACK_END == ("copy" if COPIES and not forced else "synth")
+    assert store.BACK_END == ("copy" if COPIES and fast is None and not forced else "synth")
     module = copying if store.BACK_END == "copy" else synth
     assert store.STORES is module.STORES
 
@@ -106,13 +107,48 @@ def run(tmp_path: Path, **environment: str) -> list[str]:
 
 
 def test_the_environment_chooses(tmp_path: Path) -> None:
-    default = run(tmp_path)
-    forced = run(tmp_path, POINTERS_IMAGES="synth")
+    default = run(tmp_path, POINTERS_FAST="0")
+    forced = run(tmp_path, POINTERS_FAST="0", POINTERS_IMAGES="synth")
     assert default[0] == ("copy" if COPIES else "synth")
     assert forced[0] == "synth"
     assert default[1:] == forced[1:]
     assert len(forced) == 18
-    assert run(tmp_path, POINTERS_IMAGES="other")[0] == default[0]
+    assert run(tmp_path, POINTERS_FAST="0", POINTERS_IMAGES="other")[0] == default[0]
+
+
+ORDINARY_USE = """
+import sys
+from pointers import *
+p = malloc(64)
+for obj in (1, 2**100, "text", 1j, [1]):
+    p <<= obj
+    assert ~p == obj
+    p ^= obj
+    str(p), repr(p), p.read(), sizeof(obj)
+try:
+    p <<= "x" * 64
+except InvalidSizeError:
+    pass
+p.view().release()
+a = calloc(4, 48)
+a[0:4] = [1, "two", 3.0, [4]]
+a.tolist()
+with Arena() as arena:
+    arena.malloc(8)
+acquire_stack_alloc(64)(lambda ptr: ptr.move(2**70))
+realloc(p, 128)
+free(p)
+free(a)
+for name in ("ctypes", "pointers._codec.copying", "pointers._codec.probe"):
+    print(name in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("path", ["0", "1"])
+def test_ctypes_is_imported_only_where_objects_are_copied(run_python: Any, path: str) -> None:
+    done = run_python(ORDINARY_USE, POINTERS_FAST=path, POINTERS_IMAGES="")
+    copied = COPIES and (path == "0")
+    assert (done.returncode, done.stdout.split()) == (0, [str(copied)] * 3), done.stderr
 
 
 # The same bytes
@@ -253,7 +289,7 @@ def copy() -> Copy:
 
 
 def test_the_probe_knows_this_interpreter(copy: Copy) -> None:
-    layout = layout_module.probe(copy)
+    layout = probe_module.probe(copy)
     assert layout is not None
     assert layout.header == object.__basicsize__
     assert copy(id(1.5) + layout.header, 0) == b""
@@ -275,12 +311,12 @@ def test_the_probe_knows_this_interpreter(copy: Copy) -> None:
     ids=["zeros", "ones", "steps", "nothing", "noise"],
 )
 def test_the_probe_refuses_other_memory(fake: Copy) -> None:
-    assert layout_module.probe(fake) is None
+    assert probe_module.probe(fake) is None
 
 
 @pytest.mark.parametrize("shift", [1, 2, 4, 8, 12, 16])
 def test_the_probe_refuses_fields_elsewhere(copy: Copy, shift: int) -> None:
-    assert layout_module.probe(lambda address, count: copy(address - shift, count)) is None
+    assert probe_module.probe(lambda address, count: copy(address - shift, count)) is None
 
 
 def test_the_probe_needs_every_sample(copy: Copy) -> None:
@@ -291,7 +327,7 @@ def test_the_probe_needs_every_sample(copy: Copy) -> None:
         answers += 1
         return copy(address, count)
 
-    assert layout_module.probe(counted) is not None
+    assert probe_module.probe(counted) is not None
     assert answers >= 14
     for wrong in range(answers):
         answers = 0
@@ -301,7 +337,7 @@ def test_the_probe_needs_every_sample(copy: Copy) -> None:
             # All bits: some words have bits that do not matter
             return bytes(b ^ 0xFF for b in data) if answers == wrong + 1 else data  # noqa: B023
 
-        assert layout_module.probe(flipped) is None, f"answer {wrong}"
+        assert probe_module.probe(flipped) is None, f"answer {wrong}"
         answers = 0
 
         def last_byte_flipped(address: int, count: int) -> bytes:
@@ -311,12 +347,12 @@ def test_the_probe_needs_every_sample(copy: Copy) -> None:
             return data[:-1] + bytes([data[-1] ^ 1])
 
         four = {answer for answer, count in enumerate(_counts(copy)) if count == 4}
-        assert (layout_module.probe(last_byte_flipped) is None) == (wrong not in four)
+        assert (probe_module.probe(last_byte_flipped) is None) == (wrong not in four)
 
 
 def _counts(copy: Copy) -> list[int]:
     counts: list[int] = []
-    layout_module.probe(lambda address, count: counts.append(count) or copy(address, count))  # type: ignore[func-returns-value]
+    probe_module.probe(lambda address, count: counts.append(count) or copy(address, count))  # type: ignore[func-returns-value]
     return counts
 
 
@@ -349,20 +385,20 @@ class System:
 def test_the_probe_refuses_other_interpreters(
     copy: Copy, facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layout_module, "sys", System())
-    assert layout_module.probe(copy) is not None
-    monkeypatch.setattr(layout_module, "sys", System(**facts))
-    assert layout_module.probe(copy) is None
+    monkeypatch.setattr(probe_module, "sys", System())
+    assert probe_module.probe(copy) is not None
+    monkeypatch.setattr(probe_module, "sys", System(**facts))
+    assert probe_module.probe(copy) is None
 
 
 def test_the_probe_refuses_32_bits(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
-    calcsize, pack = layout_module.struct.calcsize, layout_module.struct.pack
+    calcsize, pack = probe_module.struct.calcsize, probe_module.struct.pack
     monkeypatch.setattr(
-        layout_module,
+        probe_module,
         "struct",
         types.SimpleNamespace(pack=pack, calcsize=lambda form: calcsize(form) // 2),
     )
-    assert layout_module.probe(copy) is None
+    assert probe_module.probe(copy) is None
 
 
 @copies_only
@@ -397,6 +433,7 @@ def test_stores_that_do_not_make_the_images_are_not_used(
     broken = {**synth.STORES, kind: wrong}
     failing = {**synth.STORES, kind: lambda *_args: -1}
     assert store._round_trips(synth.STORES)
+    monkeypatch.setattr(store, "fast", None)
     monkeypatch.delenv("POINTERS_IMAGES", raising=False)
     for stores in (broken, failing):
         assert not store._round_trips(stores)
@@ -405,6 +442,7 @@ def test_stores_that_do_not_make_the_images_are_not_used(
 
 
 def test_without_copies_images_are_synthesised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "fast", None)
     monkeypatch.delenv("POINTERS_IMAGES", raising=False)
     assert store._choose()[0] == ("copy" if COPIES else "synth")
     monkeypatch.setattr(copying, "STORES", None)
