@@ -58,14 +58,15 @@ ptrs_access_load_clear(PtrsAccessLoad *load)
 static bool
 decode_frequent(const uint8_t *copy, size_t room, PtrsAccessLoad *load)
 {
+  const uint8_t *text  = NULL;
   PtrsCodecValue value = {.kind = PTRS_CODEC_INT, .width = 1};
   if (room < PTRS_CODEC_SMALL_INT_SIZE || !ptrs_codec_decode_small_int(copy, &value.integer)) {
     value.integer = 0;
-    if (!ptrs_codec_decode_ascii(copy, room, &value.count)) {
+    if (!ptrs_codec_decode_ascii(copy, room, &text, &value.count)) {
       return false;
     }
     value.kind = PTRS_CODEC_STR;
-    value.data = copy + ASCII_PREFIX;
+    value.data = text;
   }
   load->value = value;
   return true;

@@ -9,16 +9,6 @@
 
 #include <string.h>
 
-// The four bytes, and where the first is in an image
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-#  define MARK "SRTP"
-#  define MARK_OFFSET ((size_t)TYPE_OFFSET)
-#else
-#  define MARK "PTRS"
-#  define MARK_OFFSET ((size_t)TYPE_OFFSET + 4)
-#endif
-#define MARK_SIZE ((size_t)4)
-
 // Bytes that are looked at together
 #define STRIDE ((size_t)64)
 
@@ -109,7 +99,7 @@ end_cut_images(uint8_t *mem, size_t kept, size_t capacity, void *ctx)
   (void)ctx;
   size_t at = 0;
   while ((at = find_cut(mem, at, kept, capacity, false)) != NONE) {
-    put64(mem + at + TYPE_OFFSET, 0);
+    ptrs_codec_erase(mem + at);
   }
 }
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 // ASCII text, by far the most: out of an image without the shape that other text
-// needs.  What is accepted is what image.h accepts.
+// needs.  What is accepted is what codec.h accepts.
 #ifndef POINTERS_IMAGE_ASCII_H
 #define POINTERS_IMAGE_ASCII_H
 
 #include "codec/layout.h"
 
 // Whether the bytes, of which there are `room`, are the image of ASCII text.
-// They are a copy, as in image_digit.h.
+// They are a copy, as in small_int.h.
 static inline bool
-ptrs_codec_decode_ascii(const uint8_t *copy, size_t room, size_t *count)
+ptrs_codec_decode_ascii(const uint8_t *copy, size_t room, const uint8_t **text, size_t *count)
 {
   if (room <= ASCII_PREFIX || get64(copy) != 1 ||
       get64(copy + TYPE_OFFSET) != PTRS_CODEC_TYPE(PTRS_CODEC_STR) ||
@@ -22,6 +22,7 @@ ptrs_codec_decode_ascii(const uint8_t *copy, size_t room, size_t *count)
       get32(copy + STATE_OFFSET + 4) || copy[ASCII_PREFIX + length]) {
     return false;
   }
+  *text  = copy + ASCII_PREFIX;
   *count = (size_t)length;
   return !has_high_bits(copy + ASCII_PREFIX, (size_t)length);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What image_encode.c and image_decode.c share: the offsets and bits of the
+// The layout of images in C, which encode.c and decode.c interpret: the offsets and bits of the
 // layout, words and text items at any address, and the parts of the encoder
 // that the decoder checks against.
 #ifndef POINTERS_IMAGE_LAYOUT_H
@@ -21,6 +21,16 @@
 #define LENGTH_OFFSET 16 // bytes, str
 #define HASH_OFFSET 24
 #define STATE_OFFSET 32 // str
+
+// The four bytes that all type words have in common, and where they are in an image
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#  define MARK "SRTP"
+#  define MARK_OFFSET ((size_t)TYPE_OFFSET)
+#else
+#  define MARK "PTRS"
+#  define MARK_OFFSET ((size_t)TYPE_OFFSET + 4)
+#endif
+#define MARK_SIZE ((size_t)4)
 
 // str: bytes before the text, where that is ASCII
 #define ASCII_PREFIX ((size_t)40)
@@ -61,6 +71,13 @@ static inline void
 put32(uint8_t *bytes, uint32_t word)
 {
   memcpy(bytes, &word, sizeof(word));
+}
+
+// Take away an image's type word, without which it is none
+static inline void
+ptrs_codec_erase(uint8_t *image)
+{
+  put64(image + TYPE_OFFSET, 0);
 }
 
 // A length or count of an image; one that has more bits than sizes have here is

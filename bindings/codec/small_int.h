@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Ints of one digit, by far the most: their images in and out without the shape
-// that those of other objects need.  The bytes are the same as by image.h.
+// that those of other objects need.  The bytes are the same as by codec.h.
 #ifndef POINTERS_IMAGE_DIGIT_H
 #define POINTERS_IMAGE_DIGIT_H
 
