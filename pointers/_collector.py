@@ -71,7 +71,11 @@ class _Pressure:
         self.limit = min(self.limit, fair)
         if live <= self.limit or not gc.isenabled():
             return
-        for _ in range(steps):
+        # Steps are small where the heap is large: garbage that has come this far gets
+        # a whole round at once
+        late = live - self.limit > max(LEAST, self.limit // 2)
+        while late or steps > 0:
+            steps -= 1
             if _collect_step():
                 self.round_done = True
                 break

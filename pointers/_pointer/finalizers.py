@@ -101,24 +101,25 @@ class Keeper:
     class that is derived from ours: its `__del__` may not call ours.
     """
 
-    __slots__ = ("block", "kind", "place")
+    # Not the pointer: the collector runs a finaliser only once no other can reach its
+    # object.  Through a pointer that memory holds, one can, and a chain of pointers
+    # would go one link a round.
+    __slots__ = ("block", "kind")
 
     block: int
     kind: type
-    place: Any
 
     def __init__(self) -> None:
         self.block = 0
 
     def __del__(self, _free_dropped: Any = free_dropped) -> None:
         if self.block:
-            _free_dropped(self.block, self.kind, self.place)
+            _free_dropped(self.block, self.kind, None)
 
     def retire(self) -> None:
         """Keep no block any more."""
         self.block = 0
         self.kind = Keeper
-        self.place = None
         if len(_spare) < _MAX_SPARE:
             _spare.append(self)
 
@@ -136,7 +137,5 @@ def keep(place: Any, block: int) -> Keeper:
         keeper = Keeper()
     # An interrupt between these leaves a keeper without a block
     keeper.kind = type(place)
-    # In a circle, it would wait for the collector
-    keeper.place = None if COUNTS_REFERENCES else place
     keeper.block = block
     return keeper

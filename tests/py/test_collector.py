@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Dropped blocks do not pile up, also where pointers wait for the collector."""
 
-import gc
 import os
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from pointers import System, calloc, free, malloc
 
 PYPY = sys.implementation.name == "pypy"
 
@@ -134,62 +130,75 @@ def test_garbage_is_collected_before_bytes_find_no_memory(run_python: Any) -> No
     assert (done.returncode, done.stdout) == (0, "True\nTrue\n"), done.stderr
 
 
-@pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> list[None]:
-    """Return a list that grows by each step of the collector that is asked for."""
-    if not PYPY:
-        pytest.skip("no collector in steps")
-    taken: list[None] = []
-    step: Any = gc.collect_step  # type: ignore[attr-defined]
+# A program that counts the steps of the collector that are asked for, in a process of
+# its own: how large the heap is decides how far a step goes
+STEPS = """
+    import gc
+    from pointers import *
 
-    def count() -> Any:
-        taken.append(None)
-        return step()
-
+    objects = [[] for _ in range({n_objects})]
     for _ in range(3):
         gc.collect()
-    monkeypatch.setattr(gc, "collect_step", count)
-    return taken
+    taken, step = [], gc.collect_step
+    def count():
+        taken.append(None)
+        return step()
+    gc.collect_step = count
+"""
 
 
-def test_blocks_that_are_freed_cost_no_steps(steps: list[None]) -> None:
+def run_steps(run_python: Any, program: str, n_objects: int = 0) -> "list[int]":
+    """Run a program that prints numbers, after `STEPS`; return them."""
+    if not PYPY:
+        pytest.skip("no collector in steps")
+    ignored = ("-W", "ignore::ResourceWarning")
+    done = run_python(STEPS.format(n_objects=n_objects) + program, *ignored)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return [int(word) for word in done.stdout.split()]
+
+
+def test_blocks_that_are_freed_cost_no_steps(run_python: Any) -> None:
+    freed = """
     for _ in range(1000):
         free(malloc(1 << 20))
         with calloc(1 << 10, 1 << 10) as array:
             array.realloc(1 << 21)
-    assert not steps
+    print(len(taken))
+    """
+    assert run_steps(run_python, freed) == [0]
 
 
-def test_blocks_that_live_cost_few_steps(steps: list[None]) -> None:
+def test_blocks_that_live_cost_few_steps(run_python: Any) -> None:
+    living = """
     kept = [malloc(1 << 20) for _ in range(1000)]
-    n_steps = len(steps)
-    assert 0 < n_steps < 60
+    print(len(taken))
     for _ in range(1000):
         free(malloc(1 << 20))
+    print(len(taken))
+    """
+    n_steps, n_later = run_steps(run_python, living)
+    assert 0 < n_steps < 60
     # A round that had begun is brought to its end
-    assert len(steps) < n_steps + 12
-    for ptr in kept:
-        ptr.free()
+    assert n_later < n_steps + 12
 
 
-def test_after_many_have_lived_few_are_garbage(steps: list[None]) -> None:
+@pytest.mark.parametrize("n_objects", [0, 1_000_000])
+def test_after_many_have_lived_few_are_garbage(run_python: Any, n_objects: int) -> None:
+    garbage = """
     for ptr in [malloc(1 << 20) for _ in range(1000)]:
         ptr.free()
-    before = System().stats().current_bytes
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        for _ in range(600):
-            malloc(1 << 20)
-        assert (System().stats().current_bytes - before) >> 20 < 400
-        gc.collect()
+    for _ in range(600):
+        malloc(1 << 20)
+    print(System().stats().current_bytes >> 20)
+    """
+    (n_mebibytes,) = run_steps(run_python, garbage, n_objects)
+    assert n_mebibytes < 400
 
 
-def test_a_collector_that_is_off_stays_so(steps: list[None]) -> None:
+def test_a_collector_that_is_off_stays_so(run_python: Any) -> None:
+    off = """
     gc.disable()
-    try:
-        kept = [malloc(1 << 20) for _ in range(200)]
-    finally:
-        gc.enable()
-    assert not steps
-    for ptr in kept:
-        ptr.free()
+    kept = [malloc(1 << 20) for _ in range(200)]
+    print(len(taken))
+    """
+    assert run_steps(run_python, off) == [0]

@@ -236,7 +236,7 @@ def test_filters_of_a_context() -> None:
 @PATHS
 def test_a_warning_has_its_source(run_python: Any, fast: str) -> None:
     done = run_python(
-        """
+        f"""
         import gc, warnings
         from pointers import *
         with warnings.catch_warnings(record=True) as caught:
@@ -245,7 +245,8 @@ def test_a_warning_has_its_source(run_python: Any, fast: str) -> None:
             gc.collect()
         (warning,) = caught
         source = warning.source
-        assert type(source) is AllocatedPointer and source.freed, source
+        # PyPy has no tracemalloc, which looks for the source
+        assert source is None if {PYPY} else type(source) is AllocatedPointer and source.freed
         del caught, warning, source
         gc.collect()
         free(malloc(48))
