@@ -4,6 +4,7 @@
 `.ci/run` runs them all.  What follows -- goes to pytest, or to a fuzzer.
 """
 
+import shutil
 from pathlib import Path
 
 import nox
@@ -100,14 +101,28 @@ def sanitize_python(session: nox.Session) -> None:
     options = ["-Dbuildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
     build_package(session, *options)
     runtime = session.run("gcc", "-print-file-name=libasan.so", external=True, silent=True)
+    reports = Path(session.create_tmp()).resolve() / "reports"
+    shutil.rmtree(reports, ignore_errors=True)
+    reports.mkdir()
+    asan_options = ["detect_leaks=0", "allocator_may_return_null=1"]
+    # Faults are the program's own: the tests of guards make some on purpose
+    asan_options += ["handle_segv=0"]
+    # Not into the standard error of a program that a test compares: it warns of big sizes, too
+    asan_options += [f"log_path={reports / 'address'}"]
     environment = {
         "LD_PRELOAD": str(runtime).strip(),
-        # Faults are the program's own: the tests of guards make some on purpose
-        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:handle_segv=0",
+        "ASAN_OPTIONS": ":".join(asan_options),
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
         "PYTHONMALLOC": "malloc",
     }
-    session.run("pytest", "-q", *BUILDING, *session.posargs, env=environment)
+    try:
+        session.run("pytest", "-q", *BUILDING, *session.posargs, env=environment)
+    finally:
+        texts = [path.read_text("utf-8", "replace") for path in sorted(reports.iterdir())]
+        found = [text for text in texts if "ERROR: AddressSanitizer" in text]
+        print(*found, sep="\n")
+    if found:
+        session.error(f"{len(found)} processes with errors")
 
 
 @nox.session

@@ -7,7 +7,9 @@ Each test stops an operation before each of its steps in turn, and does somethin
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
+import sys
 import threading
 import weakref
 from typing import Any, Callable
@@ -164,8 +166,18 @@ def test_there_are_steps() -> None:
     world.end()
 
 
-# One that arrives in a finaliser is Python's to print and forget
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.fixture
+def _own_finalizers(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let no finalizer be interrupted but those of the test: the collector would bring others."""
+    # Pytest keeps what arrives in a finalizer, with all that its frames saw
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_own_finalizers")
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_interrupt_at_any_step(name: str) -> None:
     """Others can go on, and what the interrupt has left goes with the block."""
@@ -190,7 +202,7 @@ def test_an_interrupt_at_any_step(name: str) -> None:
         assert System().stats().current_blocks == blocks
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("_own_finalizers")
 def test_an_interrupt_may_keep_an_object_as_long_as_its_block() -> None:
     """A limit: so little is it, that nothing else is harmed."""
     n_kept = []
