@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Every check but the README's own commands, one session each; `nox -l` lists them.
+"""Every check, one session each; `nox -l` lists them.
 
-`.ci/run` runs them all.  What follows -- goes to pytest, or to a fuzzer.
+`.ci/run` runs those with the tag "ci".  What follows -- goes to pytest, or to a fuzzer.
 """
 
 import shutil
@@ -13,42 +13,14 @@ ROOT = Path(__file__).parent
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
 
+# Sessions that `.ci/run` runs, in the order of this file: the longest first
+CI = ["ci"]
+
 VERSIONS = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15"]
 
 # They build something of their own, which sanitizers and coverage do not see
 BUILDING = [f"--ignore=tests/py/test_{name}.py" for name in ("dev", "clib", "packaging")]
 FUZZERS = ("access", "block", "image")
-
-
-@nox.session(python=VERSIONS)
-def tests(session: nox.Session) -> None:
-    """Run the Python tests, but those that do not differ by interpreter."""
-    session.install(".[test]")
-    session.run("pytest", "-q", "-m", "not once", *session.posargs)
-
-
-@nox.session
-def reference(session: nox.Session) -> None:
-    """Run the Python tests on CPython without the fast path."""
-    session.install(".[test]")
-    session.run("pytest", "-q", "-m", "not once", *session.posargs, env={"POINTERS_FAST": "0"})
-
-
-@nox.session
-def synthesised(session: nox.Session) -> None:
-    """Run the tests of images where CPython makes these of values, and copies no objects."""
-    session.install(".[test]")
-    chosen = "image or array or allocated or reference or corrupt or specification"
-    environment = {"POINTERS_IMAGES": "synth", "POINTERS_FAST": "0"}
-    session.run("pytest", "-q", "-k", chosen, *session.posargs, env=environment)
-
-
-@nox.session(python=["3", "pypy3"])
-def mutations(session: nox.Session) -> None:
-    """Load a million images of each type that were changed at random."""
-    session.install(".[test]")
-    chosen = ("tests/py/test_corrupt_random.py", "-k", "random_mutations", *session.posargs)
-    session.run("pytest", "-q", *chosen, env={"POINTERS_MUTATIONS": "1000000"})
 
 
 def meson(session: nox.Session, compiler: str, *options: str, slower: int = 1) -> str:
@@ -73,29 +45,39 @@ def build_package(session: nox.Session, *options: str) -> None:
     session.install("--no-build-isolation", *arguments, ".")
 
 
-@nox.session
-@nox.parametrize("compiler", ["gcc", "clang"])
-def core(session: nox.Session, compiler: str) -> None:
-    """Run the C tests under one compiler."""
-    meson(session, compiler)
+@nox.session(venv_backend="none", tags=CI)
+@nox.parametrize("interpreter", ["pypy3", "python3"])
+def readme(session: nox.Session, interpreter: str) -> None:
+    """Run the README's test command, which needs nothing but an interpreter."""
+    # Misuse also under -X dev and PYTHONMALLOC=debug, and with images that are synthesised
+    session.env["POINTERS_MISUSE_MODES"] = "all"
+    only = ["--python-only"] if interpreter == "pypy3" else []
+    command = ("python3", "dev.py", "test", "--python", interpreter, *only)
+    session.run(*command, "--", *session.posargs, external=True)
 
 
-@nox.session
-@nox.parametrize("machine", sorted(path.stem for path in (ROOT / "tests/cross").glob("*.ini")))
-def ports(session: nox.Session, machine: str) -> None:
-    """Run the C tests for another machine or over another C library."""
-    meson(session, "cc", f"--cross-file=tests/cross/{machine}.ini", slower=4)  # if emulated
+@nox.session(tags=CI)
+def coverage(session: nox.Session) -> None:
+    """Tell which branches of the package, the bindings and the core the tests reach."""
+    options = ["-Db_coverage=true", "-Dbuildtype=debug"]
+    session.install("gcovr")
+    meson(session, "gcc", *options)
+    build_package(session, *options)
+    run = ["coverage", "run", f"{session.bin}/pytest", "-q", *BUILDING]
+    session.run(*run, *session.posargs)
+    # And all that `reference` runs
+    run.insert(2, "--append")
+    session.run(*run, "-m", "not once", *session.posargs, env={"POINTERS_FAST": "0"})
+    session.run("coverage", "report", "--show-missing", "--fail-under=85")
+    # Branches of what gcc makes of C itself, without those of inlined system headers
+    session.run(
+        "gcovr", "--root", ".", "--filter", "core/", "--filter", "bindings/",
+        "--exclude-throw-branches", "--gcov-ignore-parse-errors=negative_hits.warn",
+        "--txt-metric", "branch", "--fail-under-branch", "75", session.create_tmp(),
+    )  # fmt: skip
 
 
-@nox.session
-@nox.parametrize(("compiler", "sanitizer"), [("gcc", "address,undefined"), ("clang", "thread")])
-def sanitize(session: nox.Session, compiler: str, sanitizer: str) -> None:
-    """Run the C tests under sanitizers."""
-    options = ["--buildtype=debugoptimized", f"-Db_sanitize={sanitizer}", "-Db_lundef=false"]
-    meson(session, compiler, *options)
-
-
-@nox.session
+@nox.session(tags=CI)
 def sanitize_python(session: nox.Session) -> None:
     """Run the Python tests over a module that watches addresses and undefined behaviour."""
     options = ["-Dbuildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
@@ -125,7 +107,60 @@ def sanitize_python(session: nox.Session) -> None:
         session.error(f"{len(found)} processes with errors")
 
 
+@nox.session(python=VERSIONS, tags=CI)
+def tests(session: nox.Session) -> None:
+    """Run the Python tests, but those that do not differ by interpreter."""
+    session.install(".[test]")
+    session.run("pytest", "-q", "-m", "not once", *session.posargs)
+
+
 @nox.session
+def reference(session: nox.Session) -> None:
+    """Run the Python tests on CPython without the fast path."""
+    session.install(".[test]")
+    session.run("pytest", "-q", "-m", "not once", *session.posargs, env={"POINTERS_FAST": "0"})
+
+
+@nox.session(tags=CI)
+def synthesised(session: nox.Session) -> None:
+    """Run the tests of images where CPython makes these of values, and copies no objects."""
+    session.install(".[test]")
+    chosen = "image or array or allocated or reference or corrupt or specification"
+    environment = {"POINTERS_IMAGES": "synth", "POINTERS_FAST": "0"}
+    session.run("pytest", "-q", "-k", chosen, *session.posargs, env=environment)
+
+
+@nox.session(python=["3", "pypy3"], tags=CI)
+def mutations(session: nox.Session) -> None:
+    """Load a million images of each type that were changed at random."""
+    session.install(".[test]")
+    chosen = ("tests/py/test_corrupt_random.py", "-k", "random_mutations", *session.posargs)
+    session.run("pytest", "-q", *chosen, env={"POINTERS_MUTATIONS": "1000000"})
+
+
+@nox.session(tags=CI)
+@nox.parametrize("compiler", ["gcc", "clang"])
+def core(session: nox.Session, compiler: str) -> None:
+    """Run the C tests under one compiler."""
+    meson(session, compiler)
+
+
+@nox.session
+@nox.parametrize("machine", sorted(path.stem for path in (ROOT / "tests/cross").glob("*.ini")))
+def ports(session: nox.Session, machine: str) -> None:
+    """Run the C tests for another machine or over another C library."""
+    meson(session, "cc", f"--cross-file=tests/cross/{machine}.ini", slower=4)  # if emulated
+
+
+@nox.session(tags=CI)
+@nox.parametrize(("compiler", "sanitizer"), [("gcc", "address,undefined"), ("clang", "thread")])
+def sanitize(session: nox.Session, compiler: str, sanitizer: str) -> None:
+    """Run the C tests under sanitizers."""
+    options = ["--buildtype=debugoptimized", f"-Db_sanitize={sanitizer}", "-Db_lundef=false"]
+    meson(session, compiler, *options)
+
+
+@nox.session(tags=CI)
 def valgrind(session: nox.Session) -> None:
     """Run the C tests under valgrind; a child of a fork cannot free what lost threads had."""
     memcheck = "--wrap=valgrind -q --error-exitcode=9 --leak-check=full"
@@ -142,7 +177,7 @@ def valgrind(session: nox.Session) -> None:
         session.run("meson", "test", "-C", build, "--print-errorlogs", slow, wrapped, *chosen)
 
 
-@nox.session
+@nox.session(tags=CI)
 @nox.parametrize("target", FUZZERS)
 def fuzz(session: nox.Session, target: str) -> None:
     """Fuzz with libFuzzer, for a minute or as its options after -- say."""
@@ -163,29 +198,7 @@ def fuzz(session: nox.Session, target: str) -> None:
     session.run(*fuzzer, external=True, env=environment)
 
 
-@nox.session
-def coverage(session: nox.Session) -> None:
-    """Tell which branches of the package, the bindings and the core the tests reach."""
-    options = ["-Db_coverage=true", "-Dbuildtype=debug"]
-    session.install("gcovr")
-    meson(session, "gcc", *options)
-    build_package(session, *options)
-    run = ["coverage", "run", f"{session.bin}/pytest", "-q", *BUILDING]
-    session.run(*run, *session.posargs)
-    # And the Python code that compiled code stands for
-    run.insert(2, "--append")
-    others = "not misuse and not bench and not corrupt"
-    session.run(*run, "-k", others, *session.posargs, env={"POINTERS_FAST": "0"})
-    session.run("coverage", "report", "--show-missing", "--fail-under=85")
-    # Branches of what gcc makes of C itself, without those of inlined system headers
-    session.run(
-        "gcovr", "--root", ".", "--filter", "core/", "--filter", "bindings/",
-        "--exclude-throw-branches", "--gcov-ignore-parse-errors=negative_hits.warn",
-        "--txt-metric", "branch", "--fail-under-branch", "75", session.create_tmp(),
-    )  # fmt: skip
-
-
-@nox.session
+@nox.session(tags=CI)
 def lint(session: nox.Session) -> None:
     """Check the style of Python and of C."""
     session.install("ruff")
@@ -197,7 +210,7 @@ def lint(session: nox.Session) -> None:
     session.run("clang-format", "--dry-run", "--Werror", *sources, external=True)
 
 
-@nox.session
+@nox.session(tags=CI)
 def typing(session: nox.Session) -> None:
     """Check the types of the package, and of code that uses it."""
     session.install("mypy", "basedpyright")
@@ -207,7 +220,7 @@ def typing(session: nox.Session) -> None:
     session.run("basedpyright", "--level", "error", "tests/typing")
 
 
-@nox.session
+@nox.session(tags=CI)
 def editable(session: nox.Session) -> None:
     """Install in place, which needs the build requirements in the environment itself."""
     session.install("ninja", *nox.project.load_toml("pyproject.toml")["build-system"]["requires"])
@@ -220,7 +233,7 @@ def editable(session: nox.Session) -> None:
         session.error(f"what is imported is not the checkout: {found}")
 
 
-@nox.session
+@nox.session(tags=CI)
 def isolation(session: nox.Session) -> None:
     """Install as a user does."""
     session.install(".")

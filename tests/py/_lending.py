@@ -76,8 +76,8 @@ def table(title: str) -> list[list[str]]:
 
 
 def collect() -> None:
-    """Let the collector find all that is gone; a view of a view takes it several rounds."""
-    for _ in range(8 if PYPY else 1):
+    """Let the collector find all that is gone, and what the finalizers of that have let go."""
+    for _ in range(2 if PYPY else 1):
         gc.collect()
 
 

@@ -50,6 +50,12 @@ def gone(ref: Any) -> bool:
     return ref() is None if CPYTHON else comes(lambda: ref() is None)
 
 
+def is_gone(ref: Any) -> bool:
+    """Whether an object has gone that may be held: `gone` would collect all its times for it."""
+    collect()
+    return ref() is None
+
+
 def drop(pointers: list[Any]) -> None:
     """Let go of pointers, and of cycles that these are in."""
     with pytest.warns(ResourceWarning, match="dropped without free") as warned:

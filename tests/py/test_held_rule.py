@@ -11,7 +11,7 @@ import ctypes
 from typing import Any, Callable
 
 import pytest
-from _watched import gone, put
+from _watched import gone, is_gone, put
 
 from pointers import (
     CorruptObjectError,
@@ -61,7 +61,7 @@ def test_an_object_whose_image_was_destroyed_unseen(name: str) -> None:
                 continue
             # It may be held still, or not
             poke(p, 48, image)
-            if gone(ref):
+            if is_gone(ref):
                 with pytest.raises(CorruptObjectError, match="carry no references"):
                     ~(p + 48)
             else:
@@ -105,7 +105,7 @@ def test_a_bulk_store_that_fails_may_let_go() -> None:
         with pytest.raises(InvalidSizeError):
             array[:] = [[], "too long for its slot"]
         poke(array, 16, image)
-        if gone(ref):
+        if is_gone(ref):
             with pytest.raises(CorruptObjectError):
                 ~array[1]
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import io
+import pickle
 from typing import Any
 
 import cffi
@@ -108,6 +109,16 @@ print(before, refuses(ptr), made.shape)
 """
     done = run_python(NUMPY + code)
     assert (done.stdout, done.stderr) == ("True False (64,)\n", "")
+
+
+@pytest.mark.skipif(not PYPY, reason="elsewhere it keeps the ctypes object")
+@pytest.mark.parametrize("wrap", [memoryview, pickle.PickleBuffer])
+def test_pypy_keeps_no_ctypes_object_for_a_buffer_of_it(wrap: Any) -> None:
+    ptr = malloc(64)
+    made = wrap((ctypes.c_char * 8).from_buffer(ptr.view()))
+    collect()
+    free(ptr)
+    assert made is not None
 
 
 def test_who_releases_the_memoryview_of_a_ctypes_object_ends_its_pin() -> None:

@@ -69,7 +69,7 @@ def make(kind: Any) -> Any:
 
 
 def collect() -> None:
-    for _ in range(4 if PYPY else 1):
+    for _ in range(2 if PYPY else 1):
         gc.collect()
 
 
