@@ -3,7 +3,7 @@
 // memory was had when; and what is looked at when blocks are ended.
 #include <string.h>
 
-#include "allocators/lifecycle.h"
+#include "blocks/invalidate.h"
 #include "operations.h"
 #include "ptrs/arena.h"
 #include "ptrs/block.h"
@@ -239,9 +239,10 @@ only_what_ends_is_looked_at(void)
     CHECK_EQ(ptrs_block_alloc(arena, 8, 8, &block), PTRS_STATUS_SUCCESS);
   }
   for (size_t n_ended = 0; n_ended < 5; ++n_ended) {
-    Count count             = {.n_ended = n_ended};
-    const PtrsEnding ending = {.selects = is_among_the_newest, .clear = refuse, .ctx = &count};
-    CHECK_EQ(ptrs_owner_end_blocks(arena->owner, &ending), PTRS_STATUS_STALE);
+    Count count                   = {.n_ended = n_ended};
+    const PtrsInvalidation ending = {
+        .selects = is_among_the_newest, .clear = refuse, .ctx = &count};
+    CHECK_EQ(ptrs_invalidate(arena->lifecycle, &ending), PTRS_STATUS_STALE);
     CHECK_EQ(count.n_asked, n_ended + 1);
   }
   CHECK_EQ(ptrs_allocator_close(arena), PTRS_STATUS_SUCCESS);

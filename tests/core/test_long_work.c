@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "allocators/lifecycle.h"
+#include "blocks/invalidate.h"
 #include "child.h"
 #include "operations.h"
 #include "ptrs/arena.h"
@@ -328,9 +328,9 @@ clear_slowly(PtrsAllocator *allocator, void *ctx)
 static void *
 end_none(void *ctx)
 {
-  const PtrsEnding ending = {.selects = select_none, .clear = clear_slowly};
+  const PtrsInvalidation ending = {.selects = select_none, .clear = clear_slowly};
   set_slow();
-  CHECK_EQ(ptrs_owner_end_blocks(((PtrsAllocator *)ctx)->owner, &ending), PTRS_STATUS_STALE);
+  CHECK_EQ(ptrs_invalidate(((PtrsAllocator *)ctx)->lifecycle, &ending), PTRS_STATUS_STALE);
   return NULL;
 }
 
@@ -338,18 +338,18 @@ static void
 try_free_waits_for_no_allocator(void)
 {
   PtrsAllocator *pool = NULL;
-  bool busy           = false;
+  bool would_block    = false;
   CHECK_EQ(ptrs_pool_new(ptrs_system_allocator(), 64, 16, 8, &pool), PTRS_STATUS_SUCCESS);
   const PtrsBlock block  = make(pool, 64);
   has_begun              = false;
   const pthread_t thread = begin(end_none, pool);
-  CHECK_EQ(ptrs_block_try_free(block, 100, &busy), PTRS_STATUS_SUCCESS);
-  CHECK(busy);
+  CHECK_EQ(ptrs_block_try_free(block, 100, &would_block), PTRS_STATUS_SUCCESS);
+  CHECK(would_block);
   check_block(block, 64, 0, 0);
   end(thread);
-  busy = false;
-  CHECK_EQ(ptrs_block_try_free(block, 100, &busy), PTRS_STATUS_SUCCESS);
-  CHECK(!busy);
+  would_block = false;
+  CHECK_EQ(ptrs_block_try_free(block, 100, &would_block), PTRS_STATUS_SUCCESS);
+  CHECK(!would_block);
   CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_STALE);
   ptrs_allocator_release(pool);
 }

@@ -71,7 +71,7 @@ PTRS_API void ptrs_allocator_release(PtrsAllocator *allocator);
 /* cdef: end */
 
 /** What an allocator that can be closed keeps of its blocks; private. */
-typedef struct PtrsOwnerImpl PtrsOwner;
+typedef struct PtrsLifecycleImpl PtrsLifecycle;
 
 struct PtrsAllocatorImpl {
   /** Allocate `size` bytes of undefined contents; NULL if there are none. */
@@ -123,7 +123,7 @@ struct PtrsAllocatorImpl {
   unsigned block_flags;
 
   /** NULL: this allocator is never closed. */
-  PtrsOwner *owner;
+  PtrsLifecycle *lifecycle;
 };
 
 /** Whether `align` is a power of two no greater than PTRS_ALIGN_MAX. */

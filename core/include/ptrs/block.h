@@ -158,23 +158,23 @@ PTRS_API PtrsStatus ptrs_block_enter(PtrsBlock block, PtrsAccess access, PtrsEnt
 /**
  * As ptrs_block_enter(), for a caller who must not wait.
  *
- * @param[out] busy Set to true where it would have to wait for another thread,
+ * @param[out] would_block Set to true where it would have to wait for another thread,
  *        and nothing was entered; else left as it is.
  */
 PTRS_API PtrsStatus ptrs_block_try_enter(PtrsBlock block,
                                          PtrsAccess access,
                                          PtrsEntry *entry,
-                                         bool *busy);
+                                         bool *would_block);
 
 /**
  * As ptrs_block_free(), for a caller who must not wait.
  *
  * @param limit Bytes of the largest block that is freed: to give more back to
  *        the system may take long, too.
- * @param[out] busy Set to true where it would have to wait for another thread,
+ * @param[out] would_block Set to true where it would have to wait for another thread,
  *        or the block is larger, and nothing was freed; else left as it is.
  */
-PTRS_API PtrsStatus ptrs_block_try_free(PtrsBlock block, size_t limit, bool *busy);
+PTRS_API PtrsStatus ptrs_block_try_free(PtrsBlock block, size_t limit, bool *would_block);
 
 /** Leave a block that was entered; exactly once. */
 PTRS_API void ptrs_block_leave(const PtrsEntry *entry);

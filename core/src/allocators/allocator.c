@@ -30,29 +30,30 @@ ptrs_allocator_max_align(const PtrsAllocator *allocator)
 bool
 ptrs_allocator_is_closed(PtrsAllocator *allocator)
 {
-  return allocator->owner && ptrs_owner_is_closed(allocator->owner);
+  return allocator->lifecycle && ptrs_lifecycle_is_closed(allocator->lifecycle);
 }
 
 PtrsStatus
 ptrs_allocator_close(PtrsAllocator *allocator)
 {
-  return allocator->owner ? ptrs_owner_close(allocator->owner) : PTRS_STATUS_NOT_SUPPORTED;
+  return allocator->lifecycle ? ptrs_lifecycle_close(allocator->lifecycle)
+                              : PTRS_STATUS_NOT_SUPPORTED;
 }
 
 PtrsStatus
 ptrs_allocator_drop(PtrsAllocator *allocator)
 {
-  if (!allocator->owner) {
+  if (!allocator->lifecycle) {
     return PTRS_STATUS_NOT_SUPPORTED;
   }
-  ptrs_owner_drop(allocator->owner);
+  ptrs_lifecycle_drop(allocator->lifecycle);
   return PTRS_STATUS_SUCCESS;
 }
 
 void
 ptrs_allocator_release(PtrsAllocator *allocator)
 {
-  if (allocator->owner) {
-    ptrs_owner_release(allocator->owner);
+  if (allocator->lifecycle) {
+    ptrs_lifecycle_release(allocator->lifecycle);
   }
 }

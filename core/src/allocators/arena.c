@@ -6,16 +6,18 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "allocators/lifecycle.h"
 #include "allocators/bump.h"
+#include "allocators/lifecycle.h"
 #include "base/spin.h"
+#include "blocks/invalidate.h"
+#include "ptrs/block.h"
 
 typedef struct {
   PtrsAllocator base;
   PtrsSpin lock; // of what follows
-  PtrsRegion region;
+  PtrsBump bump;
   bool is_closed;
-  PtrsOwner owner;
+  PtrsLifecycle lifecycle;
 } PtrsArena;
 
 static void *
@@ -23,7 +25,7 @@ arena_take(PtrsAllocator *allocator, size_t size, size_t align, size_t *clean)
 {
   PtrsArena *const arena = (PtrsArena *)allocator;
   ptrs_spin_lock(&arena->lock);
-  void *const mem = arena->is_closed ? NULL : ptrs_region_alloc(&arena->region, size, align, clean);
+  void *const mem = arena->is_closed ? NULL : ptrs_bump_alloc(&arena->bump, size, align, clean);
   ptrs_spin_unlock(&arena->lock);
   return mem;
 }
@@ -38,7 +40,7 @@ arena_place(PtrsAllocator *allocator,
 {
   PtrsArena *const arena = (PtrsArena *)allocator;
   ptrs_spin_lock(&arena->lock);
-  void *const new_mem = ptrs_region_place(&arena->region, mem, old_size, new_size, align, clean);
+  void *const new_mem = ptrs_bump_place(&arena->bump, mem, old_size, new_size, align, clean);
   ptrs_spin_unlock(&arena->lock);
   return new_mem;
 }
@@ -100,17 +102,8 @@ arena_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
   PtrsArena *const arena = (PtrsArena *)allocator;
   (void)align;
   ptrs_spin_lock(&arena->lock);
-  ptrs_region_free(&arena->region, mem, size);
+  ptrs_bump_free(&arena->bump, mem, size);
   ptrs_spin_unlock(&arena->lock);
-}
-
-static size_t
-arena_capacity(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
-{
-  (void)align;
-  (void)allocator;
-  (void)mem;
-  return size;
 }
 
 static void
@@ -118,7 +111,7 @@ arena_stats(PtrsAllocator *allocator, PtrsStats *stats)
 {
   PtrsArena *const arena = (PtrsArena *)allocator;
   ptrs_spin_lock(&arena->lock);
-  *stats = arena->region.stats;
+  *stats = arena->bump.stats;
   ptrs_spin_unlock(&arena->lock);
 }
 
@@ -127,34 +120,16 @@ arena_clear(PtrsAllocator *allocator)
 {
   PtrsArena *const arena = (PtrsArena *)allocator;
   ptrs_spin_lock(&arena->lock);
-  if (ptrs_owner_is_lending(&arena->owner)) {
+  if (ptrs_lifecycle_is_lending(&arena->lifecycle)) {
     ptrs_spin_unlock(&arena->lock);
     return PTRS_STATUS_PINNED;
   }
   arena->is_closed = true;
-  ptrs_region_rewind(&arena->region, NULL);
-  PtrsChunk *const chunks = ptrs_region_take_chunks(&arena->region);
+  ptrs_bump_rewind(&arena->bump, NULL);
+  PtrsChunk *const chunks = ptrs_bump_take_chunks(&arena->bump);
   ptrs_spin_unlock(&arena->lock);
-  ptrs_region_give_back(&arena->region, chunks);
+  ptrs_bump_give_back(&arena->bump, chunks);
   return PTRS_STATUS_SUCCESS;
-}
-
-static void
-arena_destroy(PtrsAllocator *allocator)
-{
-  ptrs_os_free(allocator, sizeof(PtrsArena), PTRS_ALIGN_DEFAULT);
-}
-
-static void
-arena_lock(PtrsAllocator *allocator)
-{
-  ptrs_spin_lock(&((PtrsArena *)allocator)->lock);
-}
-
-static void
-arena_unlock(PtrsAllocator *allocator)
-{
-  ptrs_spin_unlock(&((PtrsArena *)allocator)->lock);
 }
 
 static bool
@@ -174,7 +149,7 @@ static PtrsMark *
 find_mark(PtrsArena *arena, Rewind *rewind)
 {
   if (!rewind->mark) {
-    rewind->mark = ptrs_region_find_mark(&arena->region, rewind->number);
+    rewind->mark = ptrs_bump_find_mark(&arena->bump, rewind->number);
   }
   return rewind->mark;
 }
@@ -185,13 +160,13 @@ lies_behind(const PtrsSlot *slot, void *ctx)
   PtrsArena *const arena = (PtrsArena *)slot->allocator;
   ptrs_spin_lock(&arena->lock);
   const PtrsMark *const mark = find_mark(arena, (Rewind *)ctx);
-  const bool behind          = mark && ptrs_region_is_behind(&arena->region, mark, slot->mem);
+  const bool behind          = mark && ptrs_bump_is_behind(&arena->bump, mark, slot->mem);
   ptrs_spin_unlock(&arena->lock);
   return behind;
 }
 
 static PtrsStatus
-rewind_region(PtrsAllocator *allocator, void *ctx)
+rewind_bump(PtrsAllocator *allocator, void *ctx)
 {
   PtrsArena *const arena = (PtrsArena *)allocator;
   Rewind *const rewind   = (Rewind *)ctx;
@@ -199,10 +174,10 @@ rewind_region(PtrsAllocator *allocator, void *ctx)
   ptrs_spin_lock(&arena->lock);
   if (!rewind->to_start && !find_mark(arena, rewind)) {
     status = PTRS_STATUS_STALE;
-  } else if (ptrs_owner_is_lending(&arena->owner)) {
+  } else if (ptrs_lifecycle_is_lending(&arena->lifecycle)) {
     status = PTRS_STATUS_PINNED;
   } else {
-    ptrs_region_rewind(&arena->region, rewind->mark);
+    ptrs_bump_rewind(&arena->bump, rewind->mark);
   }
   ptrs_spin_unlock(&arena->lock);
   return status;
@@ -211,18 +186,16 @@ rewind_region(PtrsAllocator *allocator, void *ctx)
 PtrsStatus
 ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena)
 {
-  static const PtrsOwnerOps ops = {
-      .clear   = arena_clear,
-      .take    = arena_take,
-      .place   = arena_place,
-      .destroy = arena_destroy,
-      .lock    = arena_lock,
-      .unlock  = arena_unlock,
+  static const PtrsLifecycleOps ops = {
+      .object_size = sizeof(PtrsArena),
+      .clear       = arena_clear,
+      .take        = arena_take,
+      .place       = arena_place,
   };
   if (!parent || !chunk_size || chunk_size > PTRS_SIZE_MAX) {
     return PTRS_STATUS_BAD_ARG;
   }
-  const PtrsStatus status = ptrs_owner_check_parent(parent, chunk_size, PTRS_ALIGN_DEFAULT);
+  const PtrsStatus status = ptrs_lifecycle_check_parent(parent, chunk_size, PTRS_ALIGN_DEFAULT);
   if (status) {
     return status;
   }
@@ -238,15 +211,15 @@ ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena)
               .realloc     = arena_realloc,
               .zrealloc    = arena_zrealloc,
               .free        = arena_free,
-              .capacity    = arena_capacity,
+              .capacity    = ptrs_exact_capacity,
               .name        = "arena",
               .stats       = arena_stats,
               .block_flags = PTRS_BLOCK_IN_REGION,
           },
-      .region = {.parent = parent, .chunk_size = chunk_size},
+      .bump = {.parent = parent, .chunk_size = chunk_size},
   };
   *made = fresh;
-  ptrs_owner_init(&made->owner, &made->base, parent, &ops);
+  ptrs_lifecycle_init(&made->lifecycle, &made->base, parent, &made->lock, &ops);
   *arena = &made->base;
   return PTRS_STATUS_SUCCESS;
 }
@@ -254,9 +227,9 @@ ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena)
 PtrsStatus
 ptrs_arena_reset(PtrsAllocator *arena)
 {
-  Rewind rewind           = {.to_start = true};
-  const PtrsEnding ending = {.clear = rewind_region, .ctx = &rewind};
-  return is_arena(arena) ? ptrs_owner_end_blocks(arena->owner, &ending) : PTRS_STATUS_BAD_ARG;
+  Rewind rewind                       = {.to_start = true};
+  const PtrsInvalidation invalidation = {.clear = rewind_bump, .ctx = &rewind};
+  return is_arena(arena) ? ptrs_invalidate(arena->lifecycle, &invalidation) : PTRS_STATUS_BAD_ARG;
 }
 
 PtrsStatus
@@ -266,27 +239,28 @@ ptrs_arena_mark(PtrsAllocator *arena, uint64_t *mark)
     return PTRS_STATUS_BAD_ARG;
   }
   // Not while the arena is being rewound
-  PtrsStatus status = ptrs_owner_enter(arena->owner);
+  PtrsStatus status = ptrs_lifecycle_enter(arena->lifecycle);
   if (status) {
     return status;
   }
   PtrsArena *const self = (PtrsArena *)arena;
   ptrs_spin_lock(&self->lock);
-  const PtrsMark *const made = ptrs_region_mark(&self->region);
+  const PtrsMark *const made = ptrs_bump_mark(&self->bump);
   if (made) {
     *mark = made->number;
   } else {
     status = PTRS_STATUS_NO_MEM;
   }
   ptrs_spin_unlock(&self->lock);
-  ptrs_owner_unlock(arena->owner);
+  ptrs_lifecycle_unlock(arena->lifecycle);
   return status;
 }
 
 PtrsStatus
 ptrs_arena_rewind(PtrsAllocator *arena, uint64_t mark)
 {
-  Rewind rewind           = {.number = mark};
-  const PtrsEnding ending = {.selects = lies_behind, .clear = rewind_region, .ctx = &rewind};
-  return is_arena(arena) ? ptrs_owner_end_blocks(arena->owner, &ending) : PTRS_STATUS_BAD_ARG;
+  Rewind rewind                       = {.number = mark};
+  const PtrsInvalidation invalidation = {
+      .selects = lies_behind, .clear = rewind_bump, .ctx = &rewind};
+  return is_arena(arena) ? ptrs_invalidate(arena->lifecycle, &invalidation) : PTRS_STATUS_BAD_ARG;
 }

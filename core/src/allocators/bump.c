@@ -13,101 +13,101 @@ chunk_bytes(PtrsChunk *chunk)
 
 // Put a chunk in which a block surely fits behind the current one
 static PtrsChunk *
-add_chunk(PtrsRegion *region, size_t size, size_t align)
+add_chunk(PtrsBump *bump, size_t size, size_t align)
 {
   size_t wanted = 0;
   if (!ptrs_checked_add(size, sizeof(PtrsChunk) + align, &wanted) || wanted > PTRS_SIZE_MAX) {
     return NULL;
   }
-  wanted       = ptrs_max(wanted, region->chunk_size);
+  wanted       = ptrs_max(wanted, bump->chunk_size);
   size_t clean = 0;
   PtrsChunk *const chunk =
-      (PtrsChunk *)ptrs_owner_borrow(region->parent, wanted, CHUNK_ALIGN, &clean);
+      (PtrsChunk *)ptrs_lifecycle_borrow(bump->parent, wanted, CHUNK_ALIGN, &clean);
   if (!chunk) {
     return NULL;
   }
   chunk->size  = wanted;
   chunk->used  = sizeof(PtrsChunk);
   chunk->dirty = ptrs_max(wanted - clean, sizeof(PtrsChunk));
-  if (region->current) {
-    chunk->next           = region->current->next;
-    region->current->next = chunk;
+  if (bump->current) {
+    chunk->next         = bump->current->next;
+    bump->current->next = chunk;
   } else {
-    chunk->next   = region->first;
-    region->first = chunk;
+    chunk->next = bump->first;
+    bump->first = chunk;
   }
-  ptrs_chunks_insert(&region->by_address, chunk);
+  ptrs_chunks_insert(&bump->by_address, chunk);
   return chunk;
 }
 
 PtrsChunk *
-ptrs_region_next_chunk(PtrsRegion *region, size_t size, size_t align, size_t *start)
+ptrs_bump_next_chunk(PtrsBump *bump, size_t size, size_t align, size_t *start)
 {
   // The next one may be there since before a reset
-  PtrsChunk *chunk = region->current ? region->current->next : region->first;
+  PtrsChunk *chunk = bump->current ? bump->current->next : bump->first;
   if (chunk) {
     chunk->used = sizeof(PtrsChunk);
   }
   if (!chunk || !ptrs_chunk_place(chunk, size, align, start)) {
-    chunk = add_chunk(region, size, align);
+    chunk = add_chunk(bump, size, align);
     if (!chunk || !ptrs_chunk_place(chunk, size, align, start)) {
       return NULL;
     }
   }
-  chunk->order    = region->current ? region->current->order + 1 : 0;
-  region->current = chunk;
+  chunk->order  = bump->current ? bump->current->order + 1 : 0;
+  bump->current = chunk;
   return chunk;
 }
 
 bool
-ptrs_region_is_behind(const PtrsRegion *region, const PtrsMark *mark, const void *mem)
+ptrs_bump_is_behind(const PtrsBump *bump, const PtrsMark *mark, const void *mem)
 {
-  const PtrsChunk *const chunk = ptrs_chunks_find(region->by_address, mem);
+  const PtrsChunk *const chunk = ptrs_chunks_find(bump->by_address, mem);
   return chunk && ptrs_mark_is_before(mark, chunk, (uintptr_t)mem - (uintptr_t)chunk);
 }
 
 // The mark in whose account a block stands; NULL before the first mark
 static PtrsMark *
-mark_of(const PtrsRegion *region, const void *mem)
+mark_of(const PtrsBump *bump, const void *mem)
 {
-  if (!region->newest) {
+  if (!bump->newest) {
     return NULL;
   }
-  const PtrsChunk *const chunk = ptrs_chunks_find(region->by_address, mem);
-  return chunk ? ptrs_marks_before(region->newest, chunk, (uintptr_t)mem - (uintptr_t)chunk) : NULL;
+  const PtrsChunk *const chunk = ptrs_chunks_find(bump->by_address, mem);
+  return chunk ? ptrs_marks_before(bump->newest, chunk, (uintptr_t)mem - (uintptr_t)chunk) : NULL;
 }
 
 static void
-count_in(const PtrsRegion *region, const PtrsMark *mark, size_t size)
+count_in(const PtrsBump *bump, const PtrsMark *mark, size_t size)
 {
   const PtrsAccount change = {size, 1};
-  ptrs_marks_count(region->newest, mark, &change);
+  ptrs_marks_count(bump->newest, mark, &change);
 }
 
 static void
-count_out(const PtrsRegion *region, const PtrsMark *mark, size_t size)
+count_out(const PtrsBump *bump, const PtrsMark *mark, size_t size)
 {
   const PtrsAccount change = {0 - (uint64_t)size, 0 - (uint64_t)1};
-  ptrs_marks_count(region->newest, mark, &change);
+  ptrs_marks_count(bump->newest, mark, &change);
 }
 
 // Whether a block is the last one, with its end where the region goes on
 static bool
-is_last(const PtrsRegion *region, const uint8_t *mem, size_t size)
+is_last(const PtrsBump *bump, const uint8_t *mem, size_t size)
 {
-  const PtrsChunk *const chunk = region->current;
+  const PtrsChunk *const chunk = bump->current;
   return (uintptr_t)mem + (size ? size : 1) == (uintptr_t)chunk + chunk->used &&
          (uintptr_t)mem > (uintptr_t)chunk;
 }
 
 // Give back what lies behind the new end of the last block, or take more for it
 static bool
-resize_in_place(PtrsRegion *region, uint8_t *mem, size_t old_size, size_t new_size, size_t *clean)
+resize_in_place(PtrsBump *bump, uint8_t *mem, size_t old_size, size_t new_size, size_t *clean)
 {
-  PtrsChunk *const chunk = region->current;
+  PtrsChunk *const chunk = bump->current;
   const size_t start     = (size_t)(mem - chunk_bytes(chunk));
   const size_t taken     = new_size ? new_size : 1;
-  if (!is_last(region, mem, old_size)) {
+  if (!is_last(bump, mem, old_size)) {
     *clean = 0;
     return new_size <= old_size;
   }
@@ -121,92 +121,92 @@ resize_in_place(PtrsRegion *region, uint8_t *mem, size_t old_size, size_t new_si
 }
 
 void *
-ptrs_region_place(
-    PtrsRegion *region, void *mem, size_t old_size, size_t new_size, size_t align, size_t *clean)
+ptrs_bump_place(
+    PtrsBump *bump, void *mem, size_t old_size, size_t new_size, size_t align, size_t *clean)
 {
-  PtrsMark *const old_mark = mark_of(region, mem);
+  PtrsMark *const old_mark = mark_of(bump, mem);
   PtrsMark *new_mark       = old_mark;
   void *new_mem            = mem;
-  if (!resize_in_place(region, (uint8_t *)mem, old_size, new_size, clean)) {
-    new_mark = region->newest;
-    new_mem  = ptrs_region_take(region, new_size, align, clean);
+  if (!resize_in_place(bump, (uint8_t *)mem, old_size, new_size, clean)) {
+    new_mark = bump->newest;
+    new_mem  = ptrs_bump_take(bump, new_size, align, clean);
   }
   if (new_mem) {
-    ptrs_stats_resize(&region->stats, old_size, new_size);
-    count_out(region, old_mark, old_size);
-    count_in(region, new_mark, new_size);
+    ptrs_stats_resize(&bump->stats, old_size, new_size);
+    count_out(bump, old_mark, old_size);
+    count_in(bump, new_mark, new_size);
   }
   return new_mem;
 }
 
 void
-ptrs_region_free(PtrsRegion *region, void *mem, size_t size)
+ptrs_bump_free(PtrsBump *bump, void *mem, size_t size)
 {
-  ptrs_stats_free(&region->stats, size);
-  count_out(region, mark_of(region, mem), size);
-  if (is_last(region, (const uint8_t *)mem, size)) {
-    region->current->used = (size_t)((uint8_t *)mem - chunk_bytes(region->current));
+  ptrs_stats_free(&bump->stats, size);
+  count_out(bump, mark_of(bump, mem), size);
+  if (is_last(bump, (const uint8_t *)mem, size)) {
+    bump->current->used = (size_t)((uint8_t *)mem - chunk_bytes(bump->current));
   }
 }
 
 PtrsMark *
-ptrs_region_mark(PtrsRegion *region)
+ptrs_bump_mark(PtrsBump *bump)
 {
   size_t clean = 0;
   PtrsMark *const mark =
-      (PtrsMark *)(void *)ptrs_region_take(region, sizeof(PtrsMark), _Alignof(PtrsMark), &clean);
+      (PtrsMark *)(void *)ptrs_bump_take(bump, sizeof(PtrsMark), _Alignof(PtrsMark), &clean);
   if (mark) {
-    mark->number = ++region->n_marks;
-    mark->chunk  = region->current;
-    mark->used   = region->current->used;
-    ptrs_marks_push(&region->newest, mark);
+    mark->number = ++bump->n_marks;
+    mark->chunk  = bump->current;
+    mark->used   = bump->current->used;
+    ptrs_marks_push(&bump->newest, mark);
   }
   return mark;
 }
 
 PtrsMark *
-ptrs_region_find_mark(const PtrsRegion *region, uint64_t number)
+ptrs_bump_find_mark(const PtrsBump *bump, uint64_t number)
 {
-  return ptrs_marks_find(region->newest, number);
+  return ptrs_marks_find(bump->newest, number);
 }
 
 void
-ptrs_region_rewind(PtrsRegion *region, PtrsMark *mark)
+ptrs_bump_rewind(PtrsBump *bump, PtrsMark *mark)
 {
   if (!mark) {
-    region->current = region->first;
-    if (region->first) {
-      region->first->used  = sizeof(PtrsChunk);
-      region->first->order = 0;
+    bump->current = bump->first;
+    if (bump->first) {
+      bump->first->used  = sizeof(PtrsChunk);
+      bump->first->order = 0;
     }
-    region->newest               = NULL;
-    region->stats.current_blocks = 0;
-    region->stats.current_bytes  = 0;
+    bump->newest               = NULL;
+    bump->stats.current_blocks = 0;
+    bump->stats.current_bytes  = 0;
     return;
   }
-  const PtrsAccount gone = ptrs_marks_pop(&region->newest, mark);
-  region->stats.current_blocks -= gone.blocks;
-  region->stats.current_bytes -= gone.bytes;
-  region->current       = mark->chunk;
-  region->current->used = mark->used;
+  const PtrsAccount gone = ptrs_marks_pop(&bump->newest, mark);
+  bump->stats.current_blocks -= gone.blocks;
+  bump->stats.current_bytes -= gone.bytes;
+  bump->current       = mark->chunk;
+  bump->current->used = mark->used;
 }
 
 PtrsChunk *
-ptrs_region_take_chunks(PtrsRegion *region)
+ptrs_bump_take_chunks(PtrsBump *bump)
 {
-  PtrsChunk *const chunks = region->first;
-  region->first           = NULL;
-  region->by_address      = NULL;
-  region->current         = NULL;
+  PtrsChunk *const chunks = bump->first;
+  bump->first             = NULL;
+  bump->by_address        = NULL;
+  bump->current           = NULL;
   return chunks;
 }
 
 void
-ptrs_region_give_back(const PtrsRegion *region, PtrsChunk *chunks)
+ptrs_bump_give_back(const PtrsBump *bump, PtrsChunk *chunks)
 {
   while (chunks) {
     PtrsChunk *const next = chunks->next;
-    ptrs_owner_give_back(region->parent, chunks, chunks->size, CHUNK_ALIGN);
+    ptrs_lifecycle_give_back(bump->parent, chunks, chunks->size, CHUNK_ALIGN);
     chunks = next;
   }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What an arena is filled with: chunks, the blocks in them, and marks.  Has no
 // lock of its own.  What is not said to be more is O(log n) in chunks and marks.
-#ifndef PTRS_REGION_H
-#define PTRS_REGION_H
+#ifndef PTRS_BUMP_H
+#define PTRS_BUMP_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ typedef struct {
   PtrsMark *newest;
   uint64_t n_marks; // ever made
   PtrsStats stats;
-} PtrsRegion;
+} PtrsBump;
 
 // Where in a chunk a block would start; false if it does not fit
 static inline bool
@@ -41,21 +41,21 @@ ptrs_chunk_place(const PtrsChunk *chunk, size_t size, size_t align, size_t *star
 }
 
 // Go on to a chunk in which a block fits; NULL if there is no memory for one
-PtrsChunk *ptrs_region_next_chunk(PtrsRegion *region, size_t size, size_t align, size_t *start);
+PtrsChunk *ptrs_bump_next_chunk(PtrsBump *bump, size_t size, size_t align, size_t *start);
 
 // Take bytes of the region.  A block of no bytes takes one, so that its address
 // is its own.  *clean is how many bytes from the end were never written.
 static inline uint8_t *
-ptrs_region_take(PtrsRegion *region, size_t size, size_t align, size_t *clean)
+ptrs_bump_take(PtrsBump *bump, size_t size, size_t align, size_t *clean)
 {
   const size_t taken = size ? size : 1;
   size_t start       = 0;
-  PtrsChunk *chunk   = region->current;
+  PtrsChunk *chunk   = bump->current;
   if (size > PTRS_SIZE_MAX) {
     return NULL;
   }
   if (!chunk || !ptrs_chunk_place(chunk, taken, align, &start)) {
-    chunk = ptrs_region_next_chunk(region, taken, align, &start);
+    chunk = ptrs_bump_next_chunk(bump, taken, align, &start);
     if (!chunk) {
       return NULL;
     }
@@ -69,14 +69,14 @@ ptrs_region_take(PtrsRegion *region, size_t size, size_t align, size_t *clean)
 // A new block; *clean is how many bytes at its end are surely zero.  NULL if
 // there is no memory.
 static inline void *
-ptrs_region_alloc(PtrsRegion *region, size_t size, size_t align, size_t *clean)
+ptrs_bump_alloc(PtrsBump *bump, size_t size, size_t align, size_t *clean)
 {
-  uint8_t *const mem = ptrs_region_take(region, size, align, clean);
+  uint8_t *const mem = ptrs_bump_take(bump, size, align, clean);
   if (mem) {
-    ptrs_stats_alloc(&region->stats, size);
-    if (region->newest) {
-      region->newest->all.bytes += size;
-      region->newest->all.blocks += 1;
+    ptrs_stats_alloc(&bump->stats, size);
+    if (bump->newest) {
+      bump->newest->all.bytes += size;
+      bump->newest->all.blocks += 1;
     }
   }
   return mem;
@@ -85,25 +85,25 @@ ptrs_region_alloc(PtrsRegion *region, size_t size, size_t align, size_t *clean)
 // Where a block of another size is, to which the caller copies what the old one has
 // if it is elsewhere: that stays as it is.  *clean as above, but of what the old one
 // has no bytes for.  NULL if there is no memory.
-void *ptrs_region_place(
-    PtrsRegion *region, void *mem, size_t old_size, size_t new_size, size_t align, size_t *clean);
+void *ptrs_bump_place(
+    PtrsBump *bump, void *mem, size_t old_size, size_t new_size, size_t align, size_t *clean);
 
-void ptrs_region_free(PtrsRegion *region, void *mem, size_t size);
+void ptrs_bump_free(PtrsBump *bump, void *mem, size_t size);
 
 // A new mark; NULL if there is no memory.
-PtrsMark *ptrs_region_mark(PtrsRegion *region);
+PtrsMark *ptrs_bump_mark(PtrsBump *bump);
 
 // The mark with a number; NULL if it is not valid.
-PtrsMark *ptrs_region_find_mark(const PtrsRegion *region, uint64_t number);
+PtrsMark *ptrs_bump_find_mark(const PtrsBump *bump, uint64_t number);
 
 // Whether memory lies behind a mark.
-bool ptrs_region_is_behind(const PtrsRegion *region, const PtrsMark *mark, const void *mem);
+bool ptrs_bump_is_behind(const PtrsBump *bump, const PtrsMark *mark, const void *mem);
 
 // Go back to a mark, or, where it is NULL, to the start of the first chunk.
-void ptrs_region_rewind(PtrsRegion *region, PtrsMark *mark);
+void ptrs_bump_rewind(PtrsBump *bump, PtrsMark *mark);
 
 // Take all chunks out of an empty region, and give them back to its parent: O(n).
-PtrsChunk *ptrs_region_take_chunks(PtrsRegion *region);
-void ptrs_region_give_back(const PtrsRegion *region, PtrsChunk *chunks);
+PtrsChunk *ptrs_bump_take_chunks(PtrsBump *bump);
+void ptrs_bump_give_back(const PtrsBump *bump, PtrsChunk *chunks);
 
 #endif

@@ -14,7 +14,7 @@ typedef struct {
   PtrsCounters counters;
   PtrsAtomic is_closed;
   PtrsForeignHeap heap;
-  PtrsOwner owner;
+  PtrsLifecycle lifecycle;
 } PtrsForeign;
 
 // Count a block that has been had
@@ -98,17 +98,11 @@ foreign_stats(PtrsAllocator *allocator, PtrsStats *stats)
 static PtrsStatus
 foreign_clear(PtrsAllocator *allocator)
 {
-  if (ptrs_owner_is_lending(allocator->owner)) {
+  if (ptrs_lifecycle_is_lending(allocator->lifecycle)) {
     return PTRS_STATUS_PINNED;
   }
   ptrs_atomic_store(&((PtrsForeign *)allocator)->is_closed, 1);
   return PTRS_STATUS_SUCCESS;
-}
-
-static void
-foreign_destroy(PtrsAllocator *allocator)
-{
-  ptrs_os_free(allocator, sizeof(PtrsForeign), PTRS_ALIGN_DEFAULT);
 }
 
 PtrsStatus
@@ -119,8 +113,8 @@ ptrs_foreign_new(const char *path,
                  PtrsAllocator **allocator)
 {
   // Nothing to be locked: a library looks after itself when the process forks
-  static const PtrsOwnerOps ops = {
-      .clear = foreign_clear, .destroy = foreign_destroy, .frees_singly = true};
+  static const PtrsLifecycleOps ops = {
+      .object_size = sizeof(PtrsForeign), .clear = foreign_clear, .frees_singly = true};
   if (!path || !*path || !prefix || !message || !message_size) {
     return PTRS_STATUS_BAD_ARG;
   }
@@ -159,7 +153,7 @@ ptrs_foreign_new(const char *path,
     return PTRS_STATUS_NO_MEM;
   }
   *made = found;
-  ptrs_owner_init(&made->owner, &made->base, NULL, &ops);
+  ptrs_lifecycle_init(&made->lifecycle, &made->base, NULL, NULL, &ops);
   *allocator = &made->base;
   return PTRS_STATUS_SUCCESS;
 }

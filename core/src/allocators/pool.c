@@ -39,7 +39,7 @@ typedef struct {
   size_t slab_blocks;
   size_t slab_size; // bytes, with the Slab
   PtrsAllocator *parent;
-  PtrsOwner owner;
+  PtrsLifecycle lifecycle;
 } PtrsPool;
 
 // Get a slab, with the lock held
@@ -48,7 +48,7 @@ add_slab(PtrsPool *pool)
 {
   size_t clean = 0;
   uint8_t *const mem =
-      (uint8_t *)ptrs_owner_borrow(pool->parent, pool->slab_size, pool->align, &clean);
+      (uint8_t *)ptrs_lifecycle_borrow(pool->parent, pool->slab_size, pool->align, &clean);
   if (!mem) {
     return false;
   }
@@ -163,7 +163,7 @@ pool_clear(PtrsAllocator *allocator)
 {
   PtrsPool *const pool = (PtrsPool *)allocator;
   ptrs_spin_lock(&pool->lock);
-  if (ptrs_owner_is_lending(&pool->owner)) {
+  if (ptrs_lifecycle_is_lending(&pool->lifecycle)) {
     ptrs_spin_unlock(&pool->lock);
     return PTRS_STATUS_PINNED;
   }
@@ -178,28 +178,10 @@ pool_clear(PtrsAllocator *allocator)
 
   while (slab) {
     Slab *const older = slab->older;
-    ptrs_owner_give_back(pool->parent, slab->mem, pool->slab_size, pool->align);
+    ptrs_lifecycle_give_back(pool->parent, slab->mem, pool->slab_size, pool->align);
     slab = older;
   }
   return PTRS_STATUS_SUCCESS;
-}
-
-static void
-pool_destroy(PtrsAllocator *allocator)
-{
-  ptrs_os_free(allocator, sizeof(PtrsPool), PTRS_ALIGN_DEFAULT);
-}
-
-static void
-pool_lock(PtrsAllocator *allocator)
-{
-  ptrs_spin_lock(&((PtrsPool *)allocator)->lock);
-}
-
-static void
-pool_unlock(PtrsAllocator *allocator)
-{
-  ptrs_spin_unlock(&((PtrsPool *)allocator)->lock);
 }
 
 // Bytes from one block to the next, blocks of a slab, and bytes of a slab
@@ -230,13 +212,11 @@ ptrs_pool_new(PtrsAllocator *parent,
               size_t slab_blocks,
               PtrsAllocator **pool)
 {
-  static const PtrsOwnerOps ops = {
-      .clear   = pool_clear,
-      .take    = pool_take,
-      .place   = pool_place,
-      .destroy = pool_destroy,
-      .lock    = pool_lock,
-      .unlock  = pool_unlock,
+  static const PtrsLifecycleOps ops = {
+      .object_size = sizeof(PtrsPool),
+      .clear       = pool_clear,
+      .take        = pool_take,
+      .place       = pool_place,
   };
   if (!parent || !block_size || !ptrs_align_is_valid(align)) {
     return PTRS_STATUS_BAD_ARG;
@@ -261,7 +241,7 @@ ptrs_pool_new(PtrsAllocator *parent,
   if (status) {
     return status;
   }
-  status = ptrs_owner_check_parent(parent, plan.slab_size, plan.align);
+  status = ptrs_lifecycle_check_parent(parent, plan.slab_size, plan.align);
   if (status) {
     return status;
   }
@@ -270,7 +250,7 @@ ptrs_pool_new(PtrsAllocator *parent,
     return PTRS_STATUS_NO_MEM;
   }
   *made = plan;
-  ptrs_owner_init(&made->owner, &made->base, parent, &ops);
+  ptrs_lifecycle_init(&made->lifecycle, &made->base, parent, &made->lock, &ops);
   *pool = &made->base;
   return PTRS_STATUS_SUCCESS;
 }

@@ -49,7 +49,7 @@ ptrs_atomic_put(PtrsAtomic *atomic, uint64_t value)
 static inline bool
 ptrs_atomic_swap_if(PtrsAtomic *atomic, uint64_t *expected, uint64_t value)
 {
-  if (ptrs_os_is_alone()) {
+  if (ptrs_os_is_single_threaded()) {
     const uint64_t seen = ptrs_atomic_peek(atomic);
     const bool same     = seen == *expected;
     *expected           = seen;
@@ -66,7 +66,7 @@ ptrs_atomic_swap_if(PtrsAtomic *atomic, uint64_t *expected, uint64_t value)
 static inline uint64_t
 ptrs_atomic_exchange(PtrsAtomic *atomic, uint64_t value)
 {
-  if (ptrs_os_is_alone()) {
+  if (ptrs_os_is_single_threaded()) {
     const uint64_t before = ptrs_atomic_peek(atomic);
     ptrs_atomic_put(atomic, value);
     return before;
@@ -77,7 +77,7 @@ ptrs_atomic_exchange(PtrsAtomic *atomic, uint64_t value)
 static inline void
 ptrs_atomic_sub(PtrsAtomic *atomic, uint64_t value)
 {
-  if (ptrs_os_is_alone()) {
+  if (ptrs_os_is_single_threaded()) {
     ptrs_atomic_put(atomic, ptrs_atomic_peek(atomic) - value);
   } else {
     atomic_fetch_sub_explicit(&atomic->value, value, memory_order_release);
@@ -87,7 +87,7 @@ ptrs_atomic_sub(PtrsAtomic *atomic, uint64_t value)
 static inline void
 ptrs_atomic_clear_bits(PtrsAtomic *atomic, uint64_t bits)
 {
-  if (ptrs_os_is_alone()) {
+  if (ptrs_os_is_single_threaded()) {
     ptrs_atomic_put(atomic, ptrs_atomic_peek(atomic) & ~bits);
   } else {
     atomic_fetch_and_explicit(&atomic->value, ~bits, memory_order_release);
@@ -106,7 +106,7 @@ ptrs_atomic_take_last(PtrsAtomic *atomic)
 static inline uint64_t
 ptrs_atomic_count(PtrsAtomic *atomic, uint64_t value)
 {
-  if (ptrs_os_is_alone()) {
+  if (ptrs_os_is_single_threaded()) {
     const uint64_t sum = ptrs_atomic_peek(atomic) + value;
     ptrs_atomic_put(atomic, sum);
     return sum;

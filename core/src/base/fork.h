@@ -5,9 +5,9 @@
 
 // A thread takes locks of a lower level first
 typedef enum {
-  PTRS_FORK_OWNER,  // of an allocator's blocks
-  PTRS_FORK_TABLE,  // of the table's slots
-  PTRS_FORK_MEMORY, // inside of an allocator
+  PTRS_FORK_LIFECYCLE, // of an allocator's blocks
+  PTRS_FORK_TABLE,     // of the table's slots
+  PTRS_FORK_MEMORY,    // inside of an allocator
   PTRS_FORK_LEVELS
 } PtrsForkLevel;
 

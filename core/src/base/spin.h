@@ -15,7 +15,7 @@ static inline void
 ptrs_spin_lock(PtrsSpin *spin)
 {
   for (unsigned round = 0; ptrs_atomic_exchange(&spin->locked, 1); ++round) {
-    ptrs_os_relax(round);
+    ptrs_os_backoff(round);
   }
 }
 

@@ -4,7 +4,7 @@
 #include "base/checked.h"
 #include "blocks/lifetime.h"
 #include "os/os.h"
-#include "allocators/lifecycle.h"
+#include "blocks/refcount.h"
 #include "blocks/table.h"
 
 static PtrsStatus
@@ -19,7 +19,7 @@ static PtrsStatus
 make_block(PtrsAllocator *allocator, size_t size, size_t align, bool zeroed, PtrsBlock *block)
 {
   const PtrsStatus status = check_request(size, align);
-  return status ? status : ptrs_life_begin(allocator, size, align, zeroed, block);
+  return status ? status : ptrs_lifetime_begin(allocator, size, align, zeroed, block);
 }
 
 static PtrsStatus
@@ -63,7 +63,7 @@ ptrs_block_adopt(void *mem, size_t size, size_t align, unsigned flags, PtrsBlock
       (flags & ~known)) {
     return PTRS_STATUS_BAD_ARG;
   }
-  return ptrs_life_adopt(mem, size, align, flags, false, block);
+  return ptrs_lifetime_adopt(mem, size, align, flags, false, block);
 }
 
 PtrsStatus
@@ -78,12 +78,12 @@ ptrs_block_disown(PtrsBlock block)
     ptrs_slot_leave_exclusive(slot);
     return PTRS_STATUS_BAD_ARG;
   }
-  ptrs_life_end(slot, block);
+  ptrs_lifetime_end(slot, block);
   return PTRS_STATUS_SUCCESS;
 }
 
 static PtrsStatus
-resize_once(PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *busy)
+resize_once(PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *would_block)
 {
   PtrsSlot *slot    = NULL;
   PtrsStatus status = ptrs_slot_enter_exclusive(block, true, &slot);
@@ -96,7 +96,7 @@ resize_once(PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *bu
     status = rules->check(slot->mem, ptrs_slot_capacity(slot), size, rules->ctx);
   }
   if (!status) {
-    status = ptrs_life_resize(slot, block, size, rules, busy);
+    status = ptrs_lifetime_resize(slot, block, size, rules, would_block);
   }
   ptrs_slot_leave_exclusive(slot);
   return status;
@@ -109,12 +109,12 @@ ptrs_block_realloc_if(PtrsBlock block, size_t size, const PtrsResizeRules *rules
     return PTRS_STATUS_OVERFLOW;
   }
   for (unsigned round = 0;; ++round) {
-    bool busy               = false;
-    const PtrsStatus status = resize_once(block, size, rules, &busy);
-    if (status || !busy) {
+    bool would_block        = false;
+    const PtrsStatus status = resize_once(block, size, rules, &would_block);
+    if (status || !would_block) {
       return status;
     }
-    ptrs_os_relax(round);
+    ptrs_os_backoff(round);
   }
 }
 
@@ -137,16 +137,16 @@ ptrs_block_free(PtrsBlock block)
     ptrs_slot_leave_exclusive(slot);
     return PTRS_STATUS_NOT_FREEABLE;
   }
-  ptrs_life_end(slot, block);
+  ptrs_lifetime_end(slot, block);
   return PTRS_STATUS_SUCCESS;
 }
 
 PtrsStatus
-ptrs_block_try_free(PtrsBlock block, size_t limit, bool *busy)
+ptrs_block_try_free(PtrsBlock block, size_t limit, bool *would_block)
 {
   PtrsSlot *slot    = NULL;
-  PtrsStatus status = ptrs_slot_try_enter(block, false, &slot, busy);
-  if (status || *busy) {
+  PtrsStatus status = ptrs_slot_try_enter(block, false, &slot, would_block);
+  if (status || *would_block) {
     return status;
   }
   // Held exclusively, it gets no more pins
@@ -155,12 +155,12 @@ ptrs_block_try_free(PtrsBlock block, size_t limit, bool *busy)
   } else if (slot->flags & PTRS_BLOCK_NOT_FREEABLE) {
     status = PTRS_STATUS_NOT_FREEABLE;
   } else if (ptrs_slot_capacity(slot) > limit) {
-    *busy = true;
+    *would_block = true;
   }
-  if (!status && !*busy) {
-    *busy = !ptrs_life_try_end(slot, block);
+  if (!status && !*would_block) {
+    *would_block = !ptrs_lifetime_try_end(slot, block);
   }
-  if (status || *busy) {
+  if (status || *would_block) {
     ptrs_slot_leave_exclusive(slot);
   }
   return status;
@@ -193,7 +193,7 @@ ptrs_block_drop(PtrsBlock block)
   bool last = false;
   status    = ptrs_slot_drop(slot, block, &last);
   if (!status && last) {
-    ptrs_life_end(slot, block);
+    ptrs_lifetime_end(slot, block);
   }
   return status;
 }
@@ -228,7 +228,7 @@ ptrs_block_unpin(PtrsBlock block)
   bool last               = false;
   const PtrsStatus status = ptrs_slot_unpin(slot, block, &last);
   if (!status && last) {
-    ptrs_life_end(slot, block);
+    ptrs_lifetime_end(slot, block);
   }
   return status;
 }
@@ -258,8 +258,8 @@ ptrs_block_allocator(PtrsBlock block, PtrsAllocator **allocator)
   const PtrsStatus status = ptrs_slot_enter_shared(block, &slot);
   if (!status) {
     // While this is inside, the block is one of the allocator's needs
-    if (slot->allocator && slot->allocator->owner) {
-      ptrs_owner_retain(slot->allocator->owner);
+    if (slot->allocator && slot->allocator->lifecycle) {
+      ptrs_lifecycle_retain(slot->allocator->lifecycle);
     }
     *allocator = slot->allocator;
     ptrs_slot_leave_shared(slot);
@@ -289,12 +289,12 @@ ptrs_block_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry)
 }
 
 PtrsStatus
-ptrs_block_try_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry, bool *busy)
+ptrs_block_try_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry, bool *would_block)
 {
   PtrsSlot *slot          = NULL;
   const bool shared       = access == PTRS_ACCESS_SHARED;
-  const PtrsStatus status = ptrs_slot_try_enter(block, shared, &slot, busy);
-  if (!status && !*busy) {
+  const PtrsStatus status = ptrs_slot_try_enter(block, shared, &slot, would_block);
+  if (!status && !*would_block) {
     describe_entry(slot, access, entry);
   }
   return status;

@@ -57,14 +57,14 @@ enter_both(Side *a, Side *b, size_t size)
     if (status) {
       return status;
     }
-    bool busy = false;
-    status    = ptrs_block_try_enter(second->block, second->access, &second->entry, &busy);
-    if (status || busy) {
+    bool would_block = false;
+    status = ptrs_block_try_enter(second->block, second->access, &second->entry, &would_block);
+    if (status || would_block) {
       ptrs_block_leave(&first->entry);
       if (status) {
         return status;
       }
-      ptrs_os_relax(round);
+      ptrs_os_backoff(round);
       Side *const other = first;
       first             = second;
       second            = other;

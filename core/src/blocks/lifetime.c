@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "allocators/lifecycle.h"
+#include "blocks/refcount.h"
 
-static PtrsOwner *
-slot_owner(const PtrsSlot *slot)
+static PtrsLifecycle *
+lifecycle_of(const PtrsSlot *slot)
 {
-  return slot->allocator ? slot->allocator->owner : NULL;
+  return slot->allocator ? slot->allocator->lifecycle : NULL;
 }
 
 static void
@@ -63,48 +63,48 @@ fill_slot(PtrsSlot *slot, PtrsAllocator *allocator, size_t size, size_t align, b
 
 // As fill_slot(), and make the slot live
 static PtrsStatus
-fill_owned_slot(PtrsSlot *slot,
-                PtrsAllocator *allocator,
-                size_t size,
-                size_t align,
-                bool zeroed,
-                PtrsBlock *block)
+fill_listed_slot(PtrsSlot *slot,
+                 PtrsAllocator *allocator,
+                 size_t size,
+                 size_t align,
+                 bool zeroed,
+                 PtrsBlock *block)
 {
-  PtrsOwner *const owner = allocator->owner;
-  PtrsStatus status      = fill_slot(slot, allocator, size, align, zeroed);
+  PtrsLifecycle *const lifecycle = allocator->lifecycle;
+  PtrsStatus status              = fill_slot(slot, allocator, size, align, zeroed);
   if (status) {
-    return ptrs_owner_is_closed(owner) ? PTRS_STATUS_CLOSED : status;
+    return ptrs_lifecycle_is_closed(lifecycle) ? PTRS_STATUS_CLOSED : status;
   }
-  status = ptrs_owner_enter(owner);
+  status = ptrs_lifecycle_enter(lifecycle);
   if (status) {
     allocator->free(allocator, slot->mem, size, align);
     return status;
   }
   *block = ptrs_table_publish(slot, false);
-  ptrs_owner_link(owner, slot, ptrs_block_index(*block));
-  ptrs_owner_unlock(owner);
+  ptrs_lifecycle_link(lifecycle, slot, ptrs_block_index(*block));
+  ptrs_lifecycle_unlock(lifecycle);
   return PTRS_STATUS_SUCCESS;
 }
 
-// As fill_owned_slot(), with memory that is put into the chain as soon as it is had.
+// As fill_listed_slot(), with memory that is put into the chain as soon as it is had.
 // Where there is much to be cleared, the slot is held meanwhile, and not the lock.
 static PtrsStatus
-take_owned_slot(PtrsSlot *slot,
-                PtrsAllocator *allocator,
-                size_t size,
-                size_t align,
-                bool zeroed,
-                PtrsBlock *block)
+take_listed_slot(PtrsSlot *slot,
+                 PtrsAllocator *allocator,
+                 size_t size,
+                 size_t align,
+                 bool zeroed,
+                 PtrsBlock *block)
 {
-  PtrsOwner *const owner  = allocator->owner;
-  const PtrsStatus status = ptrs_owner_enter(owner);
+  PtrsLifecycle *const lifecycle = allocator->lifecycle;
+  const PtrsStatus status        = ptrs_lifecycle_enter(lifecycle);
   if (status) {
     return status;
   }
   size_t clean    = 0;
-  void *const mem = owner->ops->take(allocator, size, align, &clean);
+  void *const mem = lifecycle->ops->take(allocator, size, align, &clean);
   if (!mem) {
-    ptrs_owner_unlock(owner);
+    ptrs_lifecycle_unlock(lifecycle);
     return PTRS_STATUS_NO_MEM;
   }
   set_allocator(slot, allocator, align);
@@ -116,8 +116,8 @@ take_owned_slot(PtrsSlot *slot,
     clear_slack(slot);
   }
   *block = ptrs_table_publish(slot, is_long);
-  ptrs_owner_link(owner, slot, ptrs_block_index(*block));
-  ptrs_owner_unlock(owner);
+  ptrs_lifecycle_link(lifecycle, slot, ptrs_block_index(*block));
+  ptrs_lifecycle_unlock(lifecycle);
   if (is_long) {
     clear(slot->mem, 0, dirty);
     clear_slack(slot);
@@ -127,7 +127,8 @@ take_owned_slot(PtrsSlot *slot,
 }
 
 PtrsStatus
-ptrs_life_begin(PtrsAllocator *allocator, size_t size, size_t align, bool zeroed, PtrsBlock *block)
+ptrs_lifetime_begin(
+    PtrsAllocator *allocator, size_t size, size_t align, bool zeroed, PtrsBlock *block)
 {
   PtrsStatus status = ptrs_allocator_check(allocator, size, align);
   if (status) {
@@ -137,15 +138,15 @@ ptrs_life_begin(PtrsAllocator *allocator, size_t size, size_t align, bool zeroed
   if (!slot) {
     return PTRS_STATUS_NO_MEM;
   }
-  if (!allocator->owner) {
+  if (!allocator->lifecycle) {
     status = fill_slot(slot, allocator, size, align, zeroed);
     if (!status) {
       *block = ptrs_table_publish(slot, false);
     }
-  } else if (allocator->owner->ops->take) {
-    status = take_owned_slot(slot, allocator, size, align, zeroed, block);
+  } else if (allocator->lifecycle->ops->take) {
+    status = take_listed_slot(slot, allocator, size, align, zeroed, block);
   } else {
-    status = fill_owned_slot(slot, allocator, size, align, zeroed, block);
+    status = fill_listed_slot(slot, allocator, size, align, zeroed, block);
   }
   if (status) {
     ptrs_table_unclaim(slot);
@@ -154,7 +155,7 @@ ptrs_life_begin(PtrsAllocator *allocator, size_t size, size_t align, bool zeroed
 }
 
 PtrsStatus
-ptrs_life_adopt(
+ptrs_lifetime_adopt(
     void *mem, size_t size, size_t align, unsigned flags, bool on_stack, PtrsBlock *block)
 {
   PtrsSlot *const slot = ptrs_table_claim();
@@ -174,48 +175,49 @@ ptrs_life_adopt(
 
 // End a block whose owner, if it has one, is locked
 static void
-end_locked(PtrsSlot *slot, PtrsBlock block, PtrsOwner *owner)
+end_locked(PtrsSlot *slot, PtrsBlock block, PtrsLifecycle *lifecycle)
 {
   const bool is_long = ptrs_slot_is_long(slot, 0);
   // The lock is let go before memory is given back, unless that has to be one step
-  const bool unlocks = owner && !owner->ops->take;
-  if (owner) {
-    ptrs_owner_unlink(owner, slot);
+  const bool unlocks = lifecycle && !lifecycle->ops->take;
+  if (lifecycle) {
+    ptrs_lifecycle_unlink(lifecycle, slot);
   }
   ptrs_table_begin_work(slot, is_long);
   if (unlocks) {
-    ptrs_owner_unlock(owner);
+    ptrs_lifecycle_unlock(lifecycle);
   }
   ptrs_table_retire(slot, ptrs_block_index(block), is_long, true);
   ptrs_table_end_work(slot, is_long);
-  if (owner && !unlocks) {
-    ptrs_owner_unlock(owner);
+  if (lifecycle && !unlocks) {
+    ptrs_lifecycle_unlock(lifecycle);
   }
-  if (owner) {
-    ptrs_owner_settle(owner);
-    ptrs_owner_release(owner);
+  if (lifecycle) {
+    ptrs_lifecycle_settle(lifecycle);
+    ptrs_lifecycle_release(lifecycle);
   }
 }
 
 void
-ptrs_life_end(PtrsSlot *slot, PtrsBlock block)
+ptrs_lifetime_end(PtrsSlot *slot, PtrsBlock block)
 {
-  PtrsOwner *const owner = slot_owner(slot);
-  if (owner) {
-    ptrs_owner_lock(owner);
+  PtrsLifecycle *const lifecycle = lifecycle_of(slot);
+  if (lifecycle) {
+    ptrs_lifecycle_lock(lifecycle);
   }
-  end_locked(slot, block, owner);
+  end_locked(slot, block, lifecycle);
 }
 
 bool
-ptrs_life_try_end(PtrsSlot *slot, PtrsBlock block)
+ptrs_lifetime_try_end(PtrsSlot *slot, PtrsBlock block)
 {
-  PtrsOwner *const owner = slot_owner(slot);
+  PtrsLifecycle *const lifecycle = lifecycle_of(slot);
   // With the last block of one that was dropped, all its memory goes
-  if (owner && (ptrs_atomic_peek(&owner->is_dropped) || !ptrs_owner_try_lock(owner))) {
+  if (lifecycle &&
+      (ptrs_atomic_peek(&lifecycle->is_dropped) || !ptrs_lifecycle_try_lock(lifecycle))) {
     return false;
   }
-  end_locked(slot, block, owner);
+  end_locked(slot, block, lifecycle);
   return true;
 }
 
@@ -263,31 +265,32 @@ resize(PtrsSlot *slot, size_t size, const PtrsResizeRules *rules)
 // The same, of memory that is placed under the owner's lock; what the block has is
 // copied after that
 static PtrsStatus
-replace(PtrsSlot *slot, PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *busy)
+replace(
+    PtrsSlot *slot, PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *would_block)
 {
-  PtrsOwner *const owner = slot->allocator->owner;
-  const bool is_long     = ptrs_slot_is_long(slot, size);
-  uint8_t *const old_mem = slot->mem;
-  const size_t old_size  = slot->size;
-  const size_t kept      = ptrs_min(ptrs_slot_capacity(slot), size);
-  // Not by ptrs_owner_enter(): who is ending blocks may be waiting for this one
-  ptrs_owner_lock(owner);
-  if (owner->is_ending) {
-    ptrs_owner_unlock(owner);
-    *busy = true;
+  PtrsLifecycle *const lifecycle = slot->allocator->lifecycle;
+  const bool is_long             = ptrs_slot_is_long(slot, size);
+  uint8_t *const old_mem         = slot->mem;
+  const size_t old_size          = slot->size;
+  const size_t kept              = ptrs_min(ptrs_slot_capacity(slot), size);
+  // Not by ptrs_lifecycle_enter(): who is ending blocks may be waiting for this one
+  ptrs_lifecycle_lock(lifecycle);
+  if (lifecycle->is_invalidating) {
+    ptrs_lifecycle_unlock(lifecycle);
+    *would_block = true;
     return PTRS_STATUS_SUCCESS;
   }
   ptrs_table_begin_work(slot, is_long);
-  size_t clean = 0;
-  void *const mem =
-      owner->ops->place(slot->allocator, old_mem, old_size, size, ptrs_slot_align(slot), &clean);
+  size_t clean    = 0;
+  void *const mem = lifecycle->ops->place(slot->allocator, old_mem, old_size, size,
+                                          ptrs_slot_align(slot), &clean);
   if (mem) {
     set_memory(slot, mem, size, ptrs_slot_align(slot));
     if (mem != old_mem) {
-      ptrs_owner_relink(owner, slot, ptrs_block_index(block));
+      ptrs_lifecycle_relink(lifecycle, slot, ptrs_block_index(block));
     }
   }
-  ptrs_owner_unlock(owner);
+  ptrs_lifecycle_unlock(lifecycle);
   if (mem) {
     clear(slot->mem, kept, size - clean);
     if (mem != old_mem) {
@@ -302,14 +305,14 @@ replace(PtrsSlot *slot, PtrsBlock block, size_t size, const PtrsResizeRules *rul
 }
 
 PtrsStatus
-ptrs_life_resize(
-    PtrsSlot *slot, PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *busy)
+ptrs_lifetime_resize(
+    PtrsSlot *slot, PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *would_block)
 {
-  const PtrsOwner *const owner = slot_owner(slot);
-  const PtrsStatus status      = ptrs_allocator_check(slot->allocator, size, ptrs_slot_align(slot));
+  const PtrsLifecycle *const lifecycle = lifecycle_of(slot);
+  const PtrsStatus status = ptrs_allocator_check(slot->allocator, size, ptrs_slot_align(slot));
   if (status) {
     return status;
   }
-  return owner && owner->ops->place ? replace(slot, block, size, rules, busy)
-                                    : resize(slot, size, rules);
+  return lifecycle && lifecycle->ops->place ? replace(slot, block, size, rules, would_block)
+                                            : resize(slot, size, rules);
 }

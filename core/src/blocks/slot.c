@@ -47,7 +47,7 @@ change(PtrsSlot *slot, PtrsBlock block, Transition transition, uint64_t *state)
     }
     const Step step = transition(*state);
     if (step.wait) {
-      ptrs_os_relax(round++);
+      ptrs_os_backoff(round++);
       *state = ptrs_atomic_load(&slot->state);
     } else if (step.status || ptrs_atomic_swap_if(&slot->state, state, step.next)) {
       return step.status;
@@ -121,7 +121,7 @@ void
 ptrs_slot_drain(PtrsSlot *slot)
 {
   for (unsigned round = 0; ptrs_atomic_load(&slot->state) & PTRS_STATE_READERS; ++round) {
-    ptrs_os_relax(round);
+    ptrs_os_backoff(round);
   }
 }
 
@@ -172,7 +172,7 @@ ptrs_slot_leave_exclusive(PtrsSlot *slot)
 }
 
 PtrsStatus
-ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bool *busy)
+ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bool *would_block)
 {
   PtrsSlot *const found = ptrs_table_find(block);
   if (!found) {
@@ -185,7 +185,7 @@ ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bool *busy)
     const Step step = shared ? add_reader(state) : set_exclusive(state);
     // Alone, there must be no reader to wait for either
     if (step.wait || (!shared && (state & PTRS_STATE_READERS))) {
-      *busy = true;
+      *would_block = true;
       return PTRS_STATUS_SUCCESS;
     }
     if (ptrs_atomic_swap_if(&found->state, &state, step.next)) {
@@ -196,12 +196,12 @@ ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bool *busy)
 }
 
 PtrsStatus
-ptrs_slot_try_close(PtrsSlot *slot, bool *busy)
+ptrs_slot_try_close(PtrsSlot *slot, bool *would_block)
 {
   for (uint64_t state = ptrs_atomic_load(&slot->state);;) {
     const Step step = set_exclusive_unpinned(state);
     if (step.wait) {
-      *busy = true;
+      *would_block = true;
       return PTRS_STATUS_SUCCESS;
     }
     if (step.status || ptrs_atomic_swap_if(&slot->state, &state, step.next)) {
@@ -211,12 +211,12 @@ ptrs_slot_try_close(PtrsSlot *slot, bool *busy)
 }
 
 PtrsStatus
-ptrs_slot_try_drop(PtrsSlot *slot, bool *pinned, bool *busy)
+ptrs_slot_try_drop(PtrsSlot *slot, bool *pinned, bool *would_block)
 {
   for (uint64_t state = ptrs_atomic_load(&slot->state);;) {
     const Step step = drop(state);
     if (step.wait) {
-      *busy = true;
+      *would_block = true;
       return PTRS_STATUS_SUCCESS;
     }
     if (ptrs_atomic_swap_if(&slot->state, &state, step.next)) {

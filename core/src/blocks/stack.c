@@ -61,7 +61,7 @@ call_with_memory(size_t size, size_t align, size_t padded, PtrsStackFunction fn,
 
   PtrsBlock block         = 0;
   const unsigned flags    = PTRS_BLOCK_NOT_FREEABLE | PTRS_BLOCK_NOT_PINNABLE;
-  const PtrsStatus status = ptrs_life_adopt(mem, size, align, flags, true, &block);
+  const PtrsStatus status = ptrs_lifetime_adopt(mem, size, align, flags, true, &block);
   if (status) {
     return status;
   }

@@ -14,29 +14,29 @@
 #define SEGMENT_BASE ((uint32_t)1 << SEGMENT_BASE_LOG2)
 #define N_SEGMENTS (PTRS_INDEX_BITS - SEGMENT_BASE_LOG2 + 1)
 
-// Lanes keep threads apart that allocate at the same time.  A lane takes
+// Shards keep threads apart that allocate at the same time.  A shard takes
 // fresh slots in batches, so that a single thread fills the table densely.
-#define N_LANES 16
-#define LANE_BATCH 64
+#define N_SHARDS 16
+#define SHARD_BATCH 64
 
 typedef struct {
   _Alignas(64) PtrsSpin lock;
   uint32_t free_list;   // index of the first free slot, or PTRS_NO_SLOT
-  uint32_t fresh;       // next slot of the lane's batch that was never used
+  uint32_t fresh;       // next slot of the shard's batch that was never used
   uint32_t fresh_limit; // end of the batch
-} Lane;
+} Shard;
 
 static_assert(sizeof(PtrsSlot) <= 48 || sizeof(void *) != 8, "bookkeeping of a block");
-static_assert(SEGMENT_BASE % LANE_BATCH == 0, "a batch lies in one segment");
+static_assert(SEGMENT_BASE % SHARD_BATCH == 0, "a batch lies in one segment");
 
 static PtrsAtomicPointer segments[N_SEGMENTS];
-static Lane lanes[N_LANES];
-static PtrsAtomic n_batches; // batches that lanes have taken
-static PtrsAtomic n_threads; // threads that have chosen a lane
+static Shard shards[N_SHARDS];
+static PtrsAtomic n_batches; // batches that shards have taken
+static PtrsAtomic n_threads; // threads that have chosen a shard
 static PtrsAtomic n_holding; // threads amid long work, or with this bit: none may begin it
 #define FORK_WAITS ((uint64_t)1 << 63)
 
-static PTRS_OS_THREAD_LOCAL Lane *thread_lane;
+static PTRS_OS_THREAD_LOCAL Shard *thread_shard;
 
 static unsigned
 segment_of(uint32_t index)
@@ -91,7 +91,7 @@ close_hold(void)
   while (!ptrs_atomic_swap_if(&n_holding, &seen, seen | FORK_WAITS)) {
   }
   for (unsigned round = 0; ptrs_atomic_load(&n_holding) != FORK_WAITS; ++round) {
-    ptrs_os_relax(round);
+    ptrs_os_backoff(round);
   }
 }
 
@@ -100,8 +100,8 @@ lock_for_fork(void *ctx)
 {
   (void)ctx;
   close_hold();
-  for (unsigned i = 0; i < N_LANES; ++i) {
-    ptrs_spin_lock(&lanes[i].lock);
+  for (unsigned i = 0; i < N_SHARDS; ++i) {
+    ptrs_spin_lock(&shards[i].lock);
   }
 }
 
@@ -109,8 +109,8 @@ static void
 unlock_after_fork(void *ctx)
 {
   (void)ctx;
-  for (unsigned i = N_LANES; i-- > 0;) {
-    ptrs_spin_unlock(&lanes[i].lock);
+  for (unsigned i = N_SHARDS; i-- > 0;) {
+    ptrs_spin_unlock(&shards[i].lock);
   }
   ptrs_atomic_store(&n_holding, 0);
 }
@@ -118,9 +118,9 @@ unlock_after_fork(void *ctx)
 static void
 push_free(PtrsSlot *slot, uint32_t index)
 {
-  Lane *const lane = &lanes[slot->lane];
-  slot->next       = lane->free_list;
-  lane->free_list  = index;
+  Shard *const shard = &shards[slot->shard];
+  slot->next         = shard->free_list;
+  shard->free_list   = index;
 }
 
 // Locked
@@ -149,7 +149,7 @@ is_on_lost_stack(const PtrsSlot *slot, uint64_t state)
 static void
 evict_lost_threads(void *ctx)
 {
-  const uint64_t n_slots = ptrs_atomic_peek(&n_batches) * LANE_BATCH;
+  const uint64_t n_slots = ptrs_atomic_peek(&n_batches) * SHARD_BATCH;
   for (uint64_t index = 0; index < n_slots && index <= PTRS_INDEX_MASK; ++index) {
     PtrsSlot *const slot = slot_at((uint32_t)index);
     if (!slot) {
@@ -158,7 +158,7 @@ evict_lost_threads(void *ctx)
     const uint64_t inside = PTRS_STATE_EXCLUSIVE | PTRS_STATE_READERS;
     const uint64_t state  = ptrs_atomic_load(&slot->state);
     if (is_on_lost_stack(slot, state)) {
-      retire(slot, (uint32_t)index); // all lanes are locked
+      retire(slot, (uint32_t)index); // all shards are locked
     } else if (state & inside) {
       ptrs_atomic_clear_bits(&slot->state, inside);
     }
@@ -169,8 +169,8 @@ evict_lost_threads(void *ctx)
 static void
 init_table(void)
 {
-  for (unsigned i = 0; i < N_LANES; ++i) {
-    lanes[i].free_list = PTRS_NO_SLOT;
+  for (unsigned i = 0; i < N_SHARDS; ++i) {
+    shards[i].free_list = PTRS_NO_SLOT;
   }
   static PtrsForkEntry entry = {.level   = PTRS_FORK_TABLE,
                                 .prepare = lock_for_fork,
@@ -179,36 +179,36 @@ init_table(void)
   ptrs_fork_add(&entry);
 }
 
-// The calling thread's lane; the first call of all makes the table
-static Lane *
-own_lane(void)
+// The calling thread's shard; the first call of all makes the table
+static Shard *
+own_shard(void)
 {
-  if (!thread_lane) {
+  if (!thread_shard) {
     static PtrsOnce once = PTRS_ONCE_INIT;
     ptrs_os_once(&once, init_table);
-    thread_lane = &lanes[ptrs_atomic_count(&n_threads, 1) % N_LANES];
+    thread_shard = &shards[ptrs_atomic_count(&n_threads, 1) % N_SHARDS];
   }
-  return thread_lane;
+  return thread_shard;
 }
 
-// A slot that was never used, or NULL.  The lane is locked.
+// A slot that was never used, or NULL.  The shard is locked.
 static PtrsSlot *
-take_fresh(Lane *lane)
+take_fresh(Shard *shard)
 {
-  if (lane->fresh == lane->fresh_limit) {
-    const uint64_t start = (ptrs_atomic_count(&n_batches, 1) - 1) * LANE_BATCH;
+  if (shard->fresh == shard->fresh_limit) {
+    const uint64_t start = (ptrs_atomic_count(&n_batches, 1) - 1) * SHARD_BATCH;
     if (start > PTRS_INDEX_MASK) {
       return NULL;
     }
-    lane->fresh       = (uint32_t)start;
-    lane->fresh_limit = (uint32_t)start + LANE_BATCH;
+    shard->fresh       = (uint32_t)start;
+    shard->fresh_limit = (uint32_t)start + SHARD_BATCH;
   }
 
   // If there is no memory for the slot, the batch is kept for another try
-  PtrsSlot *const slot = make_slot_at(lane->fresh);
+  PtrsSlot *const slot = make_slot_at(shard->fresh);
   if (slot) {
-    slot->next = lane->fresh++;
-    slot->lane = (uint8_t)(lane - lanes);
+    slot->next  = shard->fresh++;
+    slot->shard = (uint8_t)(shard - shards);
     ptrs_atomic_store(&slot->state, (uint64_t)1 << PTRS_GENERATION_SHIFT);
   }
   return slot;
@@ -217,32 +217,32 @@ take_fresh(Lane *lane)
 PtrsSlot *
 ptrs_table_claim(void)
 {
-  Lane *const lane = own_lane();
-  PtrsSlot *slot   = NULL;
+  Shard *const shard = own_shard();
+  PtrsSlot *slot     = NULL;
 
-  ptrs_spin_lock(&lane->lock);
-  if (lane->free_list != PTRS_NO_SLOT) {
-    const uint32_t index = lane->free_list;
+  ptrs_spin_lock(&shard->lock);
+  if (shard->free_list != PTRS_NO_SLOT) {
+    const uint32_t index = shard->free_list;
     slot                 = slot_at(index);
-    lane->free_list      = slot->next;
+    shard->free_list     = slot->next;
     slot->next           = index;
   } else {
-    slot = take_fresh(lane);
+    slot = take_fresh(shard);
   }
-  ptrs_spin_unlock(&lane->lock);
+  ptrs_spin_unlock(&shard->lock);
   return slot;
 }
 
 static void
 lock(const PtrsSlot *slot)
 {
-  ptrs_spin_lock(&lanes[slot->lane].lock);
+  ptrs_spin_lock(&shards[slot->shard].lock);
 }
 
 static void
 unlock(const PtrsSlot *slot)
 {
-  ptrs_spin_unlock(&lanes[slot->lane].lock);
+  ptrs_spin_unlock(&shards[slot->shard].lock);
 }
 
 void
@@ -273,7 +273,7 @@ ptrs_table_begin_work(const PtrsSlot *slot, bool is_long)
   uint64_t seen = ptrs_atomic_load(&n_holding);
   for (unsigned round = 0;;) {
     if (seen & FORK_WAITS) {
-      ptrs_os_relax(round++);
+      ptrs_os_backoff(round++);
       seen = ptrs_atomic_load(&n_holding);
     } else if (ptrs_atomic_swap_if(&n_holding, &seen, seen + 1)) {
       return;

@@ -56,7 +56,7 @@ typedef struct {
   uint32_t previous;        // chain of its allocator's owner, if that has one
   uint8_t align_log2;
   uint8_t flags; // PtrsBlockFlags
-  uint8_t lane;  // whose free list the slot returns to
+  uint8_t shard; // whose free list the slot returns to
   bool on_stack; // the memory is on the stack of the thread that adopted it
 } PtrsSlot;
 
@@ -97,7 +97,7 @@ PtrsBlock ptrs_table_publish(PtrsSlot *slot, bool held);
 
 // Around work on the memory of a slot that the caller holds exclusively, amid which
 // the two may disagree: a fork waits for it.  Short work is done under the lock of the
-// slot's lane.  Long work is not: others need that, with blocks of their own.
+// slot's shard.  Long work is not: others need that, with blocks of their own.
 void ptrs_table_begin_work(const PtrsSlot *slot, bool is_long);
 void ptrs_table_end_work(const PtrsSlot *slot, bool is_long);
 
@@ -129,16 +129,16 @@ PtrsStatus ptrs_slot_enter_exclusive(PtrsBlock block, bool unpinned, PtrsSlot **
 void ptrs_slot_leave_exclusive(PtrsSlot *slot);
 
 // As ptrs_slot_enter_shared() and ptrs_slot_enter_exclusive(), but where these
-// would wait for another thread to leave, *busy is set and nothing else happens.
-PtrsStatus ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bool *busy);
+// would wait for another thread to leave, *would_block is set and nothing else happens.
+PtrsStatus ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bool *would_block);
 
 // Close a live slot, unless it is pinned (PINNED), to all who want to enter;
-// *busy as above.  Readers may be inside still.
-PtrsStatus ptrs_slot_try_close(PtrsSlot *slot, bool *busy);
+// *would_block as above.  Readers may be inside still.
+PtrsStatus ptrs_slot_try_close(PtrsSlot *slot, bool *would_block);
 
 // Close a live slot as ptrs_slot_try_close(), or where it is pinned, set *pinned
 // and leave it to its last pin.  SUCCESS.
-PtrsStatus ptrs_slot_try_drop(PtrsSlot *slot, bool *pinned, bool *busy);
+PtrsStatus ptrs_slot_try_drop(PtrsSlot *slot, bool *pinned, bool *would_block);
 
 // Wait until no reader is inside of a slot that is held exclusively.
 void ptrs_slot_drain(PtrsSlot *slot);

@@ -58,7 +58,7 @@ void ptrs_os_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(v
 // all else that is done to a small block.  The C library keeps the answer for its
 // own malloc(3): true until a thread is created, which no thread does amid a step.
 static inline bool
-ptrs_os_is_alone(void)
+ptrs_os_is_single_threaded(void)
 {
 #if defined(__GLIBC__)
   return PTRS_OS_CAN_TELL && __libc_single_threaded;
@@ -69,7 +69,7 @@ ptrs_os_is_alone(void)
 
 // Wait a little for another thread; `round` counts the calls of one wait from
 // 0 up: first the processor is told, then the scheduler, then the thread sleeps.
-void ptrs_os_relax(unsigned round);
+void ptrs_os_backoff(unsigned round);
 
 // Zero pages of at least `size` bytes, or NULL.
 void *ptrs_os_map(size_t size);

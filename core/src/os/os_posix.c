@@ -60,7 +60,7 @@ ptrs_os_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 }
 
 void
-ptrs_os_relax(unsigned round)
+ptrs_os_backoff(unsigned round)
 {
   if (round < 32) {
 #if defined(__x86_64__) || defined(__i386__)

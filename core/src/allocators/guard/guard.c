@@ -19,7 +19,7 @@ typedef struct {
   PtrsGuardStore store;
   PtrsStats stats;
   uint64_t n_damaged;
-  PtrsOwner owner;
+  PtrsLifecycle lifecycle;
 } PtrsGuard;
 
 static uint8_t *
@@ -200,15 +200,6 @@ guard_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
   }
 }
 
-static size_t
-guard_capacity(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
-{
-  (void)align;
-  (void)allocator;
-  (void)mem;
-  return size;
-}
-
 static void
 guard_stats(PtrsAllocator *allocator, PtrsStats *stats)
 {
@@ -222,7 +213,7 @@ guard_clear(PtrsAllocator *allocator)
 {
   PtrsGuard *const guard = (PtrsGuard *)allocator;
   ptrs_guard_lock();
-  if (ptrs_owner_is_lending(&guard->owner)) {
+  if (ptrs_lifecycle_is_lending(&guard->lifecycle)) {
     ptrs_guard_unlock();
     return PTRS_STATUS_PINNED;
   }
@@ -230,12 +221,6 @@ guard_clear(PtrsAllocator *allocator)
   guard->stats.current_bytes  = 0;
   ptrs_guard_store_close(&guard->store, check_at_end); // unlocks
   return PTRS_STATUS_SUCCESS;
-}
-
-static void
-guard_destroy(PtrsAllocator *allocator)
-{
-  ptrs_os_free(allocator, sizeof(PtrsGuard), PTRS_ALIGN_DEFAULT);
 }
 
 static bool
@@ -248,7 +233,7 @@ PtrsStatus
 ptrs_guard_new(unsigned flags, size_t quarantine_size, PtrsAllocator **guard)
 {
   // The lock belongs to all guard allocators, and looks after itself
-  static const PtrsOwnerOps ops = {.clear = guard_clear, .destroy = guard_destroy};
+  static const PtrsLifecycleOps ops = {.object_size = sizeof(PtrsGuard), .clear = guard_clear};
   if (flags & ~(unsigned)PTRS_GUARD_UNDERFLOW) {
     return PTRS_STATUS_BAD_ARG;
   }
@@ -264,7 +249,7 @@ ptrs_guard_new(unsigned flags, size_t quarantine_size, PtrsAllocator **guard)
               .realloc  = guard_realloc,
               .zrealloc = guard_zrealloc,
               .free     = guard_free,
-              .capacity = guard_capacity,
+              .capacity = ptrs_exact_capacity,
               .name     = "guard",
               .stats    = guard_stats,
           },
@@ -277,7 +262,7 @@ ptrs_guard_new(unsigned flags, size_t quarantine_size, PtrsAllocator **guard)
   };
   *made = fresh;
   ptrs_guard_table_init();
-  ptrs_owner_init(&made->owner, &made->base, NULL, &ops);
+  ptrs_lifecycle_init(&made->lifecycle, &made->base, NULL, NULL, &ops);
   *guard = &made->base;
   return PTRS_STATUS_SUCCESS;
 }

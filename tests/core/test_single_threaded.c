@@ -11,7 +11,7 @@
 static void *
 ask(void *answer)
 {
-  *(bool *)answer = ptrs_os_is_alone();
+  *(bool *)answer = ptrs_os_is_single_threaded();
   return NULL;
 }
 
@@ -20,14 +20,14 @@ static void
 a_thread_ends_it(void)
 {
   const bool can_tell = dlsym(RTLD_DEFAULT, "__libc_single_threaded");
-  CHECK_EQ(ptrs_os_is_alone(), can_tell && !getenv("TAP_BESIDE"));
+  CHECK_EQ(ptrs_os_is_single_threaded(), can_tell && !getenv("TAP_BESIDE"));
 
   bool inside = true;
   pthread_t thread;
   if (CHECK_EQ(pthread_create(&thread, NULL, ask, &inside), 0)) {
     CHECK_EQ(pthread_join(thread, NULL), 0);
     CHECK(!inside);
-    CHECK(!ptrs_os_is_alone());
+    CHECK(!ptrs_os_is_single_threaded());
   }
 }
 
