@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "ptrs/stack.h"
 
-#include <alloca.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -55,7 +54,7 @@ room(size_t limit, uintptr_t here, size_t frames, PtrsThreadStack **own, size_t 
 __attribute__((noinline)) static PtrsStatus
 call_with_memory(size_t size, size_t align, size_t padded, PtrsStackFunction fn, void *ctx)
 {
-  uint8_t *const raw = (uint8_t *)alloca(padded);
+  uint8_t *const raw = (uint8_t *)__builtin_alloca(padded);
   uint8_t *const mem = raw + ((align - ((uintptr_t)raw & (align - 1))) & (align - 1));
   memset(mem, 0, size);
 

@@ -16,7 +16,6 @@
 #  include <malloc.h>
 #endif
 
-#include "base/checked.h"
 #include "os/os.h"
 #include "os/pages.h"
 #include "ptrs/allocator.h"
@@ -31,6 +30,18 @@
 // From this size on, a block grows into fresh memory, which need not be cleared,
 // where that is most of the new block; the C library moves such blocks anyway
 #define FRESH_MIN ((size_t)128 << 10)
+
+static size_t
+least(size_t a, size_t b)
+{
+  return a < b ? a : b;
+}
+
+static size_t
+greatest(size_t a, size_t b)
+{
+  return a < b ? b : a;
+}
 
 static bool
 is_mapped(size_t size, size_t align)
@@ -93,7 +104,7 @@ remap(void *mem, size_t old_length, size_t new_length, size_t align)
 {
   void *const moved = map(new_length, align);
   if (moved) {
-    memcpy(moved, mem, ptrs_min(old_length, new_length));
+    memcpy(moved, mem, least(old_length, new_length));
     ptrs_os_unmap(mem, old_length);
   }
   return moved;
@@ -107,7 +118,7 @@ ptrs_os_malloc(size_t size, size_t align)
   // malloc(0) may return NULL, and a malloc that was put in place of the C library's
   // may align small blocks to less than they are to be aligned to
   if (align <= PTRS_OS_MALLOC_ALIGN) {
-    return malloc(ptrs_max(size, align));
+    return malloc(greatest(size, align));
   }
   if (size > PTRS_SIZE_MAX) {
     return NULL;
@@ -126,7 +137,7 @@ ptrs_os_zalloc(size_t size, size_t align)
     if (size > ZALLOC_BY_HAND) {
       return calloc(1, size);
     }
-    void *const mem = malloc(ptrs_max(size, align));
+    void *const mem = malloc(greatest(size, align));
     return mem ? memset(mem, 0, size) : NULL;
   }
   void *const mem = ptrs_os_malloc(size, align);
@@ -152,7 +163,7 @@ void *
 ptrs_os_realloc(void *mem, size_t old_size, size_t new_size, size_t align)
 {
   if (align <= PTRS_OS_MALLOC_ALIGN) {
-    return realloc(mem, ptrs_max(new_size, align));
+    return realloc(mem, greatest(new_size, align));
   }
   if (new_size > PTRS_SIZE_MAX) {
     return NULL;
@@ -160,7 +171,7 @@ ptrs_os_realloc(void *mem, size_t old_size, size_t new_size, size_t align)
   if (is_mapped(old_size, align) && is_mapped(new_size, align)) {
     return remap(mem, length_of(old_size), length_of(new_size), align);
   }
-  const size_t kept = ptrs_min(ptrs_os_capacity(mem, old_size, align), new_size);
+  const size_t kept = least(ptrs_os_capacity(mem, old_size, align), new_size);
   return move(mem, old_size, kept, new_size, align);
 }
 
@@ -177,7 +188,7 @@ ptrs_os_zrealloc(void *mem, size_t old_size, size_t kept, size_t new_size, size_
   }
   void *const resized = ptrs_os_realloc(mem, old_size, new_size, align);
   // Pages that have come are zero
-  const size_t end = by_pages ? ptrs_min(new_size, length_of(old_size)) : new_size;
+  const size_t end = by_pages ? least(new_size, length_of(old_size)) : new_size;
   if (resized && kept < end) {
     memset((uint8_t *)resized + kept, 0, end - kept);
   }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What the core needs of the operating system.  This and the files os_*.c are
-// the only ones that include its headers.
+// What the core needs of the operating system.  Only the files of this folder include
+// headers of the system, beside those of standard C.
 #ifndef PTRS_OS_H
 #define PTRS_OS_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,12 +32,20 @@ extern char __libc_single_threaded __attribute__((weak));
 #  define PTRS_OS_THREAD_LOCAL _Thread_local
 #endif
 
+// Storage for the system's own mutex and once-flag, whose headers stay out of this one
 typedef struct {
-  pthread_mutex_t lock;
+  _Alignas(8) unsigned char storage[64];
 } PtrsMutex;
 
-typedef pthread_once_t PtrsOnce;
-#define PTRS_ONCE_INIT PTHREAD_ONCE_INIT
+typedef struct {
+  _Alignas(8) unsigned char storage[16];
+} PtrsOnce;
+
+#ifdef __APPLE__
+#  define PTRS_ONCE_INIT {{0xBA, 0xBC, 0xB1, 0x30}}
+#else
+#  define PTRS_ONCE_INIT {{0}}
+#endif
 
 void ptrs_os_mutex_init(PtrsMutex *mutex);
 void ptrs_os_mutex_destroy(PtrsMutex *mutex);

@@ -5,6 +5,7 @@
 
 #include "os/os.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -17,40 +18,58 @@
 #  include <sys/auxv.h>
 #endif
 
+static_assert(sizeof(pthread_mutex_t) <= sizeof(PtrsMutex), "storage of a mutex");
+static_assert(_Alignof(pthread_mutex_t) <= _Alignof(PtrsMutex), "storage of a mutex");
+static_assert(sizeof(pthread_once_t) <= sizeof(PtrsOnce), "storage of a once-flag");
+static_assert(_Alignof(pthread_once_t) <= _Alignof(PtrsOnce), "storage of a once-flag");
+
+// The start value of a once-flag, as PTRS_ONCE_INIT writes its bytes
+#if defined(__APPLE__)
+static_assert(_PTHREAD_ONCE_SIG_init == 0x30B1BCBA, "start value of a once-flag");
+#else
+static_assert(PTHREAD_ONCE_INIT == 0, "start value of a once-flag");
+#endif
+
+static pthread_mutex_t *
+lock_of(PtrsMutex *mutex)
+{
+  return (pthread_mutex_t *)(void *)mutex->storage;
+}
+
 void
 ptrs_os_mutex_init(PtrsMutex *mutex)
 {
-  (void)pthread_mutex_init(&mutex->lock, NULL);
+  (void)pthread_mutex_init(lock_of(mutex), NULL);
 }
 
 void
 ptrs_os_mutex_destroy(PtrsMutex *mutex)
 {
-  (void)pthread_mutex_destroy(&mutex->lock);
+  (void)pthread_mutex_destroy(lock_of(mutex));
 }
 
 void
 ptrs_os_mutex_lock(PtrsMutex *mutex)
 {
-  (void)pthread_mutex_lock(&mutex->lock);
+  (void)pthread_mutex_lock(lock_of(mutex));
 }
 
 bool
 ptrs_os_mutex_try_lock(PtrsMutex *mutex)
 {
-  return !pthread_mutex_trylock(&mutex->lock);
+  return !pthread_mutex_trylock(lock_of(mutex));
 }
 
 void
 ptrs_os_mutex_unlock(PtrsMutex *mutex)
 {
-  (void)pthread_mutex_unlock(&mutex->lock);
+  (void)pthread_mutex_unlock(lock_of(mutex));
 }
 
 void
 ptrs_os_once(PtrsOnce *once, void (*init)(void))
 {
-  (void)pthread_once(once, init);
+  (void)pthread_once((pthread_once_t *)(void *)once->storage, init);
 }
 
 void
