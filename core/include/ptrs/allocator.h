@@ -53,20 +53,73 @@ typedef struct {
 
 typedef struct PtrsAllocatorImpl PtrsAllocator;
 
+/**
+ * Read an allocator's statistics.
+ *
+ * Exact while no other thread is allocating; otherwise each number is one
+ * that held at some time during the call, and a peak may miss a maximum that
+ * several threads made together.
+ *
+ * @param allocator An allocator.
+ * @param[out] stats Bytes and block counts.  Never fails.
+ */
 PTRS_API void ptrs_allocator_stats(PtrsAllocator *allocator, PtrsStats *stats);
 
+/** What an allocator is: "system", "arena", "pool", "guard", "foreign". */
 PTRS_API const char *ptrs_allocator_name(const PtrsAllocator *allocator);
 
+/**
+ * Greatest size of a block that it serves, in bytes; PTRS_SIZE_MAX if it has no
+ * limit of its own.
+ */
 PTRS_API size_t ptrs_allocator_max_size(const PtrsAllocator *allocator);
 
+/** Greatest alignment that it serves, in bytes; at most PTRS_ALIGN_MAX. */
 PTRS_API size_t ptrs_allocator_max_align(const PtrsAllocator *allocator);
 
+/** Whether it has been closed. */
 PTRS_API bool ptrs_allocator_is_closed(PtrsAllocator *allocator);
 
+/**
+ * End all checked blocks of an allocator and give its memory back.
+ *
+ * On success every handle of its blocks is stale, memory that was taken from
+ * it without a handle is gone, and it refuses to allocate: NULL, or CLOSED for
+ * a checked block.  The object itself stays until it is released.  Closing
+ * again does nothing.  Accesses that are under way in other threads end first.
+ *
+ * @return PINNED while a block is pinned, or while an allocator that has this
+ *         one as its parent holds memory of it; then nothing has changed.
+ *         NOT_SUPPORTED for the system allocator.
+ */
 PTRS_API PtrsStatus ptrs_allocator_close(PtrsAllocator *allocator);
 
+/**
+ * Close an allocator as far as that is possible now, and the rest of it later.
+ *
+ * All blocks end but those that are pinned: these stay as they are, and go each
+ * with its last pin, as after ptrs_block_drop().  It refuses to allocate from
+ * now on, also for allocators that have it as their parent.  Its memory is given
+ * back when its last block and the last piece of memory that those hold have
+ * gone.  Until then ptrs_allocator_close() answers as before.  For owners that
+ * disappear.
+ *
+ * @return NOT_SUPPORTED for the system allocator.  Dropping again, or what has been
+ *         closed, does nothing.
+ */
 PTRS_API PtrsStatus ptrs_allocator_drop(PtrsAllocator *allocator);
 
+/**
+ * Give up an allocator that was made by a `..._new` function; exactly once.
+ *
+ * It is not closed by this: its memory stays until its last checked block has
+ * been freed and the last allocator that has it as its parent has gone; then
+ * everything is given back.  Without any, that is now.  Memory that was taken
+ * without a handle does not keep it.
+ *
+ * @param allocator Not to be used by the caller any more.  Releasing the system
+ *        allocator does nothing.
+ */
 PTRS_API void ptrs_allocator_release(PtrsAllocator *allocator);
 /* cdef: end */
 
@@ -132,66 +185,5 @@ ptrs_align_is_valid(size_t align)
 {
   return align && !(align & (align - 1)) && align <= PTRS_ALIGN_MAX;
 }
-
-/**
- * @fn ptrs_allocator_stats
- * Read an allocator's statistics.
- *
- * Exact while no other thread is allocating; otherwise each number is one
- * that held at some time during the call, and a peak may miss a maximum that
- * several threads made together.
- *
- * @param allocator An allocator.
- * @param[out] stats Bytes and block counts.  Never fails.
- *
- * @fn ptrs_allocator_name
- * What an allocator is: "system", "arena", "pool", "guard", "foreign".
- *
- * @fn ptrs_allocator_max_size
- * Greatest size of a block that it serves, in bytes; PTRS_SIZE_MAX if it has no
- * limit of its own.
- *
- * @fn ptrs_allocator_max_align
- * Greatest alignment that it serves, in bytes; at most PTRS_ALIGN_MAX.
- *
- * @fn ptrs_allocator_is_closed
- * Whether it has been closed.
- *
- * @fn ptrs_allocator_close
- * End all checked blocks of an allocator and give its memory back.
- *
- * On success every handle of its blocks is stale, memory that was taken from
- * it without a handle is gone, and it refuses to allocate: NULL, or CLOSED for
- * a checked block.  The object itself stays until it is released.  Closing
- * again does nothing.  Accesses that are under way in other threads end first.
- *
- * @return PINNED while a block is pinned, or while an allocator that has this
- *         one as its parent holds memory of it; then nothing has changed.
- *         NOT_SUPPORTED for the system allocator.
- *
- * @fn ptrs_allocator_drop
- * Close an allocator as far as that is possible now, and the rest of it later.
- *
- * All blocks end but those that are pinned: these stay as they are, and go each
- * with its last pin, as after ptrs_block_drop().  It refuses to allocate from
- * now on, also for allocators that have it as their parent.  Its memory is given
- * back when its last block and the last piece of memory that those hold have
- * gone.  Until then ptrs_allocator_close() answers as before.  For owners that
- * disappear.
- *
- * @return NOT_SUPPORTED for the system allocator.  Dropping again, or what has been
- *         closed, does nothing.
- *
- * @fn ptrs_allocator_release
- * Give up an allocator that was made by a `..._new` function; exactly once.
- *
- * It is not closed by this: its memory stays until its last checked block has
- * been freed and the last allocator that has it as its parent has gone; then
- * everything is given back.  Without any, that is now.  Memory that was taken
- * without a handle does not keep it.
- *
- * @param allocator Not to be used by the caller any more.  Releasing the system
- *        allocator does nothing.
- */
 
 #endif

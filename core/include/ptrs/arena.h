@@ -22,17 +22,7 @@
 #include "ptrs/status.h"
 
 /* cdef: begin */
-PTRS_API PtrsStatus ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena);
-
-PTRS_API PtrsStatus ptrs_arena_reset(PtrsAllocator *arena);
-
-PTRS_API PtrsStatus ptrs_arena_mark(PtrsAllocator *arena, uint64_t *mark);
-
-PTRS_API PtrsStatus ptrs_arena_rewind(PtrsAllocator *arena, uint64_t mark);
-/* cdef: end */
-
 /**
- * @fn ptrs_arena_new
  * Make an arena; it takes no chunk before the first allocation.
  *
  * @param parent Where chunks come from; it stays until the arena has gone.
@@ -42,8 +32,10 @@ PTRS_API PtrsStatus ptrs_arena_rewind(PtrsAllocator *arena, uint64_t mark);
  * @return NO_MEM if there is no memory for the arena itself; TOO_LARGE if its
  *         parent does not serve chunks of that size; TOO_DEEP if the parent has
  *         PTRS_DEPTH_MAX parents above it.
- *
- * @fn ptrs_arena_reset
+ */
+PTRS_API PtrsStatus ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena);
+
+/**
  * End all blocks, and start again at the first chunk.  All chunks are kept.
  *
  * O(1), and O(n) where n checked blocks have to be ended: meanwhile others wait
@@ -52,15 +44,19 @@ PTRS_API PtrsStatus ptrs_arena_rewind(PtrsAllocator *arena, uint64_t mark);
  * @param arena Made by ptrs_arena_new() (else BAD_ARG).
  * @return PINNED while a checked block is pinned, or memory of the arena is
  *         lent to another allocator; CLOSED; then nothing has changed.
- *
- * @fn ptrs_arena_mark
+ */
+PTRS_API PtrsStatus ptrs_arena_reset(PtrsAllocator *arena);
+
+/**
  * Remember how far the arena is filled.  A mark takes up some 64 bytes of it.  With
  * marks, to free or resize a block is O(log n) in marks and chunks.
  *
  * @param[out] mark Never 0; valid until a reset, or a rewind to an earlier mark.
  * @return NO_MEM, CLOSED.
- *
- * @fn ptrs_arena_rewind
+ */
+PTRS_API PtrsStatus ptrs_arena_mark(PtrsAllocator *arena, uint64_t *mark);
+
+/**
  * End all blocks that lie behind a mark: those that were allocated since, and
  * those that were moved there.  The mark stays valid.
  *
@@ -68,5 +64,7 @@ PTRS_API PtrsStatus ptrs_arena_rewind(PtrsAllocator *arena, uint64_t mark);
  *
  * @return STALE for a mark that is not valid; else as ptrs_arena_reset().
  */
+PTRS_API PtrsStatus ptrs_arena_rewind(PtrsAllocator *arena, uint64_t mark);
+/* cdef: end */
 
 #endif

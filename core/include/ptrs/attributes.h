@@ -5,8 +5,9 @@
  *
  * Every other public header marks the declarations that foreign function
  * interfaces need with a pair of comments, `cdef: begin` and `cdef: end`.
- * Between those markers stand only plain C declarations, each opened by
- * PTRS_API: no preprocessor lines, so that the text can be taken as it is.
+ * Between those markers stand only comments and plain C declarations, each
+ * function opened by PTRS_API: no preprocessor lines, so that the text can be
+ * taken as it is.
  */
 #ifndef PTRS_ATTRIBUTES_H
 #define PTRS_ATTRIBUTES_H

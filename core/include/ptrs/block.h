@@ -66,47 +66,130 @@ typedef struct {
   unsigned pins;            /* pins at this instant */
 } PtrsBlockInfo;
 
+/**
+ * Allocate a block of undefined contents: the checked malloc(3).
+ *
+ * @param allocator Where the memory comes from.  It stays as long as the block.
+ * @param size Bytes; 0 is allowed; at most PTRS_SIZE_MAX (else OVERFLOW).
+ * @param align Bytes; a power of two up to PTRS_ALIGN_MAX (else BAD_ARG).
+ * @param[out] block The handle.  The caller owns the block.
+ * @return NO_MEM when the allocator or the table has no room; TOO_LARGE for a
+ *         size or alignment that this allocator does not serve; CLOSED.
+ */
 PTRS_API PtrsStatus ptrs_block_alloc(PtrsAllocator *allocator,
                                      size_t size,
                                      size_t align,
                                      PtrsBlock *block);
 
+/**
+ * As ptrs_block_alloc(), with every byte of the capacity zero: the checked
+ * calloc(3).
+ */
 PTRS_API PtrsStatus ptrs_block_zalloc(PtrsAllocator *allocator,
                                       size_t size,
                                       size_t align,
                                       PtrsBlock *block);
 
+/**
+ * Make a block of memory that somebody else owns.
+ *
+ * @param mem First byte, aligned to `align`; must stay valid until
+ *        ptrs_block_disown() has succeeded.
+ * @param flags PTRS_BLOCK_NOT_FREEABLE is required; PTRS_BLOCK_NOT_PINNABLE
+ *        may be added (else BAD_ARG).
+ */
 PTRS_API PtrsStatus
 ptrs_block_adopt(void *mem, size_t size, size_t align, unsigned flags, PtrsBlock *block);
 
+/**
+ * End an adopted block, after the accesses that are under way: on return no
+ * thread touches its memory, and every handle to it is stale.
+ *
+ * @return PINNED while it is pinned; BAD_ARG if it was not adopted.
+ */
 PTRS_API PtrsStatus ptrs_block_disown(PtrsBlock block);
 
+/**
+ * Change a block's size under the same handle: the checked realloc(3).  Bytes
+ * up to the smaller size are kept, added bytes are zero.  The address may
+ * change.
+ *
+ * @return PINNED, NOT_FREEABLE, OVERFLOW, TOO_LARGE or NO_MEM; then nothing has changed.
+ */
 PTRS_API PtrsStatus ptrs_block_realloc(PtrsBlock block, size_t size);
 
+/**
+ * Free a block: the checked free(3).
+ *
+ * @return PINNED or NOT_FREEABLE; then nothing has changed.
+ */
 PTRS_API PtrsStatus ptrs_block_free(PtrsBlock block);
 
+/**
+ * Free a block now, or if it is pinned, when the last pin goes.  For owners
+ * that disappear.
+ */
 PTRS_API PtrsStatus ptrs_block_drop(PtrsBlock block);
 
+/**
+ * Keep a block where it is, for as long as its address is in foreign hands.
+ * A pin does not keep other threads from reading or writing.
+ *
+ * @param[out] mem The address; valid until ptrs_block_unpin().
+ * @return OVERFLOW at 65535 pins; NOT_SUPPORTED where pins are refused.
+ */
 PTRS_API PtrsStatus ptrs_block_pin(PtrsBlock block, void **mem);
 
+/** Take back one pin.  @return BAD_ARG if there is none. */
 PTRS_API PtrsStatus ptrs_block_unpin(PtrsBlock block);
 
+/** Describe a block as it is at this instant. */
 PTRS_API PtrsStatus ptrs_block_info(PtrsBlock block, PtrsBlockInfo *info);
 
+/**
+ * Where a block's memory comes from.
+ *
+ * @param[out] allocator To be given up with ptrs_allocator_release(), also where
+ *        the block goes before; NULL if the block was adopted.
+ */
 PTRS_API PtrsStatus ptrs_block_allocator(PtrsBlock block, PtrsAllocator **allocator);
 
+/**
+ * Copy `size` bytes at `offset` out of a block.
+ *
+ * @param data Room for `size` bytes; may overlap the block, as in memmove(3).
+ * @return OUT_OF_BOUNDS if the range is not inside the block.
+ */
 PTRS_API PtrsStatus ptrs_block_read(PtrsBlock block, size_t offset, size_t size, void *data);
 
+/**
+ * Copy `size` bytes into a block at `offset`.
+ *
+ * @param data The bytes; may overlap the block, as in memmove(3).
+ * @return As ptrs_block_read().
+ */
 PTRS_API PtrsStatus ptrs_block_write(PtrsBlock block, size_t offset, size_t size, const void *data);
 
+/** Set `size` bytes at `offset`, as memset(3).  @return As ptrs_block_read(). */
 PTRS_API PtrsStatus ptrs_block_fill(PtrsBlock block, size_t offset, size_t size, int byte);
 
+/** Copy between blocks or inside one, as memmove(3): ranges may overlap. */
 PTRS_API PtrsStatus
 ptrs_block_copy(PtrsBlock dst, size_t dst_offset, PtrsBlock src, size_t src_offset, size_t size);
 
+/**
+ * Compare two ranges as unsigned bytes, as memcmp(3).
+ *
+ * @param[out] order -1, 0 or 1.
+ */
 PTRS_API PtrsStatus ptrs_block_compare(
     PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size, int *order);
 
+/**
+ * Write WITHOUT checking the range against the block: the memory behind the
+ * block is destroyed if the range reaches there.  Handle, liveness and
+ * exclusivity are checked as ever.  @return OVERFLOW if the range wraps.
+ */
 PTRS_API PtrsStatus ptrs_block_write_unsafe(PtrsBlock block,
                                             size_t offset,
                                             size_t size,
@@ -187,98 +270,5 @@ PTRS_API void ptrs_block_leave(const PtrsEntry *entry);
 PTRS_API PtrsStatus ptrs_block_realloc_if(PtrsBlock block,
                                           size_t size,
                                           const PtrsResizeRules *rules);
-
-/**
- * @fn ptrs_block_alloc
- * Allocate a block of undefined contents: the checked malloc(3).
- *
- * @param allocator Where the memory comes from.  It stays as long as the block.
- * @param size Bytes; 0 is allowed; at most PTRS_SIZE_MAX (else OVERFLOW).
- * @param align Bytes; a power of two up to PTRS_ALIGN_MAX (else BAD_ARG).
- * @param[out] block The handle.  The caller owns the block.
- * @return NO_MEM when the allocator or the table has no room; TOO_LARGE for a
- *         size or alignment that this allocator does not serve; CLOSED.
- *
- * @fn ptrs_block_zalloc
- * As ptrs_block_alloc(), with every byte of the capacity zero: the checked
- * calloc(3).
- *
- * @fn ptrs_block_adopt
- * Make a block of memory that somebody else owns.
- *
- * @param mem First byte, aligned to `align`; must stay valid until
- *        ptrs_block_disown() has succeeded.
- * @param flags PTRS_BLOCK_NOT_FREEABLE is required; PTRS_BLOCK_NOT_PINNABLE
- *        may be added (else BAD_ARG).
- *
- * @fn ptrs_block_disown
- * End an adopted block, after the accesses that are under way: on return no
- * thread touches its memory, and every handle to it is stale.
- *
- * @return PINNED while it is pinned; BAD_ARG if it was not adopted.
- *
- * @fn ptrs_block_realloc
- * Change a block's size under the same handle: the checked realloc(3).  Bytes
- * up to the smaller size are kept, added bytes are zero.  The address may
- * change.
- *
- * @return PINNED, NOT_FREEABLE, OVERFLOW, TOO_LARGE or NO_MEM; then nothing has changed.
- *
- * @fn ptrs_block_free
- * Free a block: the checked free(3).
- *
- * @return PINNED or NOT_FREEABLE; then nothing has changed.
- *
- * @fn ptrs_block_drop
- * Free a block now, or if it is pinned, when the last pin goes.  For owners
- * that disappear.
- *
- * @fn ptrs_block_pin
- * Keep a block where it is, for as long as its address is in foreign hands.
- * A pin does not keep other threads from reading or writing.
- *
- * @param[out] mem The address; valid until ptrs_block_unpin().
- * @return OVERFLOW at 65535 pins; NOT_SUPPORTED where pins are refused.
- *
- * @fn ptrs_block_unpin
- * Take back one pin.  @return BAD_ARG if there is none.
- *
- * @fn ptrs_block_info
- * Describe a block as it is at this instant.
- *
- * @fn ptrs_block_allocator
- * Where a block's memory comes from.
- *
- * @param[out] allocator To be given up with ptrs_allocator_release(), also where
- *        the block goes before; NULL if the block was adopted.
- *
- * @fn ptrs_block_read
- * Copy `size` bytes at `offset` out of a block.
- *
- * @param data Room for `size` bytes; may overlap the block, as in memmove(3).
- * @return OUT_OF_BOUNDS if the range is not inside the block.
- *
- * @fn ptrs_block_write
- * Copy `size` bytes into a block at `offset`.
- *
- * @param data The bytes; may overlap the block, as in memmove(3).
- * @return As ptrs_block_read().
- *
- * @fn ptrs_block_fill
- * Set `size` bytes at `offset`, as memset(3).  @return As ptrs_block_read().
- *
- * @fn ptrs_block_copy
- * Copy between blocks or inside one, as memmove(3): ranges may overlap.
- *
- * @fn ptrs_block_compare
- * Compare two ranges as unsigned bytes, as memcmp(3).
- *
- * @param[out] order -1, 0 or 1.
- *
- * @fn ptrs_block_write_unsafe
- * Write WITHOUT checking the range against the block: the memory behind the
- * block is destroyed if the range reaches there.  Handle, liveness and
- * exclusivity are checked as ever.  @return OVERFLOW if the range wraps.
- */
 
 #endif

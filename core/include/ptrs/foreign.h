@@ -15,15 +15,7 @@
 #include "ptrs/status.h"
 
 /* cdef: begin */
-PTRS_API PtrsStatus ptrs_foreign_new(const char *path,
-                                     const char *prefix,
-                                     char *message,
-                                     size_t message_size,
-                                     PtrsAllocator **allocator);
-/* cdef: end */
-
 /**
- * @fn ptrs_foreign_new
  * Load a library and make an allocator of its functions.
  *
  * Needed are `malloc`, `calloc`, `realloc` and `free`, each behind the prefix.
@@ -41,5 +33,11 @@ PTRS_API PtrsStatus ptrs_foreign_new(const char *path,
  *        makes another one, with statistics of its own.
  * @return FOREIGN if the library or one of its functions is missing; NO_MEM.
  */
+PTRS_API PtrsStatus ptrs_foreign_new(const char *path,
+                                     const char *prefix,
+                                     char *message,
+                                     size_t message_size,
+                                     PtrsAllocator **allocator);
+/* cdef: end */
 
 #endif

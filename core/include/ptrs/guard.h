@@ -55,17 +55,7 @@ typedef struct {
   bool is_full; /* no more blocks: max_mappings has been reached, and no freed block gives way */
 } PtrsGuardInfo;
 
-PTRS_API PtrsStatus ptrs_guard_new(unsigned flags, size_t quarantine_size, PtrsAllocator **guard);
-
-PTRS_API PtrsStatus ptrs_guard_info(PtrsAllocator *guard, PtrsGuardInfo *info);
-
-PTRS_API PtrsStatus ptrs_guard_label(const void *mem, const char *label);
-
-PTRS_API PtrsStatus ptrs_guard_report_faults(int fd);
-/* cdef: end */
-
 /**
- * @fn ptrs_guard_new
  * Make a guard allocator.
  *
  * @param flags PtrsGuardFlags (else BAD_ARG).
@@ -76,22 +66,28 @@ PTRS_API PtrsStatus ptrs_guard_report_faults(int fd);
  *        block of any guard allocator: the oldest of all first.
  * @param[out] guard To be given up with ptrs_allocator_release().
  * @return NO_MEM.
- *
- * @fn ptrs_guard_info
+ */
+PTRS_API PtrsStatus ptrs_guard_new(unsigned flags, size_t quarantine_size, PtrsAllocator **guard);
+
+/**
  * What a guard allocator knows beside its statistics.
  *
  * @param guard Made by ptrs_guard_new() (else BAD_ARG).
  * @param[out] info As it is at this instant.
- *
- * @fn ptrs_guard_label
+ */
+PTRS_API PtrsStatus ptrs_guard_info(PtrsAllocator *guard, PtrsGuardInfo *info);
+
+/**
  * Say where a block comes from, for ptrs_guard_report_faults().  A block keeps
  * its label when it is resized, and when it is freed.
  *
  * @param mem First byte of a live block of any guard allocator (else BAD_ARG).
  * @param label A few words, such as "example.py:12"; copied.  Of more than 159
  *        bytes the last 156 are kept, behind three dots.
- *
- * @fn ptrs_guard_report_faults
+ */
+PTRS_API PtrsStatus ptrs_guard_label(const void *mem, const char *label);
+
+/**
  * From now on, when the process is about to end by a fault in the pages of a
  * guard allocator, first write a line to a file: which block it was, its size, by
  * how many bytes it was missed, and its label.  Also write a line for each block
@@ -122,5 +118,7 @@ PTRS_API PtrsStatus ptrs_guard_report_faults(int fd);
  * @return OS if there are no descriptors left; NOT_SUPPORTED for -1 if others
  *         have been put above the handlers: they stay and write nothing.
  */
+PTRS_API PtrsStatus ptrs_guard_report_faults(int fd);
+/* cdef: end */
 
 #endif

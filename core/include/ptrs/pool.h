@@ -20,17 +20,7 @@
 #include "ptrs/status.h"
 
 /* cdef: begin */
-PTRS_API PtrsStatus ptrs_pool_new(PtrsAllocator *parent,
-                                  size_t block_size,
-                                  size_t align,
-                                  size_t slab_blocks,
-                                  PtrsAllocator **pool);
-
-PTRS_API size_t ptrs_pool_block_size(const PtrsAllocator *pool);
-/* cdef: end */
-
 /**
- * @fn ptrs_pool_new
  * Make a pool; it takes no slab before the first allocation.
  *
  * @param parent Where slabs come from; it stays until the pool has gone.
@@ -44,11 +34,19 @@ PTRS_API size_t ptrs_pool_block_size(const PtrsAllocator *pool);
  *         is no memory for the pool itself; TOO_LARGE if its parent does not
  *         serve slabs of that size; TOO_DEEP if the parent has PTRS_DEPTH_MAX
  *         parents above it.
- *
- * @fn ptrs_pool_block_size
+ */
+PTRS_API PtrsStatus ptrs_pool_new(PtrsAllocator *parent,
+                                  size_t block_size,
+                                  size_t align,
+                                  size_t slab_blocks,
+                                  PtrsAllocator **pool);
+
+/**
  * Bytes of a block, as ptrs_pool_new() was told.
  *
  * @param pool Made by ptrs_pool_new(); 0 for any other allocator.
  */
+PTRS_API size_t ptrs_pool_block_size(const PtrsAllocator *pool);
+/* cdef: end */
 
 #endif

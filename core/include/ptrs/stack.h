@@ -40,16 +40,7 @@
 /* cdef: begin */
 typedef void (*PtrsStackFunction)(PtrsBlock block, void *mem, size_t size, void *ctx);
 
-PTRS_API PtrsStatus
-ptrs_stack_call(size_t size, size_t align, size_t limit, PtrsStackFunction fn, void *ctx);
-
-PTRS_API PtrsStatus ptrs_stack_available(size_t limit, size_t *size);
-
-PTRS_API PtrsStatus ptrs_stack_size(size_t *size);
-/* cdef: end */
-
 /**
- * @fn ptrs_stack_call
  * Call `fn` with `size` zero bytes of this thread's stack.
  *
  * @param size Bytes; 0 is allowed.
@@ -63,18 +54,25 @@ PTRS_API PtrsStatus ptrs_stack_size(size_t *size);
  *         block table cannot grow or the thread library has no memory to
  *         answer, NOT_SUPPORTED on a stack that the thread library does not
  *         know (then `fn` was not called).
- *
- * @fn ptrs_stack_available
+ */
+PTRS_API PtrsStatus
+ptrs_stack_call(size_t size, size_t align, size_t limit, PtrsStackFunction fn, void *ctx);
+
+/**
  * A `size` that ptrs_stack_call() grants here and now, from the same function,
  * with the default alignment and this limit.
  *
  * The greatest one, where the blocks' share of the stack or the limit decides;
  * up to 2 KiB less than that where the room that is left decides, since the
  * frames of the two functions differ by as much.
- *
- * @fn ptrs_stack_size
+ */
+PTRS_API PtrsStatus ptrs_stack_available(size_t limit, size_t *size);
+
+/**
  * The bytes to which this thread's stack may grow in all, used ones included,
  * as they were when the thread first asked.  For callers that choose a limit.
  */
+PTRS_API PtrsStatus ptrs_stack_size(size_t *size);
+/* cdef: end */
 
 #endif

@@ -34,15 +34,13 @@ typedef enum {
   PTRS_STATUS_TOO_DEEP        = 16  /* parents of parents beyond PTRS_DEPTH_MAX */
 } PtrsStatus;
 
-PTRS_API const char *ptrs_strerror(PtrsStatus status);
-/* cdef: end */
-
 /**
- * @fn ptrs_strerror
  * Describe a status in a few English words, in the manner of strerror(3).
  *
  * @param status Any value, also one that is not in the enumeration.
  * @return A constant string without a final stop; never NULL.  Thread-safe.
  */
+PTRS_API const char *ptrs_strerror(PtrsStatus status);
+/* cdef: end */
 
 #endif

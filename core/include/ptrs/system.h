@@ -13,16 +13,14 @@
 #include "ptrs/attributes.h"
 
 /* cdef: begin */
-PTRS_API PtrsAllocator *ptrs_system_allocator(void);
-/* cdef: end */
-
 /**
- * @fn ptrs_system_allocator
  * The one system allocator of the process.
  *
  * @return A static object, never NULL, that need not and cannot be closed.
  *         Thread-safe.  Overhead per call over the C library's function: two
  *         relaxed atomic additions for the statistics.
  */
+PTRS_API PtrsAllocator *ptrs_system_allocator(void);
+/* cdef: end */
 
 #endif
