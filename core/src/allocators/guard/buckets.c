@@ -6,15 +6,15 @@
 
 #include "os/os.h"
 
-// Segment 0 has this many buckets, and each later one as many as all before it.
-// They are made when needed, and never moved or given back.
+// Segment 0 has this many buckets, and each later one as many as all before it.  Segments
+// are made when needed, and never moved or given back.
 #define FIRST_LOG2 10
 #define FIRST_BUCKETS ((size_t)1 << FIRST_LOG2)
 #define N_SEGMENTS 24
 
 static PtrsSpan **segments[N_SEGMENTS];
 static size_t n_buckets;
-static size_t n_found; // spans in them
+static size_t n_found; // spans in all buckets
 
 static unsigned
 segment_of(size_t index)
@@ -23,8 +23,8 @@ segment_of(size_t index)
   return doublings ? 64U - (unsigned)__builtin_clzll(doublings) : 0U;
 }
 
-// Its first bucket; and that of the segment of a number, which has at least as many
-// buckets as the first segment, is the greatest power of two that is not above it
+// The first bucket of a segment.  For the segment of an index, which is at least
+// FIRST_BUCKETS, this is the greatest power of two that is not above the index.
 static size_t
 segment_start(unsigned segment)
 {
@@ -67,8 +67,8 @@ put(PtrsSpan *span)
   *bucket                 = span;
 }
 
-// Add a bucket, and divide with it the one that stood for it up to now.  Without
-// memory, the chains of spans grow longer.
+// Add a bucket, and divide the spans of the bucket that has served both up to now.  Without
+// memory for a bucket, the chains of spans grow longer.
 static void
 add_bucket(void)
 {

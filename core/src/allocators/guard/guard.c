@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "allocators/guard/pages.h"
+#include "allocators/guard/buckets.h"
 #include "allocators/guard/report.h"
 #include "allocators/guard/store.h"
 #include "allocators/guard/table.h"
@@ -40,29 +40,28 @@ guard_of(const PtrsSpan *span)
   return (PtrsGuard *)span->store->allocator;
 }
 
-// The live block of this allocator that starts there, or NULL: locked
+// The live block of this allocator that starts at `mem`, or NULL: locked
 static PtrsSpan *
 find(const PtrsGuard *guard, const void *mem)
 {
-  PtrsSpan *const span = ptrs_guard_find(mem);
+  PtrsSpan *const span = ptrs_guard_buckets_find(mem);
   return span && guard_of(span) == guard ? span : NULL;
 }
 
-// See whether the pattern around a block is whole: nobody changes the span
+// Whether the pattern around a block is whole; no other thread changes the span
 static bool
 is_whole(const PtrsSpan *span)
 {
-  const PtrsGuardPages pages = ptrs_guard_pages_of(span);
-  const PtrsGuardForm *form  = &guard_of(span)->store.form;
-  ptrdiff_t offset           = 0;
-  if (ptrs_guard_check(form, &pages, mem_of(span), size_of(span), &offset)) {
+  const PtrsGuardForm *form = &guard_of(span)->store.form;
+  ptrdiff_t offset          = 0;
+  if (ptrs_guard_check(form, &span->pages, mem_of(span), size_of(span), &offset)) {
     return true;
   }
   ptrs_guard_report_damage(span, offset);
   return false;
 }
 
-// Count a block whose surroundings were damaged; it has ended, and is not locked
+// Count a block that has ended if the pattern around it was damaged: not locked
 static void
 check_at_end(const PtrsSpan *span)
 {
@@ -73,23 +72,17 @@ check_at_end(const PtrsSpan *span)
   }
 }
 
-// A busy span for a block that is zero from an offset on, with the block's place in
-// it; or NULL
+// A busy span with a place for a block that is zero from an offset on; or NULL
 static PtrsSpan *
-get(PtrsGuard *guard,
-    size_t size,
-    size_t align,
-    size_t zero_from,
-    PtrsGuardPages *pages,
-    uint8_t **mem)
+get(PtrsGuard *guard, size_t size, size_t align, size_t zero_from, uint8_t **mem)
 {
-  PtrsSpan *const span = ptrs_guard_store_get(&guard->store, size, align, pages);
+  PtrsSpan *const span = ptrs_guard_store_get(&guard->store, size, align);
   if (span) {
-    *mem = ptrs_guard_place(&guard->store.form, pages, size, align);
+    *mem = ptrs_guard_place(&guard->store.form, &span->pages, size, align);
     if (zero_from < size && !span->is_zero) {
       memset(*mem + zero_from, 0, size - zero_from);
     }
-    ptrs_guard_fill(&guard->store.form, pages, *mem, size);
+    ptrs_guard_fill(&guard->store.form, &span->pages, *mem, size);
   }
   return span;
 }
@@ -98,21 +91,20 @@ static void *
 allocate(PtrsAllocator *allocator, size_t size, size_t align, size_t zero_from)
 {
   PtrsGuard *const guard = (PtrsGuard *)allocator;
-  PtrsGuardPages pages;
-  uint8_t *mem         = NULL;
-  PtrsSpan *const span = get(guard, size, align, zero_from, &pages, &mem);
+  uint8_t *mem           = NULL;
+  PtrsSpan *const span   = get(guard, size, align, zero_from, &mem);
   if (!span) {
     return NULL;
   }
   ptrs_guard_lock();
   const bool is_closed = guard->store.is_closed;
   if (!is_closed) {
-    ptrs_guard_store_begin(&guard->store, span, &pages, mem, size);
+    ptrs_guard_store_begin(&guard->store, span, mem, size);
     ptrs_stats_alloc(&guard->stats, size);
   }
   ptrs_guard_unlock();
   if (is_closed) {
-    ptrs_guard_store_drop(span, &pages);
+    ptrs_guard_store_drop(span);
     return NULL;
   }
   return mem;
@@ -130,7 +122,7 @@ guard_zalloc(PtrsAllocator *allocator, size_t size, size_t align)
   return allocate(allocator, size, align, 0);
 }
 
-// End a span whose block has ended in the table
+// Check a block that has ended, and take its span back
 static void
 retire(PtrsGuard *guard, PtrsSpan *span)
 {
@@ -146,10 +138,9 @@ guard_zrealloc(PtrsAllocator *allocator,
                size_t new_size,
                size_t align)
 {
-  PtrsGuard *const guard = (PtrsGuard *)allocator;
-  PtrsGuardPages pages;
+  PtrsGuard *const guard   = (PtrsGuard *)allocator;
   uint8_t *new_mem         = NULL;
-  PtrsSpan *const new_span = get(guard, new_size, align, kept, &pages, &new_mem);
+  PtrsSpan *const new_span = get(guard, new_size, align, kept, &new_mem);
   if (!new_span) {
     return NULL;
   }
@@ -159,7 +150,7 @@ guard_zrealloc(PtrsAllocator *allocator,
   PtrsSpan *const old_span = guard->store.is_closed ? NULL : find(guard, mem);
   if (old_span) {
     PtrsSpanView old;
-    ptrs_guard_store_begin(&guard->store, new_span, &pages, new_mem, new_size);
+    ptrs_guard_store_begin(&guard->store, new_span, new_mem, new_size);
     if (ptrs_guard_view(old_span, true, &old)) {
       ptrs_guard_set_label(new_span, old.label);
     }
@@ -167,8 +158,8 @@ guard_zrealloc(PtrsAllocator *allocator,
     ptrs_stats_resize(&guard->stats, old_size, new_size);
   }
   ptrs_guard_unlock();
-  if (!old_span) { // the allocator has been closed, or it was no block
-    ptrs_guard_store_drop(new_span, &pages);
+  if (!old_span) { // the allocator has been closed, or `mem` is no block
+    ptrs_guard_store_drop(new_span);
     return NULL;
   }
   retire(guard, old_span);
@@ -191,7 +182,7 @@ guard_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
   if (span) {
     ptrs_guard_store_end(&guard->store, span);
   }
-  if (span && !guard->store.is_closed) { // else it has been counted
+  if (span && !guard->store.is_closed) { // else guard_clear() has counted it
     ptrs_stats_free(&guard->stats, size);
   }
   ptrs_guard_unlock();
@@ -232,7 +223,7 @@ is_guard(const PtrsAllocator *allocator)
 PtrsStatus
 ptrs_guard_new(unsigned flags, size_t quarantine_size, PtrsAllocator **guard)
 {
-  // The lock belongs to all guard allocators, and looks after itself
+  // No lock of its own: the table of spans takes its lock around fork(2)
   static const PtrsLifecycleOps ops = {.object_size = sizeof(PtrsGuard), .clear = guard_clear};
   if (flags & ~(unsigned)PTRS_GUARD_UNDERFLOW) {
     return PTRS_STATUS_BAD_ARG;
@@ -275,7 +266,7 @@ ptrs_guard_label(const void *mem, const char *label)
   }
   ptrs_guard_table_init();
   ptrs_guard_lock();
-  PtrsSpan *const span = ptrs_guard_find(mem);
+  PtrsSpan *const span = ptrs_guard_buckets_find(mem);
   if (span) {
     ptrs_guard_set_label(span, label);
   }
@@ -297,7 +288,7 @@ ptrs_guard_info(PtrsAllocator *guard, PtrsGuardInfo *info)
   info->damaged_blocks      = self->n_damaged;
   info->mappings            = ptrs_guard_mappings();
   info->max_mappings        = max_mappings == SIZE_MAX ? 0 : max_mappings;
-  info->is_full             = ptrs_guard_is_full() && ptrs_guard_store_is_exhausted();
+  info->is_full             = ptrs_guard_is_full() && !ptrs_quarantine_bytes();
   ptrs_guard_unlock();
   return PTRS_STATUS_SUCCESS;
 }

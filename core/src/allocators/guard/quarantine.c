@@ -7,7 +7,7 @@
 
 static PtrsSpanList quarantine;     // of all allocators, in the order in which blocks were freed
 static PtrsGuardStore *with_spares; // stores that have spare spans
-static size_t freed_bytes;          // of all these
+static size_t freed_bytes;          // of the spans in quarantine and the spare ones
 
 void
 ptrs_span_list_add(PtrsSpanList *list, PtrsSpan *span)
@@ -40,7 +40,7 @@ ptrs_span_list_remove(PtrsSpanList *list, PtrsSpan *span)
 static size_t
 extent_of(const PtrsSpan *span)
 {
-  return ptrs_guard_pages_of(span).extent;
+  return span->pages.extent;
 }
 
 void
@@ -133,7 +133,7 @@ ptrs_quarantine_take_spare(PtrsGuardStore *store, unsigned size_class)
   return span;
 }
 
-// The largest one that an allocator has
+// Take the largest spare span of an allocator
 static PtrsSpan *
 take_any_spare(PtrsGuardStore *store)
 {
@@ -145,21 +145,17 @@ take_any_spare(PtrsGuardStore *store)
 }
 
 PtrsSpan *
-ptrs_quarantine_take_of(PtrsGuardStore *store)
+ptrs_quarantine_take_any(PtrsGuardStore *store)
 {
-  PtrsSpan *const spare = store->spare_bytes ? take_any_spare(store) : NULL;
-  return spare ? spare : ptrs_quarantine_take(store);
-}
-
-PtrsSpan *
-ptrs_quarantine_take_any(void)
-{
-  if (with_spares) {
-    return take_any_spare(with_spares);
+  PtrsGuardStore *const sparing = store ? store : with_spares;
+  if (sparing && sparing->spare_bytes) {
+    return take_any_spare(sparing);
   }
-  // The oldest one of all is the oldest one of its allocator's
-  PtrsSpan *const oldest = quarantine.oldest;
-  return oldest ? ptrs_quarantine_take(oldest->store) : NULL;
+  // The oldest span of all is also the oldest one of its allocator
+  PtrsGuardStore *const oldest = store               ? store
+                                 : quarantine.oldest ? quarantine.oldest->store
+                                                     : NULL;
+  return oldest ? ptrs_quarantine_take(oldest) : NULL;
 }
 
 size_t

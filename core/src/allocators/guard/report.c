@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "allocators/guard/table.h"
 #include "base/checked.h"
 #include "os/fault.h"
 #include "os/report.h"

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// What is written about blocks that were missed, or whose surroundings were
-// overwritten, once ptrs_guard_report_faults() has been told where to.
+// The lines about faults and overwritten bytes that are written to the file of
+// ptrs_guard_report_faults().
 #ifndef PTRS_GUARD_REPORT_H
 #define PTRS_GUARD_REPORT_H
 
 #include <stddef.h>
 
-#include "allocators/guard/table.h"
+#include "allocators/guard/span.h"
 
-// A byte beside a block is not what it was; `offset` is from the block's start.
+// Report that the byte at an offset from a block's start, outside of it, was overwritten.
 void ptrs_guard_report_damage(const PtrsSpan *span, ptrdiff_t offset);
 
 #endif

@@ -4,17 +4,17 @@
 #include <assert.h>
 #include <string.h>
 
+#include "allocators/guard/buckets.h"
 #include "base/checked.h"
 #include "base/fork.h"
-#include "allocators/guard/buckets.h"
 #include "os/os.h"
 #include "os/pages.h"
 
-// A span has two mappings at most: its pages and its guard page, which may be
-// one with that of a neighbour
+// A span has two mappings at most: its pages, and its guard page, which the kernel may join
+// with the guard page of a neighbour
 #define SPAN_MAPPINGS ((size_t)2)
 
-// Of the mappings of the process, one in so many is left to everybody else
+// One in so many mappings is left to the rest of the process
 #define OTHERS_SHARE ((size_t)16)
 
 #define SEGMENT_SIZE ((size_t)64 << 10)
@@ -46,8 +46,8 @@ lock_for_fork(void *ctx)
   ptrs_os_mutex_lock(&mutex);
 }
 
-// A span on which another thread was at work stays busy in the child: nobody
-// can tell how far that thread has come
+// In the child, a span on which another thread was at work stays busy: that thread may have
+// been anywhere in its work
 static void
 unlock_after_fork(void *ctx)
 {
@@ -67,8 +67,8 @@ init(void)
   const size_t limit = ptrs_os_max_mappings();
   max_mappings       = limit == SIZE_MAX ? SIZE_MAX : limit - limit / OTHERS_SHARE;
   ptrs_os_mutex_init(&mutex);
-  // Allocators that take memory of a guard allocator come later, and their locks
-  // are taken before this one
+  // Allocators whose parent is a guard allocator register later, so that their locks are
+  // taken before this one
   ptrs_fork_add(&entry);
 }
 
@@ -127,7 +127,6 @@ ptrs_guard_claim(PtrsGuardStore *store, bool *is_full)
   PtrsSpan *const span = free_spans;
   free_spans           = span->next;
   span->store          = store;
-  span->is_busy        = true;
   span->is_zero        = true;
   n_mappings += SPAN_MAPPINGS;
   return span;
@@ -142,16 +141,10 @@ ptrs_guard_release(PtrsSpan *span)
   n_mappings -= SPAN_MAPPINGS;
 }
 
-// Every store is ordered behind the one before, so that who reads something new
-// finds the number odd, or changed
+// Begin to write a record, or end that.  Every store is ordered behind the one before, so
+// that a handler that reads a new value finds the number odd, or changed.
 static void
-open_record(PtrsSpan *span)
-{
-  ptrs_atomic_store(&span->sequence, ptrs_atomic_peek(&span->sequence) + 1);
-}
-
-static void
-close_record(PtrsSpan *span)
+step_sequence(PtrsSpan *span)
 {
   ptrs_atomic_store(&span->sequence, ptrs_atomic_peek(&span->sequence) + 1);
 }
@@ -159,24 +152,23 @@ close_record(PtrsSpan *span)
 static void
 set_state(PtrsSpan *span, PtrsSpanState state)
 {
-  open_record(span);
+  step_sequence(span);
   ptrs_atomic_store(&span->state, state);
-  close_record(span);
+  step_sequence(span);
 }
 
 void
-ptrs_guard_begin(PtrsSpan *span, void *base, size_t extent, void *mem, size_t size)
+ptrs_guard_begin(PtrsSpan *span, void *mem, size_t size)
 {
-  open_record(span);
+  step_sequence(span);
   ptrs_atomic_store(&span->state, PTRS_SPAN_LIVE);
-  ptrs_atomic_store(&span->base, (uintptr_t)base);
-  ptrs_atomic_store(&span->extent, extent);
+  ptrs_atomic_store(&span->base, (uintptr_t)span->pages.base);
+  ptrs_atomic_store(&span->extent, span->pages.extent);
   ptrs_atomic_store(&span->mem, (uintptr_t)mem);
   ptrs_atomic_store(&span->size, size);
   ptrs_atomic_store(&span->label[0], 0); // the empty one
-  close_record(span);
+  step_sequence(span);
 
-  span->is_busy = false;
   ptrs_guard_buckets_add(span);
 }
 
@@ -184,7 +176,6 @@ void
 ptrs_guard_end(PtrsSpan *span)
 {
   ptrs_guard_buckets_remove(span);
-  span->is_busy = true;
   set_state(span, PTRS_SPAN_FREED);
 }
 
@@ -192,12 +183,6 @@ void
 ptrs_guard_forget(PtrsSpan *span)
 {
   set_state(span, PTRS_SPAN_NONE);
-}
-
-PtrsSpan *
-ptrs_guard_find(const void *mem)
-{
-  return ptrs_guard_buckets_find(mem);
 }
 
 void
@@ -215,11 +200,11 @@ ptrs_guard_set_label(PtrsSpan *span, const char *label)
     memcpy(text, cut, n_cut);
     memcpy(text + n_cut, label + size - kept, kept);
   }
-  open_record(span);
+  step_sequence(span);
   for (size_t i = 0; i < PTRS_LABEL_WORDS; ++i) {
     ptrs_atomic_store(&span->label[i], words[i]);
   }
-  close_record(span);
+  step_sequence(span);
 }
 
 size_t
