@@ -38,7 +38,7 @@
 /** The greatest size of one block: half of the address space, as in ISO C. */
 #define PTRS_SIZE_MAX ((size_t)PTRDIFF_MAX)
 
-/** The most allocators that may stand above another one: each waits on the stack for its parent. */
+/** The most parents above an allocator: each calls the next one, which takes stack. */
 #define PTRS_DEPTH_MAX ((unsigned)64)
 
 /* cdef: begin */
@@ -56,28 +56,28 @@ typedef struct PtrsAllocatorImpl PtrsAllocator;
 /**
  * Read an allocator's statistics.
  *
- * Exact while no other thread is allocating; otherwise each number is one
- * that held at some time during the call, and a peak may miss a maximum that
- * several threads made together.
+ * Exact while no other thread is allocating; otherwise each number was right at
+ * some time during the call, and a peak may miss a maximum that several threads
+ * made together.
  *
  * @param allocator An allocator.
  * @param[out] stats Bytes and block counts.  Never fails.
  */
 PTRS_API void ptrs_allocator_stats(PtrsAllocator *allocator, PtrsStats *stats);
 
-/** What an allocator is: "system", "arena", "pool", "guard", "foreign". */
+/** The kind of an allocator: "system", "arena", "pool", "guard", "foreign". */
 PTRS_API const char *ptrs_allocator_name(const PtrsAllocator *allocator);
 
 /**
- * Greatest size of a block that it serves, in bytes; PTRS_SIZE_MAX if it has no
- * limit of its own.
+ * Greatest size of a block that an allocator serves, in bytes; PTRS_SIZE_MAX if
+ * the allocator has no limit of its own.
  */
 PTRS_API size_t ptrs_allocator_max_size(const PtrsAllocator *allocator);
 
-/** Greatest alignment that it serves, in bytes; at most PTRS_ALIGN_MAX. */
+/** Greatest alignment that an allocator serves, in bytes; at most PTRS_ALIGN_MAX. */
 PTRS_API size_t ptrs_allocator_max_align(const PtrsAllocator *allocator);
 
-/** Whether it has been closed. */
+/** Whether an allocator has been closed. */
 PTRS_API bool ptrs_allocator_is_closed(PtrsAllocator *allocator);
 
 /**
@@ -97,25 +97,25 @@ PTRS_API PtrsStatus ptrs_allocator_close(PtrsAllocator *allocator);
 /**
  * Close an allocator as far as that is possible now, and the rest of it later.
  *
- * All blocks end but those that are pinned: these stay as they are, and go each
- * with its last pin, as after ptrs_block_drop().  It refuses to allocate from
- * now on, also for allocators that have it as their parent.  Its memory is given
- * back when its last block and the last piece of memory that those hold have
- * gone.  Until then ptrs_allocator_close() answers as before.  For owners that
- * disappear.
+ * Blocks that are pinned stay as they are, and end each with its last pin, as
+ * after ptrs_block_drop(); all others end now.  The allocator refuses to allocate
+ * from now on, also for allocators that have it as their parent.  Its memory is
+ * given back when its last block has ended and those allocators hold none of it.
+ * Until then ptrs_allocator_close() answers as before.  For callers that cannot
+ * try again later.
  *
- * @return NOT_SUPPORTED for the system allocator.  Dropping again, or what has been
- *         closed, does nothing.
+ * @return NOT_SUPPORTED for the system allocator.  Dropping an allocator that was
+ *         dropped or closed before does nothing.
  */
 PTRS_API PtrsStatus ptrs_allocator_drop(PtrsAllocator *allocator);
 
 /**
  * Give up an allocator that was made by a `..._new` function; exactly once.
  *
- * It is not closed by this: its memory stays until its last checked block has
- * been freed and the last allocator that has it as its parent has gone; then
- * everything is given back.  Without any, that is now.  Memory that was taken
- * without a handle does not keep it.
+ * This does not close the allocator: its memory stays until its last checked
+ * block has been freed and the last allocator that has it as its parent has gone;
+ * then everything is given back.  If there are none, that is now.  Memory that was
+ * taken without a handle does not keep the allocator.
  *
  * @param allocator Not to be used by the caller any more.  Releasing the system
  *        allocator does nothing.
@@ -123,7 +123,7 @@ PTRS_API PtrsStatus ptrs_allocator_drop(PtrsAllocator *allocator);
 PTRS_API void ptrs_allocator_release(PtrsAllocator *allocator);
 /* cdef: end */
 
-/** What an allocator that can be closed keeps of its blocks; private. */
+/** Users and blocks of an allocator that can be closed; private. */
 typedef struct PtrsLifecycleImpl PtrsLifecycle;
 
 struct PtrsAllocatorImpl {
@@ -147,7 +147,7 @@ struct PtrsAllocatorImpl {
   /**
    * As `realloc`, but the first `kept` bytes alone are kept, which is no more than
    * `realloc` would keep, and those up to `new_size` are zero, if possible without
-   * touching fresh pages.  NULL: it is done by `realloc` and memset(3).
+   * touching fresh pages.  If NULL, callers use `realloc` and memset(3).
    */
   void *(*zrealloc)(PtrsAllocator *allocator,
                     void *mem,
@@ -165,14 +165,14 @@ struct PtrsAllocatorImpl {
   /** Write the statistics, as far as they are known at this instant. */
   void (*stats)(PtrsAllocator *allocator, PtrsStats *stats);
 
-  /** What it is, in one word. */
+  /** The kind of allocator, in one word. */
   const char *name;
 
   /** Greatest size and alignment of a block, in bytes; 0: no limit of its own. */
   size_t max_size;
   size_t max_align;
 
-  /** Flags that its checked blocks have: PtrsBlockFlags of block.h. */
+  /** Flags of all its checked blocks: PtrsBlockFlags of block.h. */
   unsigned block_flags;
 
   /** NULL: this allocator is never closed. */

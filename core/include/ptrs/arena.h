@@ -29,7 +29,7 @@
  * @param chunk_size Bytes of a chunk, 1 to PTRS_SIZE_MAX (else BAD_ARG).  A
  *        block that does not fit gets a chunk of its own.
  * @param[out] arena To be given up with ptrs_allocator_release().
- * @return NO_MEM if there is no memory for the arena itself; TOO_LARGE if its
+ * @return NO_MEM if there is no memory for the arena itself; TOO_LARGE if the
  *         parent does not serve chunks of that size; TOO_DEEP if the parent has
  *         PTRS_DEPTH_MAX parents above it.
  */
@@ -38,8 +38,8 @@ PTRS_API PtrsStatus ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, Ptr
 /**
  * End all blocks, and start again at the first chunk.  All chunks are kept.
  *
- * O(1), and O(n) where n checked blocks have to be ended: meanwhile others wait
- * who want a block of this arena.
+ * O(1), or O(n) if n checked blocks have to end: meanwhile other threads wait that
+ * want a block of this arena.
  *
  * @param arena Made by ptrs_arena_new() (else BAD_ARG).
  * @return PINNED while a checked block is pinned, or memory of the arena is

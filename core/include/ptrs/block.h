@@ -20,8 +20,8 @@
  * how many readers are inside, whether one thread has it exclusively, how
  * many pins it has.  Reading is shared.  Writing, resizing and freeing are
  * exclusive: they stop new entries and wait until the readers have left.  So
- * two writers never mix their bytes, nobody reads what is being freed, and of
- * several threads that free the same block exactly one succeeds.
+ * two writers never mix their bytes, no thread reads a block while it is being
+ * freed, and of several threads that free the same block exactly one succeeds.
  *
  * Threads: every function may be called from any thread at any time.
  * Processes: after fork(2) the child's table is consistent; an access that
@@ -91,7 +91,7 @@ PTRS_API PtrsStatus ptrs_block_zalloc(PtrsAllocator *allocator,
                                       PtrsBlock *block);
 
 /**
- * Make a block of memory that somebody else owns.
+ * Make a block of memory that is owned elsewhere, and not freed with the block.
  *
  * @param mem First byte, aligned to `align`; must stay valid until
  *        ptrs_block_disown() has succeeded.
@@ -126,8 +126,8 @@ PTRS_API PtrsStatus ptrs_block_realloc(PtrsBlock block, size_t size);
 PTRS_API PtrsStatus ptrs_block_free(PtrsBlock block);
 
 /**
- * Free a block now, or if it is pinned, when the last pin goes.  For owners
- * that disappear.
+ * Free a block now, or if it is pinned, when the last pin goes.  For callers
+ * that cannot try again later.
  */
 PTRS_API PtrsStatus ptrs_block_drop(PtrsBlock block);
 
@@ -147,10 +147,10 @@ PTRS_API PtrsStatus ptrs_block_unpin(PtrsBlock block);
 PTRS_API PtrsStatus ptrs_block_info(PtrsBlock block, PtrsBlockInfo *info);
 
 /**
- * Where a block's memory comes from.
+ * The allocator that a block's memory comes from.
  *
- * @param[out] allocator To be given up with ptrs_allocator_release(), also where
- *        the block goes before; NULL if the block was adopted.
+ * @param[out] allocator To be given up with ptrs_allocator_release(), which may
+ *        be after the end of the block; NULL if the block was adopted.
  */
 PTRS_API PtrsStatus ptrs_block_allocator(PtrsBlock block, PtrsAllocator **allocator);
 
@@ -211,13 +211,13 @@ typedef struct {
   PtrsAccess access; /* how it was entered */
 } PtrsEntry;
 
-/** What a caller has to do with a change of size; called while the block is held exclusively. */
+/** Functions of a caller around a change of size; called while the block is held exclusively. */
 typedef struct {
-  /** Asked before: SUCCESS agrees, else the answer.  NULL agrees.  May read `capacity` bytes. */
+  /** Called before: any status but SUCCESS refuses.  NULL agrees.  May read `capacity` bytes. */
   PtrsStatus (*check)(const uint8_t *mem, size_t capacity, size_t new_size, void *ctx);
 
   /**
-   * Told after a change, or NULL.  The first `kept` bytes are those from before, the others
+   * Called after a change; or NULL.  The first `kept` bytes are those from before, the others
    * up to `capacity` are zero; all may be written.
    */
   void (*changed)(uint8_t *mem, size_t kept, size_t capacity, void *ctx);
@@ -239,10 +239,10 @@ typedef struct {
 PTRS_API PtrsStatus ptrs_block_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry);
 
 /**
- * As ptrs_block_enter(), for a caller who must not wait.
+ * As ptrs_block_enter(), but never waits.
  *
- * @param[out] would_block Set to true where it would have to wait for another thread,
- *        and nothing was entered; else left as it is.
+ * @param[out] would_block Set to true if the block could not be entered without
+ *        waiting for another thread; else left as it is.
  */
 PTRS_API PtrsStatus ptrs_block_try_enter(PtrsBlock block,
                                          PtrsAccess access,
@@ -250,12 +250,13 @@ PTRS_API PtrsStatus ptrs_block_try_enter(PtrsBlock block,
                                          bool *would_block);
 
 /**
- * As ptrs_block_free(), for a caller who must not wait.
+ * As ptrs_block_free(), but never waits.
  *
  * @param limit Bytes of the largest block that is freed: to give more back to
  *        the system may take long, too.
- * @param[out] would_block Set to true where it would have to wait for another thread,
- *        or the block is larger, and nothing was freed; else left as it is.
+ * @param[out] would_block Set to true if the block was not freed, since that would
+ *        wait for another thread, or the block is larger than `limit`; else left
+ *        as it is.
  */
 PTRS_API PtrsStatus ptrs_block_try_free(PtrsBlock block, size_t limit, bool *would_block);
 
@@ -263,7 +264,7 @@ PTRS_API PtrsStatus ptrs_block_try_free(PtrsBlock block, size_t limit, bool *wou
 PTRS_API void ptrs_block_leave(const PtrsEntry *entry);
 
 /**
- * As ptrs_block_realloc(), by the caller's rules as well.
+ * As ptrs_block_realloc(), if the caller's rules agree.
  *
  * @param rules Its functions must not enter any block.
  */

@@ -19,16 +19,16 @@
  * Load a library and make an allocator of its functions.
  *
  * Needed are `malloc`, `calloc`, `realloc` and `free`, each behind the prefix.
- * With one of `aligned_alloc`, `memalign` and `posix_memalign` it serves every
- * alignment, else up to PTRS_ALIGN_DEFAULT.  `malloc_usable_size`, if there is
- * one, tells capacities.  A symbol counts only if it lies in that very library:
- * what a library merely uses of the C library is not its own.
+ * With one of `aligned_alloc`, `memalign` and `posix_memalign` the allocator
+ * serves every alignment, else up to PTRS_ALIGN_DEFAULT.  Capacities come from
+ * `malloc_usable_size`, if the library has it.  A function counts only if it lies
+ * in this library, not if the library merely uses it from the C library.
  *
  * @param path As for dlopen(3): a name without a slash is searched for.
  * @param prefix Of the names of the functions, such as "mi_"; may be "".
- * @param[out] message Where it fails: what is missing, in words; always ends
+ * @param[out] message On failure, the missing part in words; always ends
  *        with NUL.
- * @param message_size Bytes there, at least 1.
+ * @param message_size Bytes of `message`, at least 1.
  * @param[out] allocator To be given up with ptrs_allocator_release().  Each call
  *        makes another one, with statistics of its own.
  * @return FOREIGN if the library or one of its functions is missing; NO_MEM.

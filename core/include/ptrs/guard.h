@@ -2,7 +2,7 @@
 /**
  * @file guard.h
  * A guard allocator: each block alone on pages of its own, flush against a page
- * that nobody can touch.  One byte too far, even from foreign code that knows
+ * that cannot be touched.  One byte too far, even from foreign code that knows
  * only the address, and the program ends at that very instruction.
  *
  *     default                               PTRS_GUARD_UNDERFLOW
@@ -22,8 +22,8 @@
  * A block that is resized always moves.  The capacity of a block is its size.
  *
  * Cost: two pages and two mappings of the kernel a block, of which Linux lets a
- * process have a certain number: vm.max_map_count.  One sixteenth of these is
- * left to the rest of the program; then there is no more memory to be had here.
+ * process have a certain number: vm.max_map_count.  The allocator leaves one
+ * sixteenth of these to the rest of the program, and has no memory beyond that.
  * Up to 16 MiB of address space that have left the quarantine wait for blocks of
  * about their size, which spares most of the system calls.
  *
@@ -47,7 +47,7 @@ typedef enum {
 } PtrsGuardFlags;
 
 typedef struct {
-  uint64_t quarantine_blocks; /* freed blocks whose pages nobody may touch yet */
+  uint64_t quarantine_blocks; /* freed blocks whose pages must not be touched yet */
   uint64_t quarantine_bytes;  /* of address space, which these keep */
   uint64_t damaged_blocks;    /* blocks that ended with bytes beside them overwritten */
   uint64_t mappings;          /* that all guard allocators have, freed blocks included */
@@ -61,16 +61,16 @@ typedef struct {
  * @param flags PtrsGuardFlags (else BAD_ARG).
  * @param quarantine_size Bytes of address space, guard pages included, that freed
  *        blocks may keep, the oldest giving way; 0: freed pages may be used again
- *        at once.  Of blocks up to 16 pages the memory is kept, too.  They give
- *        way earlier where else there would be no memory, or no mapping, for a
- *        block of any guard allocator: the oldest of all first.
+ *        at once.  Of blocks up to 16 pages the memory is kept, too.  Freed blocks
+ *        give way earlier, the oldest of all first, if a block of any guard
+ *        allocator could get no memory or no mapping otherwise.
  * @param[out] guard To be given up with ptrs_allocator_release().
  * @return NO_MEM.
  */
 PTRS_API PtrsStatus ptrs_guard_new(unsigned flags, size_t quarantine_size, PtrsAllocator **guard);
 
 /**
- * What a guard allocator knows beside its statistics.
+ * Read the state of a guard allocator, in addition to its statistics.
  *
  * @param guard Made by ptrs_guard_new() (else BAD_ARG).
  * @param[out] info As it is at this instant.
@@ -107,9 +107,10 @@ PTRS_API PtrsStatus ptrs_guard_label(const void *mem, const char *label);
  *
  * Again: only the file changes.
  *
- * What a reader does not take is given up: whoever reads a pipe may be a thread
- * that waits for this one.  A line about overwritten bytes is not waited for at
- * all (ptrs_guard_info() counts them), one about a fault for a second at most.
+ * A line that the reader of a pipe does not take is given up, since the reader may
+ * be a thread that waits for this one.  A line about overwritten bytes does not
+ * wait at all (ptrs_guard_info() counts them), one about a fault for a second at
+ * most.
  *
  * @param fd File descriptor that is open for writing, such as 2 (else BAD_ARG).
  *        A copy of it is kept until the next call, so that it may be closed; exec

@@ -14,7 +14,7 @@
 
 typedef struct {
   PtrsAllocator base;
-  PtrsSpin lock; // of what follows
+  PtrsSpin lock; // of the next two fields
   PtrsBump bump;
   bool is_closed;
   PtrsLifecycle lifecycle;
@@ -75,8 +75,8 @@ arena_zrealloc(PtrsAllocator *allocator,
   uint8_t *const new_mem =
       (uint8_t *)arena_place(allocator, mem, old_size, new_size, align, &clean);
   if (new_mem && new_mem != mem) {
-    // Only the last block's bytes can be taken by another one, and that stays
-    // where it is, unless it does not fit: then it is not the last any more
+    // No other block has taken the old bytes meanwhile: only the end of the last block goes
+    // back to the chunk, and a block that was moved is not the last one any more
     memcpy(new_mem, mem, kept);
   }
   if (new_mem && kept < new_size - clean) {
@@ -138,11 +138,11 @@ is_arena(const PtrsAllocator *allocator)
   return allocator && allocator->alloc == arena_alloc;
 }
 
-// Going back, to the start or to a mark
+// Where to go back to: the start, or a mark
 typedef struct {
   bool to_start;
   uint64_t number; // of the mark
-  PtrsMark *mark;  // once it has been looked up; it cannot go meanwhile
+  PtrsMark *mark;  // NULL until it has been looked up; stays valid until the rewind ends
 } Rewind;
 
 static PtrsMark *

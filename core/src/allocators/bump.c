@@ -11,7 +11,7 @@ chunk_bytes(PtrsChunk *chunk)
   return (uint8_t *)chunk;
 }
 
-// Put a chunk in which a block surely fits behind the current one
+// Add a chunk, in which such a block fits, behind the current one
 static PtrsChunk *
 add_chunk(PtrsBump *bump, size_t size, size_t align)
 {
@@ -43,7 +43,7 @@ add_chunk(PtrsBump *bump, size_t size, size_t align)
 PtrsChunk *
 ptrs_bump_next_chunk(PtrsBump *bump, size_t size, size_t align, size_t *start)
 {
-  // The next one may be there since before a reset
+  // A reset keeps chunks, so that there may be a next one
   PtrsChunk *chunk = bump->current ? bump->current->next : bump->first;
   if (chunk) {
     chunk->used = sizeof(PtrsChunk);
@@ -66,7 +66,7 @@ ptrs_bump_is_behind(const PtrsBump *bump, const PtrsMark *mark, const void *mem)
   return chunk && ptrs_mark_is_before(mark, chunk, (uintptr_t)mem - (uintptr_t)chunk);
 }
 
-// The mark in whose account a block stands; NULL before the first mark
+// The mark whose account counts a block; NULL before the first mark
 static PtrsMark *
 mark_of(const PtrsBump *bump, const void *mem)
 {
@@ -91,7 +91,7 @@ count_out(const PtrsBump *bump, const PtrsMark *mark, size_t size)
   ptrs_marks_count(bump->newest, mark, &change);
 }
 
-// Whether a block is the last one, with its end where the region goes on
+// Whether a block is the last one: the next block would start at its end
 static bool
 is_last(const PtrsBump *bump, const uint8_t *mem, size_t size)
 {
@@ -100,7 +100,7 @@ is_last(const PtrsBump *bump, const uint8_t *mem, size_t size)
          (uintptr_t)mem > (uintptr_t)chunk;
 }
 
-// Give back what lies behind the new end of the last block, or take more for it
+// Resize a block where it is: the last one, or any one to a smaller size; false if not possible
 static bool
 resize_in_place(PtrsBump *bump, uint8_t *mem, size_t old_size, size_t new_size, size_t *clean)
 {

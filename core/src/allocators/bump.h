@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What an arena is filled with: chunks, the blocks in them, and marks.  Has no
-// lock of its own.  What is not said to be more is O(log n) in chunks and marks.
+// Bump allocation for arenas: chunks, the blocks in them, and marks.  Without a lock.  Each
+// function is O(log n) in chunks and marks, unless its comment says more.
 #ifndef PTRS_BUMP_H
 #define PTRS_BUMP_H
 
@@ -18,14 +18,14 @@ typedef struct {
   PtrsAllocator *parent; // of the chunks
   size_t chunk_size;
   PtrsChunk *first;
-  PtrsChunk *by_address; // all
-  PtrsChunk *current;    // where the next block goes
+  PtrsChunk *by_address; // root of the tree of all chunks
+  PtrsChunk *current;    // that takes the next block
   PtrsMark *newest;
   uint64_t n_marks; // ever made
   PtrsStats stats;
 } PtrsBump;
 
-// Where in a chunk a block would start; false if it does not fit
+// Where in a chunk a block would start; false if the block does not fit
 static inline bool
 ptrs_chunk_place(const PtrsChunk *chunk, size_t size, size_t align, size_t *start)
 {
@@ -40,11 +40,11 @@ ptrs_chunk_place(const PtrsChunk *chunk, size_t size, size_t align, size_t *star
   return true;
 }
 
-// Go on to a chunk in which a block fits; NULL if there is no memory for one
+// Go on to a chunk in which a block fits; NULL if there is no memory for a chunk
 PtrsChunk *ptrs_bump_next_chunk(PtrsBump *bump, size_t size, size_t align, size_t *start);
 
-// Take bytes of the region.  A block of no bytes takes one, so that its address
-// is its own.  *clean is how many bytes from the end were never written.
+// Take bytes of the current chunk or the next one.  A block of no bytes takes one byte, so that
+// its address is unique.  *clean is how many bytes at the end were never written.
 static inline uint8_t *
 ptrs_bump_take(PtrsBump *bump, size_t size, size_t align, size_t *clean)
 {
@@ -66,8 +66,7 @@ ptrs_bump_take(PtrsBump *bump, size_t size, size_t align, size_t *clean)
   return (uint8_t *)chunk + start;
 }
 
-// A new block; *clean is how many bytes at its end are surely zero.  NULL if
-// there is no memory.
+// Make a block, of which the last *clean bytes are zero.  NULL if there is no memory.
 static inline void *
 ptrs_bump_alloc(PtrsBump *bump, size_t size, size_t align, size_t *clean)
 {
@@ -82,27 +81,26 @@ ptrs_bump_alloc(PtrsBump *bump, size_t size, size_t align, size_t *clean)
   return mem;
 }
 
-// Where a block of another size is, to which the caller copies what the old one has
-// if it is elsewhere: that stays as it is.  *clean as above, but of what the old one
-// has no bytes for.  NULL if there is no memory.
+// Resize a block.  If the result is another address, the old bytes stay as they are, and the
+// caller copies them.  Of the added bytes, the last *clean are zero.  NULL without memory.
 void *ptrs_bump_place(
     PtrsBump *bump, void *mem, size_t old_size, size_t new_size, size_t align, size_t *clean);
 
 void ptrs_bump_free(PtrsBump *bump, void *mem, size_t size);
 
-// A new mark; NULL if there is no memory.
+// Make a mark; NULL if there is no memory.
 PtrsMark *ptrs_bump_mark(PtrsBump *bump);
 
-// The mark with a number; NULL if it is not valid.
+// The mark with a number; NULL if no valid mark has it.
 PtrsMark *ptrs_bump_find_mark(const PtrsBump *bump, uint64_t number);
 
 // Whether memory lies behind a mark.
 bool ptrs_bump_is_behind(const PtrsBump *bump, const PtrsMark *mark, const void *mem);
 
-// Go back to a mark, or, where it is NULL, to the start of the first chunk.
+// Go back to a mark, or for NULL to the start of the first chunk.
 void ptrs_bump_rewind(PtrsBump *bump, PtrsMark *mark);
 
-// Take all chunks out of an empty region, and give them back to its parent: O(n).
+// Take all chunks out of an arena without blocks, and give them back to the parent: O(n).
 PtrsChunk *ptrs_bump_take_chunks(PtrsBump *bump);
 void ptrs_bump_give_back(const PtrsBump *bump, PtrsChunk *chunks);
 

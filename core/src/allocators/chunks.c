@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "allocators/chunks.h"
 
-// A number that has nothing to do with the order of addresses: above stands what has
-// a greater one
+// A number unrelated to the order of addresses: in the treap, chunks with greater numbers
+// stand above those with smaller ones
 static uint64_t
 priority(const PtrsChunk *chunk)
 {
@@ -20,7 +20,7 @@ ptrs_chunks_insert(PtrsChunk **root, PtrsChunk *chunk)
   while (*link && priority(*link) > own) {
     link = (uintptr_t)*link < (uintptr_t)chunk ? &(*link)->right : &(*link)->left;
   }
-  // Divide what is below, where it is now
+  // Divide the subtree that stood there: lower addresses to the left, higher to the right
   PtrsChunk *rest   = *link;
   PtrsChunk **left  = &chunk->left;
   PtrsChunk **right = &chunk->right;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The chunks of a region: in the order in which they are filled, and by address.
+// The chunks of an arena: in the order in which they are filled, and by address.
 #ifndef PTRS_CHUNKS_H
 #define PTRS_CHUNKS_H
 
@@ -9,15 +9,15 @@
 // At the start of each chunk; blocks follow
 typedef struct PtrsChunk {
   struct PtrsChunk *next;  // filled after this one
-  size_t size;             // bytes, with this
+  size_t size;             // bytes, this header included
   size_t used;             // bytes up to the end of the last block
-  size_t dirty;            // bytes beyond which nobody has ever written: they are zero
-  uint64_t order;          // of those that are filled, each has a greater one than the one before
-  struct PtrsChunk *left;  // those at lower addresses, and at higher ones: a treap, which is
-  struct PtrsChunk *right; // about as deep as a balanced tree
+  size_t dirty;            // bytes up to the last one ever written; the rest is zero
+  uint64_t order;          // rises from chunk to chunk, among those that are filled
+  struct PtrsChunk *left;  // chunks at lower addresses, in a treap, which is about as deep as a
+  struct PtrsChunk *right; // balanced tree; and chunks at higher addresses
 } PtrsChunk;
 
-// Put a chunk into a tree, and find the one in which an address lies, or NULL:
+// Put a chunk into a tree; and find the chunk that an address lies in, or NULL.  Both are
 // O(log n), expected.
 void ptrs_chunks_insert(PtrsChunk **root, PtrsChunk *chunk);
 PtrsChunk *ptrs_chunks_find(PtrsChunk *root, const void *mem);

@@ -17,7 +17,7 @@ typedef struct {
   PtrsLifecycle lifecycle;
 } PtrsForeign;
 
-// Count a block that has been had
+// Count a block, unless it is NULL
 static void *
 count(PtrsForeign *foreign, void *mem, size_t size)
 {
@@ -112,7 +112,7 @@ ptrs_foreign_new(const char *path,
                  size_t message_size,
                  PtrsAllocator **allocator)
 {
-  // Nothing to be locked: a library looks after itself when the process forks
+  // No lock to be taken around a fork: the library does that for its own
   static const PtrsLifecycleOps ops = {
       .object_size = sizeof(PtrsForeign), .clear = foreign_clear, .frees_singly = true};
   if (!path || !*path || !prefix || !message || !message_size) {
@@ -142,7 +142,7 @@ ptrs_foreign_new(const char *path,
                    missing);
     return PTRS_STATUS_FOREIGN;
   }
-  // Once it has been used, it has installed what it needs for forks
+  // A library installs its handlers for forks when it is first used, so use it now
   found.heap.free(found.heap.malloc(1));
   ptrs_fork_precede(library);
   if (!found.heap.posix_memalign && !found.heap.memalign) {

@@ -11,19 +11,20 @@
 
 #define NAME_SIZE ((size_t)128)
 
-// From this size on, a block with an alignment of its own lies inside of a larger
-// one of calloc(3), which clears no fresh pages, as no aligned function promises;
-// where there is no such function, each such block does.  Before it stands where
-// that one starts:
+// From this size on, a block with more than malloc's alignment lies inside of a larger block
+// of calloc(3), which does not clear fresh pages; no aligned function promises that.  In a
+// library without aligned functions, smaller blocks with such alignments do so as well.  The
+// start of the larger block is stored before the block:
 //
 //     | unused | start |  block ...        | unused |
 //     ^ start          ^ aligned
 #define INSIDE_MIN ((size_t)1 << 20)
 
-// As in os_heap.c
+// From this size on, a block that more than doubles is moved into fresh memory, as in
+// os/heap_posix.c
 #define FRESH_MIN ((size_t)128 << 10)
 
-// One of a library's functions under its prefix, or NULL
+// Find one of a library's functions by its name without the prefix; or NULL
 static void (*find(void *library, const char *prefix, const char *name))(void)
 {
   char whole[NAME_SIZE];
@@ -66,7 +67,7 @@ lies_inside(const PtrsForeignHeap *heap, size_t size, size_t align)
   return align > PTRS_OS_MALLOC_ALIGN && (size >= INSIDE_MIN || !aligns);
 }
 
-// The place before a block that lies inside of another one
+// Where the start of the larger block is stored
 static void **
 start_of(const void *mem)
 {
@@ -94,7 +95,7 @@ alloc_inside(const PtrsForeignHeap *heap, size_t size, size_t align, bool zeroed
 void *
 ptrs_foreign_heap_alloc(const PtrsForeignHeap *heap, size_t size, size_t align)
 {
-  // malloc(0) may return NULL, and many align small blocks to no more than their size
+  // malloc(0) may return NULL, and many libraries align small blocks to their size only
   const size_t asked = size ? size : 1;
   void *mem          = NULL;
   if (size > PTRS_SIZE_MAX) {
@@ -109,7 +110,7 @@ ptrs_foreign_heap_alloc(const PtrsForeignHeap *heap, size_t size, size_t align)
   if (heap->posix_memalign) {
     return heap->posix_memalign(&mem, align, asked) ? NULL : mem;
   }
-  // aligned_alloc takes multiples of the alignment, by the letter of C11
+  // C11 allows only multiples of the alignment for aligned_alloc()
   size_t rounded = 0;
   if (!ptrs_checked_round_up(asked, align, &rounded)) {
     return NULL;
@@ -136,7 +137,7 @@ ptrs_foreign_heap_zalloc(const PtrsForeignHeap *heap, size_t size, size_t align)
   return mem;
 }
 
-// Another block with the first bytes of this one, and zeros behind them; or NULL
+// Move a block, of which the first `kept` bytes stay and the others become zero; or NULL
 static void *
 move(const PtrsForeignHeap *heap,
      void *mem,

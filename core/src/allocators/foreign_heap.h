@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The malloc(3) family of a library as the functions of allocator.h.
+// The malloc(3) family of a library, called through functions like those of allocator.h.
 #ifndef PTRS_FOREIGN_HEAP_H
 #define PTRS_FOREIGN_HEAP_H
 
@@ -17,8 +17,8 @@ typedef struct {
   size_t (*usable_size)(const void *mem);
 } PtrsForeignHeap;
 
-// Find the functions in a library; false, with the name of one, if it lacks any
-// that is needed.
+// Find the functions in a library; false, with the name of a missing function in *missing, if
+// the library has not all that are needed.
 bool ptrs_foreign_heap_find(PtrsForeignHeap *heap,
                             void *library,
                             const char *prefix,

@@ -7,7 +7,7 @@ depth_of(const PtrsMark *mark)
   return mark ? mark->depth : 0;
 }
 
-// Marks of the group that a mark is the head of
+// Number of marks in the group whose head a mark is
 static uint64_t
 group_size(const PtrsMark *mark)
 {
@@ -28,7 +28,7 @@ subtract(PtrsAccount *account, const PtrsAccount *other)
   account->blocks -= other->blocks;
 }
 
-// What is in the two groups below the head of one
+// Blocks of the two groups below the head of a group
 static PtrsAccount
 account_below(const PtrsMark *mark)
 {
@@ -68,14 +68,14 @@ ptrs_marks_before(PtrsMark *newest, const PtrsChunk *chunk, size_t offset)
 {
   PtrsMark *mark = newest;
   while (mark && !ptrs_mark_is_before(mark, chunk, offset)) {
-    // Where the far one is not before it, none between is
+    // If the far mark is not before the place, no mark between is
     const bool far = mark->far && !ptrs_mark_is_before(mark->far, chunk, offset);
     mark           = far ? mark->far : mark->older;
   }
   return mark;
 }
 
-// From the newest mark down to one, the next on the way
+// The next mark on the way from a head down to a mark
 static PtrsMark *
 next_towards(const PtrsMark *head, const PtrsMark *mark)
 {
@@ -105,7 +105,7 @@ ptrs_marks_pop(PtrsMark **newest, PtrsMark *mark)
   PtrsAccount popped = {0, 0};
   for (const PtrsMark *head = *newest; head;
        head                 = head == mark ? NULL : next_towards(head, mark)) {
-    // All of a group that is newer, or the head of one that is not
+    // The whole group, if all of it is newer than the mark; else its head alone
     add(&popped, &head->all);
     if (is_of_group(head, mark)) {
       const PtrsAccount below = account_below(head);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The marks of a region: a stack of which each one lies behind the one before, with
-// an account of the live blocks behind it, up to the next newer one.
+// The marks of an arena: a stack, in which each mark accounts for the live blocks between
+// itself and the next newer mark.
 //
-// Beside the next older mark each knows one far below, so that those between the two
-// are its own and two groups of the same size, of which the next older mark and the
-// one behind that group are the heads (a skew-binary list: Myers 1983).  The way from
-// the newest mark down to any one is O(log n) steps, and what is noted at the heads
-// on it is the sum of all that is below.
+// The stack is a skew-binary list (Myers 1983).  Each mark is the head of a group: itself
+// alone, or itself and the two groups of equal size below it.  `older` is the next mark, `far`
+// the first mark behind the group.  By these, the way from the newest mark down to any other
+// is O(log n) steps.  A head accounts for all blocks of its group.
 #ifndef PTRS_MARKS_H
 #define PTRS_MARKS_H
 
@@ -21,21 +20,21 @@ typedef struct {
   uint64_t blocks;
 } PtrsAccount;
 
-// In the region itself
+// Lies among the blocks of the arena
 typedef struct PtrsMark {
   struct PtrsMark *older;
-  struct PtrsMark *far; // the next one that is not of the group of which this is the head
-  uint64_t depth;       // marks from the oldest one on, with this
+  struct PtrsMark *far; // the next mark behind the group whose head this is
+  uint64_t depth;       // number of marks from the oldest one up to this one
   uint64_t number;
   PtrsChunk *chunk;
-  size_t used;     // bytes of the chunk, with this
+  size_t used;     // bytes of the chunk in use, this mark included
   PtrsAccount all; // of the group
 } PtrsMark;
 
-// Put a mark, of which number, chunk and bytes have been set, above the newest one.
+// Push a mark, whose number, chunk and used have been set.
 void ptrs_marks_push(PtrsMark **newest, PtrsMark *mark);
 
-// The mark with a number; NULL if it is not valid.
+// The mark with a number; NULL if no valid mark has it.
 PtrsMark *ptrs_marks_find(PtrsMark *newest, uint64_t number);
 
 // Whether a place, which is in use, lies behind a mark.
@@ -45,7 +44,7 @@ ptrs_mark_is_before(const PtrsMark *mark, const PtrsChunk *chunk, size_t offset)
   return mark->chunk == chunk ? mark->used <= offset : mark->chunk->order < chunk->order;
 }
 
-// The newest mark that a place lies behind; NULL before the first one.
+// The newest mark that lies before a place; NULL if there is none.
 PtrsMark *ptrs_marks_before(PtrsMark *newest, const PtrsChunk *chunk, size_t offset);
 
 // Change the account of a mark, by numbers that may be negative; NULL: of none.

@@ -10,11 +10,11 @@
 #include "base/spin.h"
 #include "base/stats.h"
 
-// What a slab takes if its number of blocks is left to the pool
+// Bytes of a slab, and its fewest blocks, if the caller leaves the number to the pool
 #define SLAB_SIZE ((size_t)64 << 10)
 #define SLAB_BLOCKS_MIN ((size_t)8)
 
-// A free block; as unaligned bytes, since blocks may be
+// The first bytes of a free block
 typedef struct FreeBlock {
   struct FreeBlock *next;
 } FreeBlock;
@@ -27,7 +27,7 @@ typedef struct Slab {
 
 typedef struct {
   PtrsAllocator base;
-  PtrsSpin lock; // of what follows, up to the statistics
+  PtrsSpin lock; // of the fields down to `slabs`
   FreeBlock *free_blocks;
   uint8_t *fresh; // first block of the newest slab that was never used
   size_t n_fresh;
@@ -42,7 +42,7 @@ typedef struct {
   PtrsLifecycle lifecycle;
 } PtrsPool;
 
-// Get a slab, with the lock held
+// Get a slab: locked
 static bool
 add_slab(PtrsPool *pool)
 {
@@ -188,7 +188,7 @@ pool_clear(PtrsAllocator *allocator)
 static PtrsStatus
 lay_out(PtrsPool *pool, size_t block_size, size_t slab_blocks)
 {
-  // Room for a FreeBlock, at whose alignment it stands
+  // Each block has room for a FreeBlock, and its alignment
   const size_t align  = ptrs_max(pool->align, _Alignof(FreeBlock));
   const size_t wanted = ptrs_max(block_size, sizeof(FreeBlock));
   size_t size         = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The only user of <stdatomic.h>: the few operations that the core needs,
-// each with the one memory order that it is used with.  Those that read and
-// write are not locked while no other thread exists.
+// The only user of <stdatomic.h>: the few operations that the core needs, each with the one
+// memory order that its callers need.  While the process has a single thread, operations
+// that read and then write do so without an atomic instruction.
 #ifndef PTRS_ATOMIC_H
 #define PTRS_ATOMIC_H
 
@@ -38,14 +38,16 @@ ptrs_atomic_store(PtrsAtomic *atomic, uint64_t value)
   atomic_store_explicit(&atomic->value, value, memory_order_release);
 }
 
-// Store what another thread than this one, if there is ever any, sees from its start
+// Store a value that other threads need not see before anything else: a counter's, or any
+// value while the process has a single thread, since a new thread sees all that was stored
 static inline void
 ptrs_atomic_put(PtrsAtomic *atomic, uint64_t value)
 {
   atomic_store_explicit(&atomic->value, value, memory_order_relaxed);
 }
 
-// Replace *expected by value; else refresh *expected.  May fail spuriously.
+// Store `value` if the atomic still has the value *expected; else set *expected to the value
+// that it has.  May fail without reason, so that callers loop.
 static inline bool
 ptrs_atomic_swap_if(PtrsAtomic *atomic, uint64_t *expected, uint64_t value)
 {
@@ -62,7 +64,7 @@ ptrs_atomic_swap_if(PtrsAtomic *atomic, uint64_t *expected, uint64_t value)
                                                memory_order_acq_rel, memory_order_acquire);
 }
 
-// Store a value and return the one before, as one step
+// Store a value and return the previous one, as one step
 static inline uint64_t
 ptrs_atomic_exchange(PtrsAtomic *atomic, uint64_t value)
 {
@@ -94,8 +96,8 @@ ptrs_atomic_clear_bits(PtrsAtomic *atomic, uint64_t bits)
   }
 }
 
-// Take one away; whether that was the last.  What was done before by those who
-// took away the others has happened before this returns true.
+// Decrement a count; true if the count is 0 then.  All that other threads did before their
+// own decrements has happened before this returns true.
 static inline bool
 ptrs_atomic_take_last(PtrsAtomic *atomic)
 {

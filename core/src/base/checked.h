@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// All arithmetic on sizes: every other file calls these instead of computing.
+// Arithmetic on sizes that may overflow: all other files call these functions.
 #ifndef PTRS_CHECKED_H
 #define PTRS_CHECKED_H
 

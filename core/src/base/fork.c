@@ -8,12 +8,12 @@
 
 #define N_LIBRARIES 16
 
-static PtrsMutex mutex; // of the rest; held from before a fork until after it
+static PtrsMutex mutex; // of the lists below; held from before a fork until after it
 static PtrsForkEntry *newest[PTRS_FORK_LEVELS];
-static const void *libraries[N_LIBRARIES]; // that the handlers have been installed again for
+static const void *libraries[N_LIBRARIES]; // of ptrs_fork_precede()
 static size_t n_libraries;
 
-// The handlers may be installed several times: the first call of each counts
+// The handlers may be installed several times: at each fork only the first call counts
 static PTRS_OS_THREAD_LOCAL bool is_forking;
 
 static void

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// What has to be in order when the process forks: locks, and what they protect.
+// Locks that are taken before the process forks, so that the child finds what they protect
+// in order.
 #ifndef PTRS_FORK_H
 #define PTRS_FORK_H
 
-// A thread takes locks of a lower level first
+// A thread takes the locks of an earlier level first
 typedef enum {
-  PTRS_FORK_LIFECYCLE, // of an allocator's blocks
-  PTRS_FORK_TABLE,     // of the table's slots
-  PTRS_FORK_MEMORY,    // inside of an allocator
+  PTRS_FORK_LIFECYCLE, // the chain of an allocator's blocks
+  PTRS_FORK_TABLE,     // the table of slots
+  PTRS_FORK_MEMORY,    // the memory inside of an allocator
   PTRS_FORK_LEVELS
 } PtrsForkLevel;
 
@@ -23,14 +24,15 @@ struct PtrsForkEntryImpl {
   PtrsForkEntry *newer;
 };
 
-// Of one level, those that were added last are prepared first.  The caller
-// holds none of the locks.
+// Add and remove an entry.  Within a level, the entry that was added last is prepared first.
+// The caller holds none of the locks.
 void ptrs_fork_add(PtrsForkEntry *entry);
 void ptrs_fork_remove(PtrsForkEntry *entry);
 
-// Be prepared before a library that is there by now and takes locks of its own when
-// the process forks: what is called last is prepared first.  A thread that is waited
-// for here, since it works in that library, may be waiting for one of these.
+// Take these locks before a library that has been loaded takes its own ones at a fork: the
+// handlers that are installed last run first.  Otherwise a fork could deadlock: it would
+// hold the library's locks and wait for one of these, whose holder is at work in the
+// library.
 void ptrs_fork_precede(const void *library);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A lock for a few instructions: half the cost of a mutex, and no more than a
-// word of memory.  Who cannot have it spins, then yields, then sleeps.
+// A lock that is held for a few instructions: half the cost of a mutex, and one word of
+// memory.  A thread that waits for the lock spins, then yields, then sleeps.
 #ifndef PTRS_SPIN_H
 #define PTRS_SPIN_H
 

@@ -8,7 +8,7 @@
 #include "base/atomic.h"
 #include "ptrs/allocator.h"
 
-// Plain numbers, for an allocator that has a lock anyway.
+// Plain numbers, for an allocator that counts under its own lock.
 
 static inline void
 ptrs_stats_grow(PtrsStats *stats, size_t bytes)
@@ -48,10 +48,9 @@ ptrs_stats_resize(PtrsStats *stats, size_t old_bytes, size_t new_bytes)
   }
 }
 
-// Atomic ones, for an allocator without a lock.
-
-// What came and what went; the current values are the differences.  So an
-// allocation and a release cost two atomic additions each.
+// Atomic counters, for an allocator without a lock: of allocated and of freed blocks.  The
+// current values are the differences, so that an allocation and a release cost two atomic
+// additions each.
 typedef struct {
   PtrsAtomic total_bytes;
   PtrsAtomic total_blocks;
@@ -61,8 +60,7 @@ typedef struct {
   PtrsAtomic peak_blocks;
 } PtrsCounters;
 
-// Since the totals are read before what was freed, a peak never claims more
-// than there was.
+// The total is read before the freed bytes, so that a peak never claims more than there was.
 static inline void
 ptrs_counters_grow(PtrsCounters *counters, size_t bytes)
 {

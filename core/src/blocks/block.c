@@ -149,7 +149,7 @@ ptrs_block_try_free(PtrsBlock block, size_t limit, bool *would_block)
   if (status || *would_block) {
     return status;
   }
-  // Held exclusively, it gets no more pins
+  // A block that is held exclusively gets no more pins
   if (ptrs_atomic_load(&slot->state) & PTRS_STATE_PINS) {
     status = PTRS_STATUS_PINNED;
   } else if (slot->flags & PTRS_BLOCK_NOT_FREEABLE) {
@@ -166,7 +166,7 @@ ptrs_block_try_free(PtrsBlock block, size_t limit, bool *would_block)
   return status;
 }
 
-// The slot and the flags of a live block; these never change during its life
+// Find the slot and the flags of a live block; the flags never change during its lifetime
 static PtrsStatus
 look_up(PtrsBlock block, PtrsSlot **slot, unsigned *flags)
 {
@@ -212,7 +212,7 @@ ptrs_block_pin(PtrsBlock block, void **mem)
   }
   status = ptrs_slot_pin(slot, block);
   if (!status) {
-    // Pinned, it can neither move nor go
+    // A pinned block can neither move nor end
     *mem = slot->mem;
   }
   return status;
@@ -257,7 +257,7 @@ ptrs_block_allocator(PtrsBlock block, PtrsAllocator **allocator)
   PtrsSlot *slot          = NULL;
   const PtrsStatus status = ptrs_slot_enter_shared(block, &slot);
   if (!status) {
-    // While this is inside, the block is one of the allocator's needs
+    // The block is a user of the allocator, at least until this thread leaves it
     if (slot->allocator && slot->allocator->lifecycle) {
       ptrs_lifecycle_retain(slot->allocator->lifecycle);
     }

@@ -7,7 +7,7 @@
 #include "ptrs/block.h"
 #include "blocks/table.h"
 
-// Enter a block for the bytes [offset, offset + size) only
+// Enter a block if the bytes [offset, offset + size) lie inside of it
 static PtrsStatus
 enter_range(PtrsBlock block, PtrsAccess access, size_t offset, size_t size, PtrsEntry *entry)
 {
@@ -19,8 +19,8 @@ enter_range(PtrsBlock block, PtrsAccess access, size_t offset, size_t size, Ptrs
   return status;
 }
 
-// No bytes may be at NULL, which memmove does not allow.  The caller's memory may
-// overlap the block's, by a view or an address of that.
+// As memmove(3), but with `size` 0 an address may be NULL.  memmove(3), since the caller's
+// memory may overlap the block: it may be a view of the block.
 static void
 copy_bytes(void *to, const void *from, size_t size)
 {
@@ -44,9 +44,9 @@ check_side(const Side *side, size_t size)
                                                                   : PTRS_STATUS_OUT_OF_BOUNDS;
 }
 
-// Enter two different blocks for `size` bytes each.  While one is entered,
-// nobody waits for the other: who has that one may be waiting for the first.
-// So the one that was not to be had is waited for next time, before the other.
+// Enter two different blocks for `size` bytes each.  A thread inside of one block must not
+// wait for a second one: the thread inside of that may be waiting for the first.  If the
+// second block is not free, leave the first and wait for the second one next.
 static PtrsStatus
 enter_both(Side *a, Side *b, size_t size)
 {

@@ -8,7 +8,7 @@
 
 #include "blocks/table.h"
 
-// Put a slot at the start of a chain; `index` is its own
+// Put a slot, whose index is `index`, at the start of a chain
 static inline void
 ptrs_chain_add(uint32_t *chain, PtrsSlot *slot, uint32_t index)
 {
@@ -20,7 +20,7 @@ ptrs_chain_add(uint32_t *chain, PtrsSlot *slot, uint32_t index)
   *chain = index;
 }
 
-// Take a slot out of the chain that it is in
+// Take a slot out of its chain
 static inline void
 ptrs_chain_remove(uint32_t *chain, PtrsSlot *slot)
 {

@@ -20,7 +20,7 @@ clear(uint8_t *mem, size_t from, size_t to)
   }
 }
 
-// Write down what memory a slot has
+// Record the memory of a slot
 static void
 set_memory(PtrsSlot *slot, void *mem, size_t size, size_t align)
 {
@@ -30,7 +30,7 @@ set_memory(PtrsSlot *slot, void *mem, size_t size, size_t align)
   slot->slack           = (uint32_t)ptrs_min(capacity - size, UINT32_MAX);
 }
 
-// The block may grow into its capacity, and what it grows by is zero
+// Zero the bytes behind the size: the block may grow into its capacity without being cleared
 static void
 clear_slack(const PtrsSlot *slot)
 {
@@ -46,7 +46,7 @@ set_allocator(PtrsSlot *slot, PtrsAllocator *allocator, size_t align)
   slot->on_stack   = false;
 }
 
-// Get memory for a slot that has been claimed: no lock is held
+// Get memory for a claimed slot, without a lock
 static PtrsStatus
 fill_slot(PtrsSlot *slot, PtrsAllocator *allocator, size_t size, size_t align, bool zeroed)
 {
@@ -86,8 +86,8 @@ fill_listed_slot(PtrsSlot *slot,
   return PTRS_STATUS_SUCCESS;
 }
 
-// As fill_listed_slot(), with memory that is put into the chain as soon as it is had.
-// Where there is much to be cleared, the slot is held meanwhile, and not the lock.
+// As fill_listed_slot(), but take memory and link the slot in one step under the lock.  If
+// there is much to clear, the slot is held for that, and not the lock.
 static PtrsStatus
 take_listed_slot(PtrsSlot *slot,
                  PtrsAllocator *allocator,
@@ -173,12 +173,12 @@ ptrs_lifetime_adopt(
   return PTRS_STATUS_SUCCESS;
 }
 
-// End a block whose owner, if it has one, is locked
+// End a block whose allocator's lifecycle, if it has one, is locked
 static void
 end_locked(PtrsSlot *slot, PtrsBlock block, PtrsLifecycle *lifecycle)
 {
   const bool is_long = ptrs_slot_is_long(slot, 0);
-  // The lock is let go before memory is given back, unless that has to be one step
+  // The lock is released before memory is given back, unless both have to be one step
   const bool unlocks = lifecycle && !lifecycle->ops->take;
   if (lifecycle) {
     ptrs_lifecycle_unlink(lifecycle, slot);
@@ -212,7 +212,7 @@ bool
 ptrs_lifetime_try_end(PtrsSlot *slot, PtrsBlock block)
 {
   PtrsLifecycle *const lifecycle = lifecycle_of(slot);
-  // With the last block of one that was dropped, all its memory goes
+  // With the last block of a dropped allocator all its memory goes, which may take long
   if (lifecycle &&
       (ptrs_atomic_peek(&lifecycle->is_dropped) || !ptrs_lifecycle_try_lock(lifecycle))) {
     return false;
@@ -229,8 +229,7 @@ tell(const PtrsResizeRules *rules, const PtrsSlot *slot, size_t kept)
   }
 }
 
-// Memory of another size.  Bytes that come do so from blocks that are gone: they
-// are made zero, as those are that a smaller size leaves behind.
+// Resize the memory of a slot.  Added bytes may have belonged to freed blocks, and are zeroed.
 static void *
 resize_memory(const PtrsSlot *slot, size_t kept, size_t size)
 {
@@ -262,8 +261,8 @@ resize(PtrsSlot *slot, size_t size, const PtrsResizeRules *rules)
   return mem ? PTRS_STATUS_SUCCESS : PTRS_STATUS_NO_MEM;
 }
 
-// The same, of memory that is placed under the owner's lock; what the block has is
-// copied after that
+// As resize(), for allocators with place(): new memory is taken under the lifecycle's lock, and
+// the block's bytes are copied after that lock has been released
 static PtrsStatus
 replace(
     PtrsSlot *slot, PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *would_block)
@@ -273,7 +272,8 @@ replace(
   uint8_t *const old_mem         = slot->mem;
   const size_t old_size          = slot->size;
   const size_t kept              = ptrs_min(ptrs_slot_capacity(slot), size);
-  // Not by ptrs_lifecycle_enter(): who is ending blocks may be waiting for this one
+  // ptrs_lifecycle_enter() would wait for a thread that invalidates blocks, which may itself
+  // wait for this block
   ptrs_lifecycle_lock(lifecycle);
   if (lifecycle->is_invalidating) {
     ptrs_lifecycle_unlock(lifecycle);
@@ -296,7 +296,7 @@ replace(
     if (mem != old_mem) {
       memcpy(mem, old_mem, kept);
     }
-    // Also where it stays: unsafe writes may have been behind the old size
+    // Even if the block has not moved: an unsafe write may have gone behind the old size
     clear_slack(slot);
     tell(rules, slot, kept);
   }

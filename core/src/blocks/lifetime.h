@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How checked blocks come to their memory, and what becomes of it.
+// The lifetime of a checked block: getting its memory, resizing it, giving it back.
 #ifndef PTRS_LIFETIME_H
 #define PTRS_LIFETIME_H
 
@@ -20,27 +20,28 @@ ptrs_allocator_check(const PtrsAllocator *allocator, size_t size, size_t align)
   return too_large ? PTRS_STATUS_TOO_LARGE : PTRS_STATUS_SUCCESS;
 }
 
-// Get memory and a slot for it.  Size and alignment have been checked, but for
-// what the allocator itself does not serve: TOO_LARGE.  NO_MEM, CLOSED.
+// Make a block of an allocator's memory.  The caller has checked size and alignment, but not
+// the allocator's own limits: TOO_LARGE.  NO_MEM, CLOSED.
 PtrsStatus ptrs_lifetime_begin(
     PtrsAllocator *allocator, size_t size, size_t align, bool zeroed, PtrsBlock *block);
 
-// Make a block of memory that belongs to the caller, with PtrsBlockFlags.  With
-// `on_stack`, it lies on the calling thread's stack and ends in the child of a fork
-// that another thread makes.  NO_MEM.
+// Make a block of memory that belongs to the caller, with PtrsBlockFlags.  `on_stack`: the
+// memory is on the calling thread's stack, and the block ends in the child of a fork that
+// another thread makes.  NO_MEM.
 PtrsStatus ptrs_lifetime_adopt(
     void *mem, size_t size, size_t align, unsigned flags, bool on_stack, PtrsBlock *block);
 
-// Resize a block that is held exclusively, and was not adopted, and tell what is to
-// be told after it.  TOO_LARGE, NO_MEM; then nothing has changed.  With *would_block, nothing
-// has either: a thread that is ending blocks waits for this one, which has to be left.
+// Resize a block that is held exclusively and was not adopted, and call rules->changed().
+// TOO_LARGE, NO_MEM; then nothing has changed.  Nor has anything changed with *would_block: a
+// thread that invalidates blocks waits for this one, so that the caller has to leave it.
 PtrsStatus ptrs_lifetime_resize(
     PtrsSlot *slot, PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *would_block);
 
 // End a block that is held exclusively, and give its memory back.
 void ptrs_lifetime_end(PtrsSlot *slot, PtrsBlock block);
 
-// The same, if its allocator's lock can be had at once and no more goes than the block.
+// The same; false, and nothing done, if the allocator's lock is not free, or if all memory of
+// the allocator would go with the block.
 bool ptrs_lifetime_try_end(PtrsSlot *slot, PtrsBlock block);
 
 #endif

@@ -7,18 +7,18 @@
 
 #define PINS_OF(state) ((state)&PTRS_STATE_PINS)
 
-// What a transition makes of a live state
+// What to do in a live state; the first field that is set decides
 typedef struct {
-  bool wait;         // for another thread, and then look again
-  PtrsStatus status; // or refuse with this
-  uint64_t next;     // or go on to this
+  bool wait;         // wait for another thread, then look again
+  PtrsStatus status; // refuse with this status
+  uint64_t next;     // change the state to this one
 } Step;
 
 typedef Step (*Transition)(uint64_t state);
 
-// Why a handle does not name the live block of its slot: all generations
-// before the slot's own have been freed, later ones were never issued, and its
-// own, since the slot is not live, neither
+// Why a handle does not name the live block of its slot.  Generations before the slot's own
+// have been freed.  Later ones were never issued, nor was the slot's own generation, since
+// the slot is not live.
 static PtrsStatus
 why_not(uint64_t state, PtrsBlock block)
 {
@@ -35,8 +35,8 @@ names(uint64_t state, PtrsBlock block)
          ptrs_state_generation(state) == (uint64_t)block >> PTRS_INDEX_BITS;
 }
 
-// Make a transition; *state is the state before it.  Inlined, so that each
-// transition is one loop without a call.
+// Make a transition; *state becomes the state before it.  Inlined, so that each transition
+// is one loop without a call.
 __attribute__((always_inline)) static inline PtrsStatus
 change(PtrsSlot *slot, PtrsBlock block, Transition transition, uint64_t *state)
 {
@@ -81,7 +81,7 @@ set_exclusive_unpinned(uint64_t state)
   return step;
 }
 
-// Waits for whoever is freeing or moving the block: he has seen no pin
+// Waits for a thread that is freeing or moving the block, since that thread has seen no pin
 static Step
 add_pin(uint64_t state)
 {
@@ -92,7 +92,7 @@ add_pin(uint64_t state)
   return step;
 }
 
-// Whether this is the end of a block that was dropped and has one pin left
+// Whether the block ends with its next unpin: it was dropped and has one pin left
 static bool
 ends_with_pin(uint64_t state)
 {
@@ -183,7 +183,7 @@ ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bool *would_b
       return why_not(state, block);
     }
     const Step step = shared ? add_reader(state) : set_exclusive(state);
-    // Alone, there must be no reader to wait for either
+    // Entering exclusively would wait for readers, too
     if (step.wait || (!shared && (state & PTRS_STATE_READERS))) {
       *would_block = true;
       return PTRS_STATUS_SUCCESS;

@@ -12,21 +12,20 @@
 #define RESERVE_MIN ((size_t)32 << 10)
 #define RESERVE_MAX ((size_t)256 << 10)
 
-// What a thread's stack blocks may take of it together: a quarter
+// The stack blocks of a thread together take at most a quarter of its stack
 #define SHARE 4
 
 // An address in this frame, near the end of the stack in use; a macro, since
 // the frame of a function would be another one
 #define FRAME_ADDRESS ((uintptr_t)__builtin_frame_address(0))
 
-// The trampoline's own frame and the functions that it calls.  The addresses in the
-// frames of two functions that one function calls are less than this apart: how much
-// depends on the machine, on their arguments and on their own variables.
+// Bytes for the trampoline's own frame and the functions that it calls.  FRAME_ADDRESS in two
+// functions with the same caller differs by less than this; the difference depends on the
+// machine, on their arguments and on their variables.
 #define FRAME_ROOM ((size_t)1024)
 
-// Bytes that a stack block may take here with all that alignment costs, of which
-// `frames` may be in use before they are asked for, or NOT_SUPPORTED on a stack
-// whose ends are not known
+// Bytes that a stack block may take here, padding for its alignment included, if `frames`
+// bytes of the stack are used before it.  NOT_SUPPORTED on a stack whose ends are not known.
 static PtrsStatus
 room(size_t limit, uintptr_t here, size_t frames, PtrsThreadStack **own, size_t *size)
 {

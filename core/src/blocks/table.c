@@ -14,8 +14,8 @@
 #define SEGMENT_BASE ((uint32_t)1 << SEGMENT_BASE_LOG2)
 #define N_SEGMENTS (PTRS_INDEX_BITS - SEGMENT_BASE_LOG2 + 1)
 
-// Shards keep threads apart that allocate at the same time.  A shard takes
-// fresh slots in batches, so that a single thread fills the table densely.
+// Threads that allocate at the same time use different shards, so that they do not wait for
+// each other.  A shard takes fresh slots in batches: a single thread fills the table densely.
 #define N_SHARDS 16
 #define SHARD_BATCH 64
 
@@ -33,7 +33,7 @@ static PtrsAtomicPointer segments[N_SEGMENTS];
 static Shard shards[N_SHARDS];
 static PtrsAtomic n_batches; // batches that shards have taken
 static PtrsAtomic n_threads; // threads that have chosen a shard
-static PtrsAtomic n_holding; // threads amid long work, or with this bit: none may begin it
+static PtrsAtomic n_holding; // threads amid long work; FORK_WAITS: no thread may begin any
 #define FORK_WAITS ((uint64_t)1 << 63)
 
 static PTRS_OS_THREAD_LOCAL Shard *thread_shard;
@@ -83,7 +83,7 @@ make_slot_at(uint32_t index)
   return slot_at(index);
 }
 
-// Wait until no thread is amid long work, and let none begin it
+// Let no thread begin long work, and wait until none is amid it
 static void
 close_hold(void)
 {
@@ -137,15 +137,15 @@ retire(PtrsSlot *slot, uint32_t index)
   push_free(slot, index);
 }
 
-// Whether a live block lies on the stack of a thread that does not exist in the
-// child of a fork, where the memory goes to whatever thread starts there next
+// Whether a live block lies on the stack of a thread that does not exist in the child of a
+// fork: threads that start there get this memory for their own stacks
 static bool
 is_on_lost_stack(const PtrsSlot *slot, uint64_t state)
 {
   return (state & PTRS_STATE_LIVE) && slot->on_stack && !ptrs_thread_stack_has(slot->mem);
 }
 
-// In the child of a fork: the threads that were inside blocks do not exist
+// In the child of a fork, threads that were inside of blocks do not exist
 static void
 evict_lost_threads(void *ctx)
 {
@@ -179,7 +179,7 @@ init_table(void)
   ptrs_fork_add(&entry);
 }
 
-// The calling thread's shard; the first call of all makes the table
+// The calling thread's shard; the process's first call makes the table
 static Shard *
 own_shard(void)
 {
@@ -204,7 +204,7 @@ take_fresh(Shard *shard)
     shard->fresh_limit = (uint32_t)start + SHARD_BATCH;
   }
 
-  // If there is no memory for the slot, the batch is kept for another try
+  // Without memory for the slot, the batch is kept for the next call
   PtrsSlot *const slot = make_slot_at(shard->fresh);
   if (slot) {
     slot->next  = shard->fresh++;
@@ -294,7 +294,7 @@ ptrs_table_end_work(const PtrsSlot *slot, bool is_long)
 void
 ptrs_table_retire(PtrsSlot *slot, uint32_t index, bool is_long, bool free_memory)
 {
-  // Once it has been retired, the slot may be another block's
+  // A retired slot may belong to another block at once, so its fields are read before
   PtrsAllocator *const allocator = free_memory ? slot->allocator : NULL;
   uint8_t *const mem             = slot->mem;
   const size_t size              = slot->size;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The handle table: slots, their state words, and who may come in.
+// The table of handles: slots and their state words, by which threads enter blocks.
 #ifndef PTRS_TABLE_H
 #define PTRS_TABLE_H
 
@@ -19,10 +19,9 @@
 //   |   generation   |live|exclusive|dropped|   readers    |   pins    |
 //   +----------------+----+---------+-------+--------------+-----------+
 //
-// A dead slot has only a generation: the one of its next block.  Whoever has
-// claimed a dead slot, or holds a live one exclusively, owns its other fields.
-// A slot that was never used is 0; one that has used up its generations is
-// PTRS_STATE_RETIRED.
+// A dead slot has only a generation: that of its next block.  A thread that has claimed a dead
+// slot, or holds a live one exclusively, may write the slot's other fields.  The state of a
+// slot that was never used is 0, of one that has used up its generations PTRS_STATE_RETIRED.
 #define PTRS_STATE_PIN ((uint64_t)1)
 #define PTRS_STATE_PINS ((uint64_t)0xFFFF)
 #define PTRS_STATE_READER ((uint64_t)1 << 16)
@@ -43,7 +42,7 @@
 // Bytes that may be copied, cleared or given back to the system under a lock
 #define PTRS_SHORT ((size_t)64 << 10)
 
-// Ends a list of slots
+// The end of a list of slots
 #define PTRS_NO_SLOT UINT32_MAX
 
 typedef struct {
@@ -51,9 +50,9 @@ typedef struct {
   uint8_t *mem;
   size_t size;
   PtrsAllocator *allocator; // NULL if the memory was adopted
-  uint32_t slack;           // bytes that the memory has beyond `size`, as far as they are used
+  uint32_t slack;           // bytes that the block may use beyond `size`
   uint32_t next;            // free: the next free slot; claimed: its own index; live: in the
-  uint32_t previous;        // chain of its allocator's owner, if that has one
+  uint32_t previous;        // chain of its allocator's lifecycle, if that has one
   uint8_t align_log2;
   uint8_t flags; // PtrsBlockFlags
   uint8_t shard; // whose free list the slot returns to
@@ -84,47 +83,46 @@ ptrs_state_generation(uint64_t state)
   return (uint32_t)(state >> PTRS_GENERATION_SHIFT);
 }
 
-// Take a dead slot out of the table's free lists; NULL if the table is full
-// or there is no memory for it to grow.
+// Take a dead slot out of the table; NULL if the table is full, or has no memory to grow.
 PtrsSlot *ptrs_table_claim(void);
 
-// Put a slot that was claimed and not published back, unused.
+// Put a slot back that was claimed, but not published.
 void ptrs_table_unclaim(PtrsSlot *slot);
 
-// Make a claimed slot live; from here on others may enter, or, with `held`, once the
-// caller has left it, who holds it exclusively.
+// Make a claimed slot live, so that other threads may enter.  With `held`, the caller holds
+// the slot exclusively, and other threads wait until the caller leaves it.
 PtrsBlock ptrs_table_publish(PtrsSlot *slot, bool held);
 
-// Around work on the memory of a slot that the caller holds exclusively, amid which
-// the two may disagree: a fork waits for it.  Short work is done under the lock of the
-// slot's shard.  Long work is not: others need that, with blocks of their own.
+// Begin and end work on the memory of a slot that the caller holds exclusively.  Until the end
+// slot and memory may disagree, so that a fork waits for it.  Short work is done under the
+// lock of the slot's shard.  Long work is not, since threads with other blocks need the lock.
 void ptrs_table_begin_work(const PtrsSlot *slot, bool is_long);
 void ptrs_table_end_work(const PtrsSlot *slot, bool is_long);
 
-// Whether work on its memory is long, also where it gets another size.
+// Whether work on a slot's memory is long, if the memory gets another size, too.
 static inline bool
 ptrs_slot_is_long(const PtrsSlot *slot, size_t size)
 {
   return ptrs_slot_capacity(slot) > PTRS_SHORT || size > PTRS_SHORT;
 }
 
-// Amid work: end the life of a slot that the caller holds exclusively.  All handles to
-// it are stale, and it may be claimed again.  `index` is its own.  With `free_memory`,
-// its memory goes back to where it came from, if that is an allocator.
+// Amid work: end the lifetime of a slot that the caller holds exclusively.  All handles to the
+// slot are stale, and it may be claimed again.  `index` is the slot's own.  With
+// `free_memory`, its memory goes back to its allocator, if it has one.
 void ptrs_table_retire(PtrsSlot *slot, uint32_t index, bool is_long, bool free_memory);
 
-// The slot of a block, whatever its state; NULL if there never was one.
+// The slot of a block in any state; NULL if the table has no such slot.
 PtrsSlot *ptrs_table_find(PtrsBlock block);
 
-// The slot with an index that is in use.
+// The slot of an index that is in use.
 PtrsSlot *ptrs_table_slot(uint32_t index);
 
 // Enter as one of several readers, waiting while another thread is exclusive.
 PtrsStatus ptrs_slot_enter_shared(PtrsBlock block, PtrsSlot **slot);
 void ptrs_slot_leave_shared(PtrsSlot *slot);
 
-// Enter alone: keep others from entering and wait until all have left.
-// With `unpinned`, a pinned block is refused at once with PINNED.
+// Enter as the only thread: keep others from entering, and wait until all have left.  With
+// `unpinned`, a pinned block is refused at once with PINNED.
 PtrsStatus ptrs_slot_enter_exclusive(PtrsBlock block, bool unpinned, PtrsSlot **slot);
 void ptrs_slot_leave_exclusive(PtrsSlot *slot);
 
@@ -132,12 +130,12 @@ void ptrs_slot_leave_exclusive(PtrsSlot *slot);
 // would wait for another thread to leave, *would_block is set and nothing else happens.
 PtrsStatus ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bool *would_block);
 
-// Close a live slot, unless it is pinned (PINNED), to all who want to enter;
+// Close a live slot to all threads that want to enter, unless it is pinned (PINNED);
 // *would_block as above.  Readers may be inside still.
 PtrsStatus ptrs_slot_try_close(PtrsSlot *slot, bool *would_block);
 
-// Close a live slot as ptrs_slot_try_close(), or where it is pinned, set *pinned
-// and leave it to its last pin.  SUCCESS.
+// As ptrs_slot_try_close(), but a pinned slot is left to its last pin, with *pinned.  Always
+// SUCCESS.
 PtrsStatus ptrs_slot_try_drop(PtrsSlot *slot, bool *pinned, bool *would_block);
 
 // Wait until no reader is inside of a slot that is held exclusively.
@@ -147,12 +145,11 @@ void ptrs_slot_drain(PtrsSlot *slot);
 // have entered the slot.
 PtrsStatus ptrs_slot_pin(PtrsSlot *slot, PtrsBlock block);
 
-// Take a pin away.  *last is set, and the slot is then held exclusively, if
-// it was the last pin of a block that has been dropped.
+// Take a pin away.  If that was the last pin of a dropped block, *last is set, and the caller
+// holds the slot exclusively.
 PtrsStatus ptrs_slot_unpin(PtrsSlot *slot, PtrsBlock block, bool *last);
 
-// Leave a pinned block to its last pin; or, unpinned, hold it exclusively.
-// *last tells which.
+// Leave a pinned block to its last pin; or, with *last, hold an unpinned one exclusively.
 PtrsStatus ptrs_slot_drop(PtrsSlot *slot, PtrsBlock block, bool *last);
 
 #endif

@@ -5,9 +5,10 @@
 
 #include "os/os.h"
 
-static_assert(sizeof(PtrsThreadStack) <= 4 * sizeof(void *), "there is little memory of this kind");
+static_assert(sizeof(PtrsThreadStack) <= 4 * sizeof(void *),
+              "little memory for thread-local variables");
 
-// In the child of a fork it stays right: the thread has the same stack there
+// Still right in the child of a fork, where the thread has the same stack
 static PTRS_OS_THREAD_LOCAL PtrsThreadStack own;
 
 PtrsStatus

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Signals of a program that touches memory which it must not touch.
+// Handlers for the signals of a program that touches memory it must not touch.
 #ifndef PTRS_OS_FAULT_H
 #define PTRS_OS_FAULT_H
 
@@ -8,16 +8,16 @@
 
 #include "ptrs/status.h"
 
-// Called in a signal handler, with the address that was touched.
+// Called in a signal handler with the address that was touched.
 typedef void (*PtrsFaultFunction)(uintptr_t address);
 
-// From now on call `function`, always the same one, at each SIGSEGV and SIGBUS
-// that comes of touching memory, and then do what had been done without it.
-// Callers of this and of the next function take turns.  OS.
+// From now on call `function` at each SIGSEGV and SIGBUS that is caused by touching memory,
+// and then pass the signal on to the handler that was installed before.  All calls name the
+// same function.  Callers of this and of the next function hold one lock.  OS.
 PtrsStatus ptrs_os_fault_watch(PtrsFaultFunction function);
 
-// Take the handlers out.  NOT_SUPPORTED if others have been installed above
-// them: they stay, do nothing but pass signals on.
+// Take the handlers out.  NOT_SUPPORTED if the program has installed other handlers since,
+// which may call these: then these stay, and only pass signals on.
 PtrsStatus ptrs_os_fault_unwatch(void);
 
 #endif

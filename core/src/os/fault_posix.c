@@ -18,17 +18,16 @@
 
 static const int signals[N_SIGNALS] = {SIGSEGV, SIGBUS};
 
-// All of this is written only while our handlers are not installed: a handler
-// that reads it meets no writer, unless it runs in another thread at the very
-// time when somebody has replaced our handlers and we install them anew.
+// These variables are written only while our handlers are not installed, so that a handler
+// meets no writer.  The one exception: the program has replaced our handlers, a thread still
+// runs one of them, and another thread installs them anew.
 static struct sigaction previous[N_SIGNALS];
 static PtrsFaultFunction watcher;
 static bool is_watching;
 
 #if defined(SI_TKILL)
 
-// The address that a thread touched when it last got a signal for that; 0 if
-// the system does not tell.
+// The address of the calling thread's last page fault; 0 if the system does not tell.
 static uintptr_t
 last_fault(const void *context)
 {
@@ -49,16 +48,17 @@ last_fault(const void *context)
 
 #endif
 
-// Positive codes are the kernel's, but for those of kill(2) and sigqueue(3) on macOS
-// and BSD, which are positive as well.  A handler above us that is done, such as
-// the one of Python's faulthandler, puts ours back and raises the signal again,
-// in the same thread: then the signal itself does not tell the address.
+// Whether a signal was caused by touching memory.  Signals from the kernel have positive
+// codes; on macOS and BSD, so have signals from kill(2) and sigqueue(3).
 static bool
 is_fault(const siginfo_t *info)
 {
   return info->si_code > 0 && info->si_code != SI_USER && info->si_code != SI_QUEUE;
 }
 
+// The address that was touched; 0 if there is none, or if it is not known.  A handler that was
+// installed after ours, such as that of Python's faulthandler, may put ours back and raise
+// the signal again in the same thread: the raised signal has no address of its own.
 static uintptr_t
 fault_address(const siginfo_t *info, const void *context)
 {
@@ -116,11 +116,11 @@ pass_on(unsigned i, siginfo_t *info, void *context)
     return;
   }
   if (!is_fault(info) && action->sa_handler == SIG_IGN) {
-    return; // sent by somebody, to be ignored
+    return; // a process has sent the signal, and this program ignores it
   }
-  // The instruction is tried again, and the kernel ends the program there.
-  // What somebody has sent does not come again by itself: it is sent once more,
-  // and waits until this handler has returned.
+  // After a fault the instruction is tried again, and the kernel ends the program there.  A
+  // signal that a process has sent does not come again: it is raised once more, and is
+  // delivered when this handler has returned.
   (void)sigaction(signal_number, action, NULL);
   if (!is_fault(info)) {
     (void)raise(signal_number);
@@ -149,8 +149,9 @@ is_ours(const struct sigaction *action)
   return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == handle;
 }
 
-// What is installed now lies below our handler, or nothing is: so somebody who
-// put back what he had found has taken ours out
+// Whether the program has taken our handler out: either no handler is installed, or the one
+// that was installed before ours.  Any other handler may have been installed above ours, and
+// call it.
 static bool
 is_out(unsigned i, const struct sigaction *current)
 {
@@ -171,7 +172,7 @@ install(unsigned i)
   ours.sa_sigaction = handle;
   ours.sa_flags     = SA_SIGINFO | SA_ONSTACK;
 
-  // Known before the first signal comes
+  // The previous action must be known before the first signal comes
   if (sigaction(signals[i], NULL, &previous[i]) || sigaction(signals[i], &ours, NULL)) {
     return PTRS_STATUS_OS;
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Memory from the C library; and large blocks with an alignment of their own from
-// the kernel: of these the C library could not tell which are fresh and thus zero,
-// so that all their pages would have to be cleared, nor resize them where they are.
+// Memory from the C library, and from the kernel for large blocks with more than malloc's
+// alignment.  For such blocks the C library neither tells which pages are fresh and thus
+// zero, so that all pages would have to be cleared, nor does it resize them in place.
 #ifndef _GNU_SOURCE
 #  define _GNU_SOURCE // mremap, malloc_usable_size
 #endif
@@ -20,15 +20,15 @@
 #include "os/pages.h"
 #include "ptrs/allocator.h"
 
-// Below this size, malloc(3) and memset(3) are faster than calloc(3), which
-// leaves glibc's per-thread cache aside
+// Below this size, malloc(3) and memset(3) are faster than calloc(3), which does not use
+// glibc's per-thread cache
 #define ZALLOC_BY_HAND ((size_t)1024)
 
-// From this size on, a block with an alignment of its own is mapped
+// From this size on, a block with more than malloc's alignment is mapped
 #define MAPPED_MIN ((size_t)1 << 20)
 
-// From this size on, a block grows into fresh memory, which need not be cleared,
-// where that is most of the new block; the C library moves such blocks anyway
+// From this size on, a block that more than doubles is moved into fresh memory, which need not
+// be cleared; the C library would move such a block anyway
 #define FRESH_MIN ((size_t)128 << 10)
 
 static size_t
@@ -49,7 +49,7 @@ is_mapped(size_t size, size_t align)
   return align > PTRS_OS_MALLOC_ALIGN && size >= MAPPED_MIN;
 }
 
-// Bytes of the pages of a block; its size has been checked
+// Bytes of the pages of a mapped block, whose size has been checked
 static size_t
 length_of(size_t size)
 {
@@ -78,7 +78,7 @@ map(size_t length, size_t align)
 
 #if defined(__linux__)
 
-// Move pages, not bytes: the block where it is now, or NULL
+// Resize by moving pages, not bytes: the new address, or NULL
 static void *
 remap(void *mem, size_t old_length, size_t new_length, size_t align)
 {
@@ -115,8 +115,8 @@ remap(void *mem, size_t old_length, size_t new_length, size_t align)
 void *
 ptrs_os_malloc(size_t size, size_t align)
 {
-  // malloc(0) may return NULL, and a malloc that was put in place of the C library's
-  // may align small blocks to less than they are to be aligned to
+  // malloc(0) may return NULL, and a malloc that replaces the C library's may align blocks
+  // that are smaller than their alignment to less
   if (align <= PTRS_OS_MALLOC_ALIGN) {
     return malloc(greatest(size, align));
   }
@@ -147,7 +147,7 @@ ptrs_os_zalloc(size_t size, size_t align)
   return mem;
 }
 
-// Another block with the first bytes of this one, and zeros behind them; or NULL
+// Move a block, of which the first `kept` bytes stay and the others become zero; or NULL
 static void *
 move(void *mem, size_t old_size, size_t kept, size_t new_size, size_t align)
 {
@@ -187,7 +187,7 @@ ptrs_os_zrealloc(void *mem, size_t old_size, size_t kept, size_t new_size, size_
     }
   }
   void *const resized = ptrs_os_realloc(mem, old_size, new_size, align);
-  // Pages that have come are zero
+  // Added pages are zero
   const size_t end = by_pages ? least(new_size, length_of(old_size)) : new_size;
   if (resized && kept < end) {
     memset((uint8_t *)resized + kept, 0, end - kept);

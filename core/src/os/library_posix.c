@@ -22,7 +22,7 @@ say(char *message, size_t size, const char *text)
 void *
 ptrs_os_library_open(const char *path, char *message, size_t message_size)
 {
-  // RTLD_LOCAL: the rest of the process keeps the functions that it has
+  // RTLD_LOCAL: the library's malloc(3) does not replace the one of the process
   void *const library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!library) {
     say(message, message_size, dlerror());
@@ -32,8 +32,7 @@ ptrs_os_library_open(const char *path, char *message, size_t message_size)
 
 #if defined(__GLIBC__)
 
-// By the library's own entry in the list of the loader: the same file may have
-// been named in several ways
+// Compare entries in the loader's list, since one file may be loaded by several names
 static bool
 lies_in(void *library, void *address)
 {
@@ -46,8 +45,7 @@ lies_in(void *library, void *address)
 
 #else
 
-// By where the library itself says that it is: that of a symbol of the program
-// or of the C library is another base
+// Compare the library with the one that a file name of the symbol's address leads to
 static bool
 lies_in(void *library, void *address)
 {

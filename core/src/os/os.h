@@ -15,17 +15,17 @@
 #    include <sys/single_threaded.h>
 #    define PTRS_OS_CAN_TELL true
 #  else
-// Weak, so that what is built with an earlier version finds it too
+// Weak: a program that was built with an earlier version finds the variable too
 extern char __libc_single_threaded __attribute__((weak));
 #    define PTRS_OS_CAN_TELL (&__libc_single_threaded)
 #  endif
 #endif
 
-// A variable of each thread.  By default glibc gets its memory when a thread first
-// uses it, and ends the process where there is none; of this kind it is there from
-// the start of the thread.  Of that memory all libraries that are loaded at run time
-// share a few hundred bytes.  musl has it from the start anyway, and refuses to load
-// a library with this kind.
+// A variable of each thread.  By default glibc allocates such a variable when a thread first
+// uses it, and ends the process where there is no memory.  With the initial-exec model the
+// variable exists from the start of the thread; all libraries that are loaded at run time
+// share a few hundred bytes for these.  musl allocates all of them at the start of a thread,
+// and refuses to load a library with the initial-exec model.
 #ifdef __GLIBC__
 #  define PTRS_OS_THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
 #else
@@ -42,9 +42,19 @@ typedef struct {
 } PtrsOnce;
 
 #ifdef __APPLE__
-#  define PTRS_ONCE_INIT {{0xBA, 0xBC, 0xB1, 0x30}}
+#  define PTRS_ONCE_INIT                                                                           \
+    {                                                                                              \
+      {                                                                                            \
+        0xBA, 0xBC, 0xB1, 0x30                                                                     \
+      }                                                                                            \
+    }
 #else
-#  define PTRS_ONCE_INIT {{0}}
+#  define PTRS_ONCE_INIT                                                                           \
+    {                                                                                              \
+      {                                                                                            \
+        0                                                                                          \
+      }                                                                                            \
+    }
 #endif
 
 void ptrs_os_mutex_init(PtrsMutex *mutex);
@@ -56,14 +66,14 @@ void ptrs_os_mutex_unlock(PtrsMutex *mutex);
 // Run `init` once in the process; other threads wait until it has run.
 void ptrs_os_once(PtrsOnce *once, void (*init)(void));
 
-// Call these around fork(2), in the parent before, in the parent after, in the
-// child after.  Does nothing where there is no fork.
+// Install handlers for fork(2): called before, after in the parent, after in the child.  Does
+// nothing where there is no fork.
 void ptrs_os_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
-// Whether the calling thread is surely the only one of the process.  A step that
-// nobody can come between need not be atomic, and an atomic one costs as much as
-// all else that is done to a small block.  The C library keeps the answer for its
-// own malloc(3): true until a thread is created, which no thread does amid a step.
+// Whether the calling thread is certainly the only one of the process.  Then reading and
+// writing a value need not be one atomic instruction, which would cost as much as everything
+// else that is done to a small block.  The C library keeps the answer for its own malloc(3);
+// only creating a thread changes it, and no thread does that between the read and the write.
 static inline bool
 ptrs_os_is_single_threaded(void)
 {
@@ -74,8 +84,8 @@ ptrs_os_is_single_threaded(void)
 #endif
 }
 
-// Wait a little for another thread; `round` counts the calls of one wait from
-// 0 up: first the processor is told, then the scheduler, then the thread sleeps.
+// Wait a little for another thread; `round` counts the calls of one wait from 0 up.  The first
+// calls pause the processor, later ones yield to the scheduler, then the thread sleeps.
 void ptrs_os_backoff(unsigned round);
 
 // Zero pages of at least `size` bytes, or NULL.
@@ -103,15 +113,15 @@ void *ptrs_os_zrealloc(void *mem, size_t old_size, size_t kept, size_t new_size,
 void ptrs_os_free(void *mem, size_t size, size_t align);
 size_t ptrs_os_capacity(const void *mem, size_t size, size_t align);
 
-// A shared library, as dlopen(3) finds it, that is never unloaded; NULL, with
-// the reason in `message`, if there is none.
+// Load a shared library as dlopen(3) finds it, for ever; NULL, with the reason in `message`,
+// where that fails.
 void *ptrs_os_library_open(const char *path, char *message, size_t message_size);
 
-// A function that lies in that very library, and not in one that it uses; or NULL.
+// Find a function that lies in this library, not in one that this library uses; or NULL.
 void (*ptrs_os_library_function(void *library, const char *name))(void);
 
-// Lowest and highest address of the calling thread's stack as far as it may
-// grow.  NO_MEM, NOT_SUPPORTED where they are not known.
+// Lowest and highest address to which the calling thread's stack may grow.  NO_MEM;
+// NOT_SUPPORTED where the system does not tell.
 PtrsStatus ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high);
 
 #endif

@@ -119,10 +119,10 @@ ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
 
 #elif defined(__linux__)
 
-// What a stack without a limit is taken to have
+// Bytes that a stack without a limit is assumed to have
 #  define UNLIMITED_STACK ((size_t)64 << 20)
 
-// What the kernel lets a program's arguments and environment take at most
+// The most bytes that the kernel lets a program's arguments and environment take
 #  define ARGUMENTS_MAX ((uintptr_t)6 << 20)
 
 // Bytes to which the main thread's stack may grow
@@ -137,8 +137,8 @@ main_stack_limit(void)
   return (size_t)limit.rlim_cur;
 }
 
-// Ends of the stack as the thread library tells them; of the first thread it
-// reads /proc, which may not be there.  0, or an errno.
+// Ends of the stack as the thread library tells them.  For the first thread the library
+// reads /proc, which may be missing.  0, or an errno.
 static int
 thread_stack(uintptr_t *low, uintptr_t *high)
 {
@@ -167,10 +167,10 @@ thread_stack(uintptr_t *low, uintptr_t *high)
 PtrsStatus
 ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
 {
-  // The kernel has put this where the first stack of the process starts, behind
-  // the arguments, which musl does not count as part of it.  By its number a
-  // thread is not known: in the child of a fork, the one that forked has the
-  // number of the process, on whatever stack.
+  // The kernel puts the bytes of AT_RANDOM at the start of the process's first stack, above
+  // the arguments, which musl does not count as part of the stack.  The number of a thread
+  // does not tell whether it runs there: in the child of a fork, the thread that forked has
+  // the number of the process, on whatever stack.
   const uintptr_t start = (uintptr_t)getauxval(AT_RANDOM);
   const uintptr_t here  = (uintptr_t)__builtin_frame_address(0);
   const size_t limit    = main_stack_limit();
@@ -185,9 +185,8 @@ ptrs_os_stack_bounds(uintptr_t *low, uintptr_t *high)
     return error == ENOMEM ? PTRS_STATUS_NO_MEM : PTRS_STATUS_NOT_SUPPORTED;
   }
 
-  // It grows down to the limit and, with a margin for the gap that the kernel
-  // keeps below it, no further.  What musl tells of its low end is how far it
-  // has grown up to now.
+  // The first stack grows down to its limit and, with a margin for the gap that the kernel
+  // keeps below it, no further.  The low end that musl tells is how far the stack has grown.
   *low = *high > limit ? *high - limit : 0;
   return PTRS_STATUS_SUCCESS;
 }

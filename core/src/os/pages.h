@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Pages of address space, and who may touch them.  Addresses and sizes are
+// Pages of address space, and whether the program may touch them.  Addresses and sizes are
 // multiples of the page size.
 #ifndef PTRS_OS_PAGES_H
 #define PTRS_OS_PAGES_H
@@ -13,33 +13,31 @@ size_t ptrs_os_page_size(void);
 // Mappings that this process may have at once; SIZE_MAX if there is no limit.
 size_t ptrs_os_max_mappings(void);
 
-// Address space that nobody may touch and that has no memory; or NULL.
+// Reserve address space that must not be touched and has no memory; NULL if there is none.
 void *ptrs_os_pages_reserve(size_t size);
 
-// The same at a certain address, false if that is not free or the system cannot
-// tell.  And at once with zero pages, as ptrs_os_pages_commit() gives them.
+// Reserve address space at `mem`; false if it is not free, or the system cannot tell.  The
+// second one also gives the space zero pages, as ptrs_os_pages_commit() does.
 bool ptrs_os_pages_reserve_at(void *mem, size_t size);
 bool ptrs_os_pages_commit_at(void *mem, size_t size);
 
-// Give address space back, with what memory it has.
+// Give address space back, together with its memory.
 void ptrs_os_pages_unmap(void *mem, size_t size);
 
-// The others change pages inside of what was reserved.  False: what they are
-// now is not known, and they may only be unmapped.
+// The functions below change pages of reserved space.  If one returns false, the state of the
+// pages is not known, and they may only be unmapped.
 
-// Give zero pages to space that was reserved.  They stay a mapping of their own,
-// however they are protected later, which is what makes protecting them cheap:
-// the kernel need neither split a mapping nor join two.
+// Give zero pages to reserved space.  The pages stay a mapping of their own in every state.
+// That makes changes cheap: the kernel neither splits a mapping nor joins two.
 bool ptrs_os_pages_commit(void *mem, size_t size);
 
-// From now on nobody may touch them; what they hold is kept.
+// Forbid pages to be touched; their bytes are kept.
 bool ptrs_os_pages_forbid(void *mem, size_t size);
 
-// As ptrs_os_pages_forbid(), but their memory is given back: once they are
-// allowed again they are zero.
+// Forbid pages to be touched, and give their memory back: they are zero when allowed again.
 bool ptrs_os_pages_discard(void *mem, size_t size);
 
-// From now on everybody may read and write them.
+// Allow pages to be read and written.
 bool ptrs_os_pages_allow(void *mem, size_t size);
 
 #endif

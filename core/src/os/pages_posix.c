@@ -14,7 +14,7 @@
 #  include <fcntl.h>
 #endif
 
-// Where the system has no such flag, it makes no difference
+// A system without this flag reserves no memory for such mappings anyway
 #ifndef MAP_NORESERVE
 #  define MAP_NORESERVE 0
 #endif
@@ -32,7 +32,7 @@ ptrs_os_page_size(void)
 size_t
 ptrs_os_max_mappings(void)
 {
-  const size_t usual = 65530; // of the kernel's source, where /proc is not there to be asked
+  const size_t usual = 65530; // the default in the kernel's source, if /proc is missing
   char text[24];
   const int fd = open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
@@ -64,7 +64,7 @@ ptrs_os_pages_reserve(size_t size)
 
 #ifdef MAP_FIXED_NOREPLACE
 
-// Kernels that do not know the flag take the address for a hint
+// A kernel that does not know the flag takes the address as a hint
 static bool
 map_at(void *mem, size_t size, int access, int flags)
 {
@@ -107,8 +107,8 @@ ptrs_os_pages_unmap(void *mem, size_t size)
   (void)munmap(mem, size);
 }
 
-// Without MAP_NORESERVE in the two functions that follow: a mapping is joined
-// with its neighbours only if they agree in this flag as well
+// The next two functions do not use MAP_NORESERVE: the kernel does not join mappings that
+// differ in this flag, so that the pages stay apart from reserved space
 bool
 ptrs_os_pages_commit(void *mem, size_t size)
 {

@@ -17,20 +17,19 @@ typedef struct {
   uint64_t inode;
 } PtrsOsReport;
 
-// Make one of an open descriptor.  It is closed by exec, and inherited by fork.
+// Make a report of an open descriptor, by copying that.  exec closes the copy, fork keeps it.
 //
-// `old`: one that this is in place of, or NULL.  Its number is kept, so that a
-// thread which is writing to it meets the new file and no other.
+// `old` is a report that the new one replaces, or NULL.  The new report takes over the number
+// of its descriptor, so that a thread that is writing to the old report meets the new file.
 //
 // BAD_ARG: `fd` is not open, or not for writing; OS: there are no descriptors left.
 PtrsStatus ptrs_os_report_open(int fd, const PtrsOsReport *old, PtrsOsReport *made);
 
 void ptrs_os_report_close(const PtrsOsReport *report);
 
-// Write a line, or nothing of it where it would have to wait for more than
-// `wait_ms` for whoever reads: that may be a thread which waits for the caller.
-// Of a stream socket that is nearly full, a part may get through.
-// Async-signal-safe.
+// Write a line, or nothing if the reader does not make room within `wait_ms`: the reader may
+// be a thread that waits for the caller.  A stream socket that is nearly full may take a part
+// of the line.  Async-signal-safe.
 void ptrs_os_report_write(const PtrsOsReport *report, const char *text, size_t size, int wait_ms);
 
 #endif

@@ -14,12 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// Where it is missing, a write to a socket that nobody reads sends a signal
+// Without this flag, a write to a socket without a reader sends SIGPIPE
 #ifndef MSG_NOSIGNAL
 #  define MSG_NOSIGNAL 0
 #endif
 
-// Those below are taken for standard files, even while they are closed
+// Programs take lower numbers for the standard files, even while these are closed
 #define FIRST_FD 3
 
 static bool
@@ -34,8 +34,8 @@ is_ours(const PtrsOsReport *report, struct stat *state)
   return !fstat(report->fd, state) && is_file(report, state);
 }
 
-// Pipes and terminals, opened anew so that they need not wait: the flag of the
-// descriptor that was given belongs to the program, and to others.
+// Open a pipe or a terminal anew, so that writing does not wait; -1 for other files.  The
+// O_NONBLOCK flag of the given descriptor is not ours: the program and others share it.
 static int
 open_anew(int fd, mode_t mode)
 {
@@ -65,7 +65,7 @@ copy(int fd, const PtrsOsReport *wanted, mode_t mode)
   return opened;
 }
 
-// Let a number that we have stand for another file from now on
+// Let the descriptor `to`, which is ours, stand for the file of `from`
 static bool
 move(int from, int to)
 {
@@ -110,7 +110,7 @@ ptrs_os_report_close(const PtrsOsReport *report)
   }
 }
 
-// Whether something can be written at once; false also where nobody reads
+// Whether a write would not wait; false, too, where the other end has been closed
 static bool
 can_write(int fd, int wait_ms)
 {
@@ -135,7 +135,7 @@ ptrs_os_report_write(const PtrsOsReport *report, const char *text, size_t size, 
     if (n_written > 0) {
       text += n_written;
       size -= (size_t)n_written;
-      wait_ms = 0; // there was an end to waiting
+      wait_ms = 0; // the reader has been waited for once
     } else if (errno != EINTR) {
       break;
     }

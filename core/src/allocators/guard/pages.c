@@ -7,12 +7,12 @@
 #include "base/checked.h"
 #include "os/pages.h"
 
-// Up to so many pages each number is a class, and from there on four to each
+// Up to EXACT_PAGES each number of pages is a class; above, there are four classes for each
 // doubling
 #define EXACT_PAGES ((size_t)8)
 #define MAX_CLASS_PAGES ((size_t)256)
 
-// Above this many, it is cheaper to give the pages back than to zero them
+// Above this number of pages it is cheaper to give their memory back than to zero them
 #define KEPT_PAGES ((size_t)16)
 
 // Bytes of the pattern on the side of a block that is not flush
@@ -23,7 +23,7 @@
 // First byte of the span that was mapped last
 static PtrsAtomicPointer lowest;
 
-// What may be touched of them
+// The pages without the guard page
 static uint8_t *
 usable(const PtrsGuardForm *form, const PtrsGuardPages *pages)
 {
@@ -36,7 +36,7 @@ usable_size(const PtrsGuardForm *form, const PtrsGuardPages *pages)
   return pages->extent - form->page;
 }
 
-// Class of a number of pages, and how many pages spans of that class have
+// The class of a number of pages, and how many pages the spans of that class have
 static unsigned
 class_of(size_t n_pages, size_t *n_class_pages)
 {
@@ -81,8 +81,8 @@ ptrs_guard_class(const PtrsGuardForm *form, size_t extent)
 static size_t
 offset_in(const PtrsGuardForm *form, size_t extent, size_t size, size_t align)
 {
-  // With a guard page behind the last page of a block that is aligned to more
-  // than a page, no more than a page's rest is lost
+  // A block that is aligned to more than a page still ends in the last page before the guard
+  // page, so that less than a page lies between
   const size_t step = ptrs_min(align, form->page);
   size_t body       = 0;
   (void)ptrs_checked_round_up(size, step, &body); // has been measured
@@ -95,7 +95,7 @@ ptrs_guard_place(const PtrsGuardForm *form, const PtrsGuardPages *pages, size_t 
   return pages->base + offset_in(form, pages->extent, size, align);
 }
 
-// Reserve so that the block comes to lie aligned, and give back what is around
+// Reserve a span in which the block lies aligned, and give back the space around the span
 static bool
 reserve(const PtrsGuardForm *form, size_t size, size_t align, PtrsGuardPages *pages)
 {
@@ -120,9 +120,9 @@ reserve(const PtrsGuardForm *form, size_t size, size_t align, PtrsGuardPages *pa
   return true;
 }
 
-// Map both parts of a span below the one that was mapped last, if there is room,
-// as there mostly is, since the kernel fills address space downwards, too.  This
-// saves the kernel from dividing a mapping.
+// Map both parts of a span below the span that was mapped last, if that space is free.  It
+// mostly is, since the kernel fills address space downwards, too.  Reserving the whole span
+// first would make the kernel split a mapping.
 static bool
 map_below_last(const PtrsGuardForm *form, PtrsGuardPages *pages)
 {
@@ -177,9 +177,8 @@ ptrs_guard_open(const PtrsGuardForm *form, const PtrsGuardPages *pages)
   return ptrs_os_pages_allow(usable(form, pages), usable_size(form, pages));
 }
 
-// Bytes of the pattern before and behind a block.  On the side that is not flush
-// no further than the page in which the block begins, or ends: no page is
-// touched that would not have been.
+// Bytes of the pattern before and behind a block.  On the side without a guard page, the pattern
+// ends with the page in which the block begins, or ends, so that no further page is touched.
 static void
 find_pattern(const PtrsGuardForm *form,
              const PtrsGuardPages *pages,

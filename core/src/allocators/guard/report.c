@@ -9,7 +9,7 @@
 #include "os/report.h"
 #include "ptrs/guard.h"
 
-// Small: it may stand on a stack for signals
+// Small, since a line may stand on a signal stack
 typedef struct {
   char text[160 + PTRS_LABEL_SIZE];
   size_t size;
@@ -18,18 +18,19 @@ typedef struct {
 typedef struct {
   uintptr_t address;
   const PtrsSpan *nearest;
-  uintptr_t distance; // of its block
-  bool is_inside;     // of the pages of some span
+  uintptr_t distance; // from the block of `nearest`
+  bool is_inside;     // the address lies in the pages of a span
 } Search;
 
-// How long to wait for whoever reads.  A report of damage is written by a thread
-// that goes on, and on which the reader may wait.
+// How long to wait for the reader of a report.  A report of damage does not wait: its thread
+// goes on, and the reader may be waiting for that thread.
 #define WAIT_MS_FAULT 1000
 #define WAIT_MS_DAMAGE 0
 
-// Where to write: written by turns, so that a thread which reads one meets no writer
+// Where to write.  The two entries are used by turns, so that a thread that reads one does not
+// meet a writer.
 static PtrsOsReport files[2];
-static PtrsAtomic current; // which of them, plus 1; 0: nowhere
+static PtrsAtomic current; // index in `files` plus 1; 0: nowhere
 
 static void
 add_bytes(Line *line, const char *text, size_t size)
@@ -71,7 +72,7 @@ add_bytes_of(Line *line, uint64_t count)
   add(line, count == 1 ? " byte" : " bytes");
 }
 
-// Where an address lies, seen from a block
+// Where an address lies, relative to a block
 static void
 add_place(Line *line, uintptr_t address, const PtrsSpanView *view)
 {
@@ -96,7 +97,7 @@ add_block(Line *line, const char *kind, const PtrsSpanView *view)
   add_address(line, view->mem);
   if (view->label[0]) {
     add(line, " (");
-    // One line, and no orders to a terminal
+    // Control characters would break the line, or command a terminal
     for (const char *c = view->label; *c; ++c) {
       add_bytes(line, (unsigned char)*c < ' ' || *c == 0x7F ? "?" : c, 1);
     }
@@ -123,7 +124,7 @@ distance_of(uintptr_t address, const PtrsSpanView *view)
   return address - view->mem < view->size ? 0 : address - view->mem - view->size + 1;
 }
 
-// A guard page may stand between two blocks: the one that is nearer was missed
+// A guard page may stand between two blocks: report the block that is nearer
 static bool
 compare(PtrsSpan *span, void *ctx)
 {

@@ -22,7 +22,7 @@
 typedef enum {
   PTRS_SPAN_NONE, // not in use, or about to be unmapped
   PTRS_SPAN_LIVE, // its block is live
-  PTRS_SPAN_FREED // its block has been freed, and nobody may touch the pages
+  PTRS_SPAN_FREED // its block has been freed, and the pages must not be touched
 } PtrsSpanState;
 
 // What a signal handler may know of a span

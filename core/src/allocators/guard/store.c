@@ -16,7 +16,7 @@ condemn(PtrsSpan *span, PtrsSpan **victims)
   *victims   = span;
 }
 
-// Unmap what was condemned: not locked
+// Unmap condemned spans: not locked
 static void
 unmap_all(PtrsSpan *victims)
 {
