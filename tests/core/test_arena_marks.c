@@ -239,10 +239,10 @@ only_what_ends_is_looked_at(void)
     CHECK_EQ(ptrs_block_alloc(arena, 8, 8, &block), PTRS_STATUS_SUCCESS);
   }
   for (size_t n_ended = 0; n_ended < 5; ++n_ended) {
-    Count count                   = {.n_ended = n_ended};
-    const PtrsInvalidation ending = {
+    Count count                         = {.n_ended = n_ended};
+    const PtrsInvalidation invalidation = {
         .selects = is_among_the_newest, .clear = refuse, .ctx = &count};
-    CHECK_EQ(ptrs_invalidate(arena->lifecycle, &ending), PTRS_STATUS_STALE);
+    CHECK_EQ(ptrs_invalidate(arena->lifecycle, &invalidation), PTRS_STATUS_STALE);
     CHECK_EQ(count.n_asked, n_ended + 1);
   }
   CHECK_EQ(ptrs_allocator_close(arena), PTRS_STATUS_SUCCESS);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The life of a block: allocated, described, resized, freed.
+// The lifetime of a block: allocated, described, resized, freed.
 #include "ptrs/block.h"
 
 #include <string.h>

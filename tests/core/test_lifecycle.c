@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Who keeps whom: allocators, their blocks, and allocators below them.
+// What keeps an allocator: its users, its blocks, and allocators with it as their parent.
 #include <pthread.h>
 #include <string.h>
 
@@ -77,7 +77,7 @@ released_it_stays_for_its_blocks(void)
   CHECK_EQ(ptrs_block_drop(b), PTRS_STATUS_SUCCESS);
   check_block(b, 64, 1, 0);
   CHECK_EQ(system_blocks(), before + 1);
-  CHECK_EQ(ptrs_block_unpin(b), PTRS_STATUS_SUCCESS); // the last need of all
+  CHECK_EQ(ptrs_block_unpin(b), PTRS_STATUS_SUCCESS); // the last user of all
   CHECK_EQ(system_blocks(), before);
 }
 

@@ -214,7 +214,7 @@ close_against_everything(void)
   }
 }
 
-// The last need goes in whatever thread frees the last block
+// The last user of an allocator may go in any thread: that which frees the last block
 static void
 free_the_last(size_t index, void *ctx)
 {

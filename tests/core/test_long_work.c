@@ -328,9 +328,9 @@ clear_slowly(PtrsAllocator *allocator, void *ctx)
 static void *
 end_none(void *ctx)
 {
-  const PtrsInvalidation ending = {.selects = select_none, .clear = clear_slowly};
+  const PtrsInvalidation invalidation = {.selects = select_none, .clear = clear_slowly};
   set_slow();
-  CHECK_EQ(ptrs_invalidate(((PtrsAllocator *)ctx)->lifecycle, &ending), PTRS_STATUS_STALE);
+  CHECK_EQ(ptrs_invalidate(((PtrsAllocator *)ctx)->lifecycle, &invalidation), PTRS_STATUS_STALE);
   return NULL;
 }
 

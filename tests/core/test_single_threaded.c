@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Whether the only thread knows that it is: the C library tells, where it can.
+// Whether the core knows that the process has one thread, if the C library can tell.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
@@ -15,9 +15,9 @@ ask(void *answer)
   return NULL;
 }
 
-// Where the library was built does not matter, only where it runs
+// The C library of the machine that the test runs on decides, not that of the build
 static void
-a_thread_ends_it(void)
+is_false_once_there_was_a_thread(void)
 {
   const bool can_tell = dlsym(RTLD_DEFAULT, "__libc_single_threaded");
   CHECK_EQ(ptrs_os_is_single_threaded(), can_tell && !getenv("TAP_BESIDE"));
@@ -34,6 +34,6 @@ a_thread_ends_it(void)
 int
 main(void)
 {
-  TAP_RUN(a_thread_ends_it);
+  TAP_RUN(is_false_once_there_was_a_thread);
   return tap_end();
 }

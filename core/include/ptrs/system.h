@@ -18,7 +18,7 @@
  *
  * @return A static object, never NULL, that need not and cannot be closed.
  *         Thread-safe.  Overhead per call over the C library's function: two
- *         relaxed atomic additions for the statistics.
+ *         atomic additions for the statistics.
  */
 PTRS_API PtrsAllocator *ptrs_system_allocator(void);
 /* cdef: end */

@@ -5,9 +5,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "allocators/bump.h"
 #include "allocators/lifecycle.h"
+#include "base/checked.h"
 #include "base/spin.h"
 #include "blocks/invalidate.h"
 #include "ptrs/block.h"

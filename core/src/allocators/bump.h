@@ -8,11 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/checked.h"
 #include "allocators/chunks.h"
 #include "allocators/marks.h"
-#include "ptrs/allocator.h"
+#include "base/checked.h"
 #include "base/stats.h"
+#include "ptrs/allocator.h"
 
 typedef struct {
   PtrsAllocator *parent; // of the chunks

@@ -4,10 +4,10 @@
 #include <stdio.h>
 
 #include "allocators/foreign_heap.h"
-#include "base/fork.h"
-#include "os/os.h"
 #include "allocators/lifecycle.h"
+#include "base/fork.h"
 #include "base/stats.h"
+#include "os/os.h"
 
 typedef struct {
   PtrsAllocator base;

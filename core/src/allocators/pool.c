@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "allocators/lifecycle.h"
+#include "base/checked.h"
 #include "base/spin.h"
 #include "base/stats.h"
 

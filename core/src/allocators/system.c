@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ptrs/system.h"
 
-#include "os/os.h"
 #include "base/stats.h"
+#include "os/os.h"
 
 typedef struct {
   PtrsAllocator base;

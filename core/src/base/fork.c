@@ -71,7 +71,7 @@ init(void)
 static void
 init_once(void)
 {
-  static PtrsOnce once = PTRS_ONCE_INIT;
+  static PtrsOnce once = {.start = PTRS_ONCE_START};
   ptrs_os_once(&once, init);
 }
 

@@ -3,9 +3,9 @@
 
 #include "base/checked.h"
 #include "blocks/lifetime.h"
-#include "os/os.h"
 #include "blocks/refcount.h"
 #include "blocks/table.h"
+#include "os/os.h"
 
 static PtrsStatus
 check_request(size_t size, size_t align)

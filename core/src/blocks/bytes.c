@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "blocks/table.h"
 #include "os/os.h"
 #include "ptrs/block.h"
-#include "blocks/table.h"
 
 // Enter a block if the bytes [offset, offset + size) lie inside of it
 static PtrsStatus

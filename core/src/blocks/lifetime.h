@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "blocks/table.h"
 #include "ptrs/allocator.h"
 #include "ptrs/block.h"
 #include "ptrs/status.h"
-#include "blocks/table.h"
 
 // Whether an allocator serves blocks of that size and alignment: TOO_LARGE.
 static inline PtrsStatus

@@ -2,8 +2,8 @@
 // Transitions of a slot's state word.  Each is a compare-and-swap that
 // succeeds only on a live slot of the right generation: no counter is ever
 // raised first and checked later.
-#include "os/os.h"
 #include "blocks/table.h"
+#include "os/os.h"
 
 #define PINS_OF(state) ((state)&PTRS_STATE_PINS)
 

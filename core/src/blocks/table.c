@@ -4,9 +4,9 @@
 #include <assert.h>
 
 #include "base/fork.h"
-#include "os/os.h"
 #include "base/spin.h"
 #include "blocks/thread_stack.h"
+#include "os/os.h"
 
 // Segment 0 has this many slots, and each later one as many as all before
 // it.  Segments are made when needed, and never moved or given back.
@@ -184,7 +184,7 @@ static Shard *
 own_shard(void)
 {
   if (!thread_shard) {
-    static PtrsOnce once = PTRS_ONCE_INIT;
+    static PtrsOnce once = {.start = PTRS_ONCE_START};
     ptrs_os_once(&once, init_table);
     thread_shard = &shards[ptrs_atomic_count(&n_threads, 1) % N_SHARDS];
   }

@@ -38,23 +38,14 @@ typedef struct {
 } PtrsMutex;
 
 typedef struct {
-  _Alignas(8) unsigned char storage[16];
+  long start; // PTRS_ONCE_START
+  unsigned char rest[8];
 } PtrsOnce;
 
 #ifdef __APPLE__
-#  define PTRS_ONCE_INIT                                                                           \
-    {                                                                                              \
-      {                                                                                            \
-        0xBA, 0xBC, 0xB1, 0x30                                                                     \
-      }                                                                                            \
-    }
+#  define PTRS_ONCE_START 0x30B1BCBAL
 #else
-#  define PTRS_ONCE_INIT                                                                           \
-    {                                                                                              \
-      {                                                                                            \
-        0                                                                                          \
-      }                                                                                            \
-    }
+#  define PTRS_ONCE_START 0L
 #endif
 
 void ptrs_os_mutex_init(PtrsMutex *mutex);

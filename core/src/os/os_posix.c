@@ -23,11 +23,10 @@ static_assert(_Alignof(pthread_mutex_t) <= _Alignof(PtrsMutex), "storage of a mu
 static_assert(sizeof(pthread_once_t) <= sizeof(PtrsOnce), "storage of a once-flag");
 static_assert(_Alignof(pthread_once_t) <= _Alignof(PtrsOnce), "storage of a once-flag");
 
-// The start value of a once-flag, as PTRS_ONCE_INIT writes its bytes
 #if defined(__APPLE__)
-static_assert(_PTHREAD_ONCE_SIG_init == 0x30B1BCBA, "start value of a once-flag");
-#else
-static_assert(PTHREAD_ONCE_INIT == 0, "start value of a once-flag");
+static_assert(_PTHREAD_ONCE_SIG_init == PTRS_ONCE_START, "start value of a once-flag");
+#elif defined(__linux__)
+static_assert(PTHREAD_ONCE_INIT == PTRS_ONCE_START, "start value of a once-flag");
 #endif
 
 static pthread_mutex_t *
@@ -69,7 +68,7 @@ ptrs_os_mutex_unlock(PtrsMutex *mutex)
 void
 ptrs_os_once(PtrsOnce *once, void (*init)(void))
 {
-  (void)pthread_once((pthread_once_t *)(void *)once->storage, init);
+  (void)pthread_once((pthread_once_t *)(void *)once, init);
 }
 
 void

@@ -3,15 +3,15 @@
 
 #include <string.h>
 
-#include "base/checked.h"
 #include "allocators/guard/buckets.h"
 #include "allocators/guard/report.h"
 #include "allocators/guard/store.h"
 #include "allocators/guard/table.h"
+#include "allocators/lifecycle.h"
+#include "base/checked.h"
+#include "base/stats.h"
 #include "os/os.h"
 #include "os/pages.h"
-#include "allocators/lifecycle.h"
-#include "base/stats.h"
 
 // Under the lock of the table, but for what does not change
 typedef struct {

@@ -75,7 +75,7 @@ init(void)
 void
 ptrs_guard_table_init(void)
 {
-  static PtrsOnce once = PTRS_ONCE_INIT;
+  static PtrsOnce once = {.start = PTRS_ONCE_START};
   ptrs_os_once(&once, init);
 }
 
