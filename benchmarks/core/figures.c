@@ -298,7 +298,7 @@ main(int argc, char **argv)
   tell("guarded allocation, cold, us", "<= 9", a / 1000, a <= 9000);
   measure_both(guard_recycled, NULL, 20000, &a, &b);
   tell("guarded allocation and free, recycled, us", "<= 3", a / 1000, a <= 3000);
-  (void)printf("%-44s %-12s %10d  met (blocks/table.c asserts it)\n", "bookkeeping of a block, bytes",
-               "<= 48", 48);
+  (void)printf("%-44s %-12s %10d  met (blocks/table.c asserts it)\n",
+               "bookkeeping of a block, bytes", "<= 48", 48);
   return 0;
 }
