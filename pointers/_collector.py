@@ -43,9 +43,11 @@ def live_bytes() -> int:
     """Return the bytes of all blocks, and of what allocators keep for theirs."""
     stats = ffi.new("PtrsStats *")
     total = 0
-    for source in list(roots):
-        lib.ptrs_allocator_stats(source._cdata, stats)
-        total += stats.current_bytes
+    for ref in roots.valuerefs():
+        source = ref()
+        if source is not None:
+            lib.ptrs_allocator_stats(source._cdata, stats)
+            total += stats.current_bytes
     return total
 
 

@@ -12,8 +12,10 @@ from pointers._typing import Any, Callable
 #: An allocator is in here for as long as it lives.
 sources: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
-#: Those that take their memory from the system, of which no other allocator knows.
-roots: weakref.WeakSet[Any] = weakref.WeakSet()
+#: Those that take their memory from the system, of which no other allocator knows.  To be looked
+#: through by ``valuerefs()``, which is one step of the interpreter: finalizers and threads make
+#: allocators and let them go at any time.
+roots: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 #: What makes a Python object for a C object whose first one has gone, by name.
 revivers: dict[str, Callable[[Any], Any]] = {}

@@ -60,7 +60,7 @@ class Allocator:
         self._cell = cell
         self._cdata = cell[0]
         if cls._is_root:
-            roots.add(self)
+            roots[source_key(self._cdata)] = self
         return self
 
     @classmethod

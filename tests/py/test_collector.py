@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from pointers import Guard, System
+from pointers._collector import live_bytes
+
 PYPY = sys.implementation.name == "pypy"
 
 # Each drops `size` bytes, in 2,400 rounds of 1 MiB
@@ -68,6 +71,29 @@ def test_dropped_guarded_blocks_are_freed_in_time(run_python: Any, count: int) -
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 800
+
+
+def test_bytes_are_counted_whatever_comes_in_between() -> None:
+    """Threads and finalizers make allocators, and let them go, between any two lines."""
+    kept = [Guard() for _ in range(3)]
+    made = []
+
+    def trace(frame: Any, event: str, _arg: Any) -> Any:
+        if event == "line" and "weakref" in frame.f_code.co_filename:
+            sys.settrace(None)
+            made.append(Guard())
+            sys.settrace(trace)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        n_bytes = live_bytes()
+    finally:
+        sys.settrace(before)
+    assert made
+    assert n_bytes >= System().stats().current_bytes
+    assert len(kept) == 3
 
 
 LIMITED = """
