@@ -38,7 +38,8 @@ from pointers._errors import (
 from pointers._pointer.array import AllocatedArrayPointer, ArraySlotPointer
 from pointers._pointer.heap import AllocatedPointer
 from pointers._pointer.pointer import Pointer
-from pointers._pointer.stack import StackAllocatedPointer, acquire_stack_alloc, stack_alloc
+from pointers._pointer.stack import acquire_stack_alloc, stack_alloc
+from pointers._pointer.stack_call import StackAllocatedPointer
 from pointers._typing import TYPE_CHECKING
 from pointers._version import __version__
 

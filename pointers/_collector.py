@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import gc
 
-from pointers._ffi import ffi, lib
-from pointers._pointer.finalizers import COUNTS_REFERENCES
+from pointers._ffi import COUNTS_REFERENCES, ffi, lib
 from pointers._registry import roots
 from pointers._typing import Any, Callable, TypeVar
 

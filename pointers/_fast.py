@@ -11,6 +11,7 @@ from pointers._alloc import allocator as _allocators
 from pointers._alloc.blocks import no_memory
 from pointers._ffi import fast
 from pointers._pointer import stack as _stack
+from pointers._pointer import stack_call as _stack_call
 from pointers._pointer import stack_errors as _stack_errors
 from pointers._pointer.array import AllocatedArrayPointer, ArraySlotPointer, _Slots
 from pointers._pointer.base import class_error
@@ -57,7 +58,7 @@ def _give() -> None:
         AllocatedPointer,
         AllocatedArrayPointer,
         ArraySlotPointer,
-        _stack.StackAllocatedPointer,
+        _stack_call.StackAllocatedPointer,
     ):
         fast.give(kind.__name__, kind)
     for name, obj in {
@@ -68,7 +69,7 @@ def _give() -> None:
         "class_error": class_error,
         "pin": pin,
         "describe": describe,
-        "stack_error": _stack.stack_error,
+        "stack_error": _stack_call.stack_error,
         "no_memory": no_memory,
         "suspended_error": _stack_errors.suspended_error,
         "wrapped_error": _stack_errors.wrapped_error,
@@ -76,7 +77,7 @@ def _give() -> None:
         "count_slots": _Slots._count,
     }.items():
         fast.give(name, obj)
-    fast.set_stack_needs(_stack.LEVEL_NEEDS, _stack.LEVEL_GIVES, _stack.SMALL_SHARE)
+    fast.set_stack_needs(_stack_call.LEVEL_NEEDS, _stack_call.LEVEL_GIVES, _stack_call.SMALL_SHARE)
 
 
 def _substitute() -> None:

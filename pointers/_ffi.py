@@ -52,6 +52,9 @@ except ModuleNotFoundError as error:
 
 CALLS_BACK = _calls_back()
 
+#: Whether objects go with their last reference.  Elsewhere, the collector has to find them.
+COUNTS_REFERENCES = sys.implementation.name == "cpython"
+
 
 def _make_structs() -> tuple[str, ...]:
     """Make an object of each struct, and return their names.
@@ -96,4 +99,4 @@ def _load_fast() -> Any:
 #: The module of the compiled fast path, or None.
 fast: Any = _load_fast()
 
-__all__ = ["CALLS_BACK", "STRUCTS", "fast", "ffi", "lib"]
+__all__ = ["CALLS_BACK", "COUNTS_REFERENCES", "STRUCTS", "fast", "ffi", "lib"]

@@ -87,7 +87,7 @@ extern PyTypeObject *ptrs_slots_iterator_type;
 extern PyTypeObject *ptrs_lease_type;
 extern PyTypeObject *ptrs_stack_function_type;
 
-// What this interpreter's recursion needs of the stack, from pointers/_pointer/stack.py
+// What this interpreter's recursion needs of the stack, from pointers/_pointer/stack_call.py
 extern PtrsAccessStackNeeds ptrs_stack_needs;
 
 // The C function's own arguments for the Python function that it stands for

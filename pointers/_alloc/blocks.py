@@ -11,8 +11,7 @@ from __future__ import annotations
 from pointers._alloc.labels import label_block
 from pointers._collector import new_block
 from pointers._errors import AllocationError, status_error
-from pointers._ffi import ffi, lib
-from pointers._pointer.finalizers import COUNTS_REFERENCES
+from pointers._ffi import COUNTS_REFERENCES, ffi, lib
 from pointers._typing import Any, Callable, TypeVar
 
 P = TypeVar("P")

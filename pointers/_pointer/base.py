@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import sys
 
-from pointers._ffi import fast
-from pointers._pointer.finalizers import COUNTS_REFERENCES, Keeper, keep
+from pointers._ffi import COUNTS_REFERENCES, fast
+from pointers._pointer.finalizers import Keeper, keep
 from pointers._typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING:

@@ -10,10 +10,6 @@ import warnings
 from pointers._ffi import lib
 from pointers._typing import Any
 
-#: Whether objects go with their last reference.  Elsewhere, the collector has to find them.
-COUNTS_REFERENCES = sys.implementation.name == "cpython"
-
-
 # The context variable of the filters that are a context's own, from 3.14 on
 _OWN_FILTERS = getattr(_warnings, "_warnings_context", None)
 

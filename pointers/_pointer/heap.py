@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from pointers._collector import charge, retry_no_memory, retry_pinned
 from pointers._errors import FreedMemoryError, status_error
-from pointers._ffi import lib
+from pointers._ffi import COUNTS_REFERENCES, lib
 from pointers._pointer.base import NO_LIMIT, disown, freeing, new_alias
-from pointers._pointer.finalizers import COUNTS_REFERENCES, free_dropped
+from pointers._pointer.finalizers import free_dropped
 from pointers._pointer.pointer import Pointer
 from pointers._pointer.raw import as_int, as_size
 from pointers._registry import source_of

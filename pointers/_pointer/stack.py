@@ -3,170 +3,22 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 import types
-from _thread import get_ident
 
-from pointers._collector import retry_no_memory
-from pointers._errors import AllocationError, status_error
-from pointers._ffi import CALLS_BACK, ffi, lib
-from pointers._pointer.base import new_stack
-from pointers._pointer.heap import BytePointer
+from pointers._errors import AllocationError
+from pointers._ffi import CALLS_BACK, lib
 from pointers._pointer.raw import as_align, as_int, as_size
 from pointers._pointer.signature import describe, find_attribute
-from pointers._pointer.stack_errors import name_of, no_self_error, suspended_error, wrapped_error
+from pointers._pointer.stack_call import StackAllocatedPointer, call, call_once, stack_error
+from pointers._pointer.stack_errors import name_of, no_self_error, wrapped_error
 from pointers._pointer.stack_types import StackDecorator
 from pointers._typing import Any, Callable, TypeVar
 
-T = TypeVar("T")
 R = TypeVar("R")
-
-_get_recursion_limit = sys.getrecursionlimit
-_stack_call = lib.ptrs_access_stack_call
 
 # CO_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_ASYNC_GENERATOR
 _SUSPENDING = 0x20 | 0x80 | 0x100 | 0x200
-_SUSPENDED = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
-
-# What an interpreter may need of the C stack for each level of its recursion
-# limit.  CPython up to 3.13 counts levels and does not watch the stack: the
-# greediest recursion that was found, through sorted(), takes 2.5 KiB a level up
-# to 3.12 and 5.0 KiB on 3.13.  PyPy gives each level 768 bytes, of which it
-# counts those that a block takes: a block gets two thirds of them at most.
-_PYPY = sys.implementation.name == "pypy"
-LEVEL_NEEDS = 768 if _PYPY else 5300 if sys.version_info >= (3, 13) else 2700
-LEVEL_GIVES = 512 if _PYPY else sys.maxsize
-
-# On stacks that are too small for the recursion limit anyway, blocks together
-# take no more than this part.
-SMALL_SHARE = 16
-
-_NEEDS = ffi.new("PtrsAccessStackNeeds *", (LEVEL_NEEDS, LEVEL_GIVES, SMALL_SHARE))
-
-# An exception that not even the callback's handlers could keep: on PyPy they
-# have no stack left at the end of the recursion, and on CPython one interrupt
-# has met another.
-_LOST = RecursionError if _PYPY else KeyboardInterrupt
-
-
-class StackAllocatedPointer(BytePointer[T]):
-    """A pointer to stack memory: dead as soon as its function has returned."""
-
-    __slots__ = ()
-
-    def free(self) -> None:
-        """Refuse: stack memory goes when its function returns."""
-        raise status_error(
-            lib.PTRS_STATUS_NOT_FREEABLE,
-            not_freeable="cannot free stack memory: it goes when its function returns",
-        )
-
-
-class _Frame:
-    """One call: what goes into the C function and what comes out."""
-
-    __slots__ = ("args", "entered", "error", "finished", "func", "kwargs", "pointer", "result")
-
-    def __init__(self, func: Callable[..., Any], args: Any, kwargs: Any) -> None:
-        self.func = func
-        self.args = args
-        self.kwargs = kwargs
-        self.pointer: StackAllocatedPointer[Any] | None = None
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self.entered = False
-        self.finished = False
-
-
-# Calls that are under way, by their numbers
-_frames: dict[int, _Frame] = {}
-_numbers = itertools.count(1)
-
-
-# Exceptions of calls that were not even entered, by the threads where `_call` takes them
-_not_entered: dict[int, BaseException] = {}
-
-
-def _on_error(_kind: Any, error: BaseException, traceback: Any) -> None:
-    """Keep an exception that arrived before the callback could catch any."""
-    number = traceback.tb_frame.f_locals.get("number") if traceback is not None else None
-    frame = _frames.get(number) if number is not None else None
-    if frame is None:
-        _not_entered[get_ident()] = error
-    elif frame.error is None:
-        frame.error = error
-
-
-@ffi.def_extern(onerror=_on_error)
-def ptrs_access_enter_frame(block: int, number: int) -> None:
-    frame = _frames[number]
-    try:
-        frame.entered = True
-        frame.pointer = pointer = new_stack(StackAllocatedPointer, block)
-        if frame.kwargs:
-            frame.result = frame.func(pointer, *frame.args, **frame.kwargs)
-        else:
-            frame.result = frame.func(pointer, *frame.args)
-        frame.finished = True
-    except BaseException as error:
-        frame.error = error
-
-
-_ENTER = ffi.addressof(lib, "ptrs_access_enter_frame")
-
-
-def _call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any) -> R:
-    frame = _Frame(func, args, kwargs)
-    number = next(_numbers)
-    try:
-        _frames[number] = frame
-        arguments = (_get_recursion_limit(), _NEEDS, size, align, _ENTER, number)
-        status = _stack_call(*arguments)
-        if status:
-            status = retry_no_memory(status, _stack_call, *arguments)
-    finally:
-        _frames.pop(number, None)
-        pointer = frame.pointer
-        if pointer is not None and pointer._held is not None:
-            pointer._held.release()
-    error, frame.error = frame.error, None
-    if error is not None:
-        try:
-            raise error
-        finally:
-            del error  # its traceback holds this frame
-    if status:
-        raise stack_error(status, size)
-    if not frame.entered:
-        reason = _not_entered.pop(get_ident(), None)
-        if isinstance(reason, MemoryError):
-            raise reason
-        raise RecursionError("maximum recursion depth exceeded on entering a stack function")
-    if not frame.finished:
-        raise _LOST()
-    result: R = frame.result
-    if isinstance(result, _SUSPENDED):
-        raise suspended_error(func, result)
-    return result
-
-
-def call_once(size: int, align: int, func: Callable[..., R]) -> R:
-    """Call a function with stack memory and nothing else."""
-    return _call(size, align, func, (), {})
-
-
-def stack_error(status: int, size: int) -> Exception:
-    """Return the error of a call that got no memory."""
-    available = ffi.new("size_t *")
-    lib.ptrs_stack_available(lib.ptrs_access_stack_limit(_get_recursion_limit(), _NEEDS), available)
-    return status_error(
-        status,
-        stack_exhausted=f"no {size} bytes of stack here: at most {available[0]} can be had; "
-        "use malloc() for large blocks",
-        no_mem="no memory to keep account of a stack block",
-        not_supported="this code runs on a stack that the thread library does not know",
-    )
 
 
 def _check_function(func: Any) -> None:
@@ -225,13 +77,13 @@ class StackFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not self._takes_self:
-            return _call(self._size, self._align, self._func, args, kwargs)
+            return call(self._size, self._align, self._func, args, kwargs)
         if self._in_class and not self._is_method:
             raise wrapped_error(self._func)
         if not args:
             raise no_self_error(self._func)
         method = _bound(self._func, args[0])
-        return _call(self._size, self._align, method, args[1:], kwargs)
+        return call(self._size, self._align, method, args[1:], kwargs)
 
     def __set_name__(self, _owner: type, _name: str) -> None:
         self._is_method = True

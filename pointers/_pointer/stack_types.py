@@ -24,7 +24,7 @@ R = TypeVar("R", covariant=True)
 Q = TypeVar("Q")
 
 if TYPE_CHECKING:
-    from pointers._pointer.stack import StackAllocatedPointer
+    from pointers._pointer.stack_call import StackAllocatedPointer
 
     class _Described(Protocol):
         __name__: str

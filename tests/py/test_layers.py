@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""Each folder is one floor of the house: files use their own floor and lower ones, in no circle.
+
+Read from the sources: the includes of C, and the imports of Python, those inside functions, too.
+"""
+
+import ast
+import re
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+#: The folders of C from the lowest floor up, where files are included by folder and name.
+FOLDERS = [
+    *("core/include/ptrs", "core/src/os", "core/src/base", "core/src/blocks"),
+    *("core/src/allocators", "core/src/allocators/guard"),
+    *("bindings/codec", "bindings/access", "bindings/cpython"),
+]
+#: The folders of the package from the lowest up, between its modules at the bottom and the roof.
+PACKAGES = ["", "_codec", "_pointer", "_alloc", "_interop", "_show", "_cli"]
+ROOF = {"__init__", "__main__", "_checkout", "_fast", "_origin"}
+
+STANDARD = "assert float inttypes limits math stdalign stdarg stdbool stddef stdint stdio stdlib"
+#: Headers that files of any folder may take; all others belong to one place each.
+ANYWHERE = {f"{name}.h" for name in f"{STANDARD} string".split()}
+ELSEWHERE = {"stdatomic.h": "base/atomic", "Python.h": "cpython/", "structmember.h": "cpython/"}
+
+Uses = dict[str, set[str]]
+
+
+def c_units() -> "tuple[Uses, dict[str, int], Uses]":
+    """Return which units of C include which, on which floors they are, and system headers.
+
+    A unit is a header with its source, for whichever system that is.
+    """
+    uses: Uses = {}
+    floors: dict[str, int] = {}
+    systems: Uses = {}
+    for floor, folder in enumerate(FOLDERS):
+        for path in sorted((ROOT / folder).glob("*.[ch]")):
+            # Files are included by their path below one of three folders
+            root = next(r for r in ("core/include", "core/src", "bindings") if folder.startswith(r))
+            place = path.parent.relative_to(ROOT / root).as_posix()
+            unit = f"{place}/{re.sub('_(posix|win32)$', '', path.stem)}"
+            text = path.read_text("utf-8")
+            own = {name[:-2] for name in re.findall(r'^ *# *include "(.+)"', text, re.MULTILINE)}
+            uses.setdefault(unit, set()).update(own - {unit})
+            floors[unit] = floor
+            found = re.findall(r"^ *# *include <(.+)>", text, re.MULTILINE)
+            systems.setdefault(unit, set()).update(found)
+    return uses, floors, systems
+
+
+def python_modules() -> "tuple[Uses, dict[str, int]]":
+    """Return which modules of the package import which, and on which floors they are."""
+    package = ROOT / "pointers"
+    names = {
+        ".".join(path.relative_to(package).with_suffix("").parts): path
+        for path in sorted(package.rglob("*.py"))
+    }
+    # Those are built
+    uses: Uses = {"_core": set(), "_version": set()}
+    for name, path in names.items():
+        imported = set()
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{name}: imports are absolute"
+                imported |= {f"{node.module}.{alias.name}" for alias in node.names}
+        uses[name] = set()
+        for dotted in imported:
+            first, *parts = dotted.split(".")
+            if first == "pointers":
+                found = [".".join(parts[:n]) for n in (len(parts), len(parts) - 1)]
+                used = next((each for each in found if each in names or each in uses), "__init__")
+                uses[name] |= {used} - {name}
+    tops = {name: name.partition(".")[0] if "." in name else "" for name in uses}
+    floors = {
+        name: len(PACKAGES) if name in ROOF else PACKAGES.index(top) for name, top in tops.items()
+    }
+    return uses, floors
+
+
+def check(uses: Uses, floors: "dict[str, int]") -> None:
+    """Check that no arrow goes up, and that none come round."""
+    arrows = [(user, used) for user in uses for used in sorted(uses[user]) if used in floors]
+    assert len(arrows) > len(uses), "the sources were not read"
+    up = [f"{user} -> {used}" for user, used in arrows if floors[used] > floors[user]]
+    assert not up
+    try:
+        TopologicalSorter(uses).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle: {' <- '.join(error.args[1])}")
+
+
+def test_includes_go_down() -> None:
+    uses, floors, _ = c_units()
+    check(uses, floors)
+
+
+def test_system_headers_are_included_in_one_place_each() -> None:
+    for unit, headers in c_units()[2].items():
+        for header in headers - ANYWHERE:
+            # The rest is what a system has beside the C library
+            assert unit.startswith(ELSEWHERE.get(header, "os/")), f"{unit}: <{header}>"
+
+
+def test_imports_go_down() -> None:
+    check(*python_modules())
+
+
+def test_one_module_is_the_door_to_the_compiled_one() -> None:
+    doors = [
+        path.name
+        for path in sorted((ROOT / "pointers").rglob("*.py"))
+        if re.search(
+            r"^\s*(from|import) pointers\._core\b|import _core\b", path.read_text("utf-8"), re.M
+        )
+    ]
+    assert doors == ["_ffi.py"]
