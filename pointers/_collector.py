@@ -23,14 +23,12 @@ STEP = 16 * 1024 * 1024
 #: Bytes of blocks up to which the collector is left alone.
 LEAST = 64 * 1024 * 1024
 
-# Each round takes as long as the heap is large.  One ends all that was made of a view; the
-# next is for what the finalizers of the first have let go.
-_PINNED_ROUNDS = 2
-
 # Allocators go after their blocks, and their parents after them
 _ROUNDS = 8
 
-# Rounds without a byte less, after which others find no memory either
+# Rounds without a byte less, after which others are not worth the time that each takes, which
+# grows with the heap.  One ends all that was made of a view; the next is for what the
+# finalizers of the first have let go.
 _FUTILE_ROUNDS = 2
 
 _NO_MEM = lib.PTRS_STATUS_NO_MEM
@@ -113,11 +111,8 @@ def retry(refusal: int, status: int, function: Callable[..., int], *arguments: A
     if COUNTS_REFERENCES or abs(status) != refusal:
         return status
     rounds = futile = 0
-    limit = _PINNED_ROUNDS if refusal == _PINNED else _ROUNDS
     live = live_bytes()
-    while abs(status) == refusal and rounds < limit:
-        if refusal == _NO_MEM and futile == _FUTILE_ROUNDS:
-            break
+    while abs(status) == refusal and rounds < _ROUNDS and futile < _FUTILE_ROUNDS:
         gc.collect()
         status = function(*arguments)
         before, live = live, live_bytes()

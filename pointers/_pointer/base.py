@@ -119,7 +119,7 @@ if TYPE_CHECKING or fast is None:
     def new_owner(kind: type[P], block: int) -> P:
         """Return the pointer that owns a fresh block."""
         pointer = new_stack(kind, block)
-        pointer._owned = True if kind in _freeing else keep(pointer, block)
+        pointer._owned = True if kind in _freeing else keep(kind, block)
         return pointer
 
     def new_array(kind: type[P], block: int, slot_size: int, count: int) -> P:

@@ -125,13 +125,13 @@ _spare: list[Keeper] = []
 _MAX_SPARE = 1024
 
 
-def keep(place: Any, block: int) -> Keeper:
+def keep(kind: type, block: int) -> Keeper:
     """Return a keeper for the block of its new owner, which has to hold it."""
     try:
         keeper = _spare.pop()
     except IndexError:
         keeper = Keeper()
     # An interrupt between these leaves a keeper without a block
-    keeper.kind = type(place)
+    keeper.kind = kind
     keeper.block = block
     return keeper

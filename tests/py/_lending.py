@@ -9,7 +9,6 @@ from __future__ import annotations
 import array
 import contextlib
 import ctypes
-import gc
 import hashlib
 import io
 import json
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import cffi
+from _collecting import collect_all
 
 from pointers import acquire_stack_alloc, calloc, malloc
 from pointers._ffi import fast, lib
@@ -73,12 +73,6 @@ def table(title: str) -> list[list[str]]:
     section = PAGE.read_text("utf-8").split(f"\n## {title}\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (.*) \|$", section, re.MULTILINE)
     return [[cell.strip() for cell in row.split(" | ")] for row in rows]
-
-
-def collect() -> None:
-    """Let the collector find all that is gone, and what the finalizers of that have let go."""
-    for _ in range(2 if PYPY else 1):
-        gc.collect()
 
 
 def is_pinned(ptr: Any) -> bool:
@@ -142,12 +136,12 @@ def try_all(codes: list[str], source: str) -> dict[str, str]:
                 words[code].add(type(error).__name__)
             else:
                 trials.append(trial)
-    collect()
+    collect_all()
     pins = [(is_pinned(trial.dropped), is_pinned(trial.released)) for trial in trials]
     remarks = [remark(trial, source) for trial in trials]
     for trial in trials:
         trial.made.clear()
-    collect()
+    collect_all()
     for trial, (dropped, released), said in zip(trials, pins, remarks):
         word = WORDS[dropped, released, is_pinned(trial.dropped)]
         words[trial.code].add(said if said == "object" else ", ".join(filter(None, (word, said))))

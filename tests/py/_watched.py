@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import gc
-import sys
 import weakref
 from typing import Any, Callable
 
 import pytest
+from _collecting import CPYTHON, collect_all
 
 from pointers import realloc
 
-CPYTHON = sys.implementation.name == "cpython"
 cpython_only = pytest.mark.skipif(not CPYTHON, reason="counts references")
 
 
@@ -33,12 +32,11 @@ class Destructor:
 def collect() -> None:
     """Let unreachable objects go; CPython's are gone at once, without this."""
     if not CPYTHON:
-        for _ in range(2):
-            gc.collect()
+        collect_all()
 
 
 def comes(condition: Callable[[], bool]) -> bool:
-    """Whether a condition comes true as unreachable objects go: views do, one after another."""
+    """Whether a condition comes true as unreachable objects go, one after another."""
     for _ in range(8):
         if condition():
             return True

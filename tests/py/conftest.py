@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, settings
 # Lets the tests import the modules beside them, whose names start with an underscore
 sys.path.insert(0, str(Path(__file__).parent))
 
+from _sanitized import ADDRESS_SANITIZER
+
 # No run depends on an earlier one (what failed is printed, with what repeats it), nor on how busy
 # the machine is.  In CI, the examples are the same each time: what is red there is the change's
 # own fault.  Everywhere else, each run looks for new ones.
@@ -61,7 +63,7 @@ def run_python(tmp_path: Path) -> Run:
     def run(
         code: str, *options: str, timeout: float = 300, **environment: str
     ) -> "subprocess.CompletedProcess[str]":
-        if "LD_PRELOAD" in environment and "libasan" in os.environ.get("LD_PRELOAD", ""):
+        if "LD_PRELOAD" in environment and ADDRESS_SANITIZER:
             pytest.skip("a sanitizer has to be preloaded itself")
         return subprocess.run(
             [sys.executable, *options, "-c", textwrap.dedent(code)],

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Dropped blocks do not pile up, also where pointers wait for the collector."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _sanitized import ADDRESS_SANITIZER
 
 from pointers import Guard, System
 from pointers._collector import live_bytes
@@ -128,7 +128,7 @@ LAST = {
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="to know what is used")
-@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="needs address space")
+@pytest.mark.skipif(ADDRESS_SANITIZER, reason="needs address space")
 @pytest.mark.parametrize("way", LAST)
 def test_garbage_is_collected_before_memory_is_said_to_be_short(run_python: Any, way: str) -> None:
     drop, least = LAST[way]
@@ -141,7 +141,7 @@ def test_garbage_is_collected_before_memory_is_said_to_be_short(run_python: Any,
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="to know what is used")
-@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="needs address space")
+@pytest.mark.skipif(ADDRESS_SANITIZER, reason="needs address space")
 def test_garbage_is_collected_before_bytes_find_no_memory(run_python: Any) -> None:
     done = run_python(
         LIMITED.format(drop="malloc(40 << 20)", least=800)

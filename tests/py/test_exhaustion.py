@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What happens when there is no memory left."""
 
-import os
 import struct
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _sanitized import ADDRESS_SANITIZER
 
 from pointers._ffi import fast
 
@@ -15,7 +15,7 @@ pytest.importorskip("resource")
 
 pytestmark = [
     pytest.mark.skipif(
-        "libasan" in os.environ.get("LD_PRELOAD", ""),
+        ADDRESS_SANITIZER,
         reason="AddressSanitizer ends the process where it finds no address space for itself",
     ),
     pytest.mark.skipif(

@@ -14,6 +14,7 @@ import weakref
 from typing import Any, Callable
 
 import pytest
+from _sanitized import ADDRESS_SANITIZER
 from _stepped import stop_at
 from _watched import CPYTHON, Thing, gone
 
@@ -201,7 +202,7 @@ def test_ends_of_many_blocks_beside_threads_that_store(make: Callable[[], Any]) 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.skipif(
-    "libasan" in os.environ.get("LD_PRELOAD", ""),
+    ADDRESS_SANITIZER,
     reason="AddressSanitizer's malloc has locks that a child of several threads finds taken",
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of forks with threads

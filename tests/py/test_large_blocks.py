@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
 """Large blocks take no memory before it is written."""
 
-import os
 import platform
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _sanitized import ADDRESS_SANITIZER
 
 pytestmark = [
     pytest.mark.skipif(
         not Path("/proc/self/statm").exists(), reason="the system does not tell what is used"
     ),
     pytest.mark.skipif(
-        "libasan" in os.environ.get("LD_PRELOAD", "") or sys.maxsize < 2**32,
+        ADDRESS_SANITIZER or sys.maxsize < 2**32,
         reason="an allocator that touches all pages, or too few addresses",
     ),
 ]

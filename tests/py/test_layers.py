@@ -13,11 +13,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-#: The folders of C from the lowest floor up, where files are included by folder and name.
+#: The folders of C from the lowest floor up, each below the one that includes start from.
 FOLDERS = [
-    *("core/include/ptrs", "core/src/os", "core/src/base", "core/src/blocks"),
-    *("core/src/allocators", "core/src/allocators/guard"),
-    *("bindings/codec", "bindings/access", "bindings/cpython"),
+    ("core/include", "ptrs"),
+    *(("core/src", name) for name in ("os", "base", "blocks", "allocators", "allocators/guard")),
+    *(("bindings", name) for name in ("codec", "access", "cpython")),
 ]
 #: The folders of the package from the lowest up, between its modules at the bottom and the roof.
 PACKAGES = ["", "_codec", "_pointer", "_alloc", "_interop", "_show", "_cli"]
@@ -39,12 +39,9 @@ def c_units() -> "tuple[Uses, dict[str, int], Uses]":
     uses: Uses = {}
     floors: dict[str, int] = {}
     systems: Uses = {}
-    for floor, folder in enumerate(FOLDERS):
-        for path in sorted((ROOT / folder).glob("*.[ch]")):
-            # Files are included by their path below one of three folders
-            root = next(r for r in ("core/include", "core/src", "bindings") if folder.startswith(r))
-            place = path.parent.relative_to(ROOT / root).as_posix()
-            unit = f"{place}/{re.sub('_(posix|win32)$', '', path.stem)}"
+    for floor, (root, folder) in enumerate(FOLDERS):
+        for path in sorted((ROOT / root / folder).glob("*.[ch]")):
+            unit = f"{folder}/{re.sub('_(posix|win32)$', '', path.stem)}"
             text = path.read_text("utf-8")
             own = {name[:-2] for name in re.findall(r'^ *# *include "(.+)"', text, re.MULTILINE)}
             uses.setdefault(unit, set()).update(own - {unit})

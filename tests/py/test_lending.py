@@ -15,7 +15,8 @@ from typing import Any
 import _lending
 import cffi
 import pytest
-from _lending import NONE, PYPY, collect, is_pinned, table
+from _collecting import collect_all
+from _lending import NONE, PYPY, is_pinned, table
 
 from pointers import (
     acquire_stack_alloc,
@@ -94,7 +95,7 @@ def test_what_is_lent(row: list[str]) -> None:
         assert is_pinned(ptr)
         view.release()
         del view
-        collect()
+        collect_all()
         assert not is_pinned(ptr)
     owner = ptr if ptr._root is None else ptr._root
     free(owner)

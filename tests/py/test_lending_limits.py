@@ -14,7 +14,8 @@ from typing import Any
 
 import cffi
 import pytest
-from _lending import PYPY, collect, is_pinned
+from _collecting import collect_all
+from _lending import PYPY, is_pinned
 
 from pointers import free, malloc
 
@@ -59,11 +60,11 @@ def test_pypy_release_ends_the_pin_of_what_was_made_of_a_view(make: Any) -> None
     # What the page advises: deleted and not released, it is pinned to the end
     ptr = malloc(64)
     made = make(ptr.view())
-    collect()
+    collect_all()
     with pytest.raises(BufferError):
         free(ptr)
     del made
-    collect()
+    collect_all()
     free(ptr)
 
 
@@ -116,7 +117,7 @@ print(before, refuses(ptr), made.shape)
 def test_pypy_keeps_no_ctypes_object_for_a_buffer_of_it(wrap: Any) -> None:
     ptr = malloc(64)
     made = wrap((ctypes.c_char * 8).from_buffer(ptr.view()))
-    collect()
+    collect_all()
     free(ptr)
     assert made is not None
 
@@ -124,10 +125,10 @@ def test_pypy_keeps_no_ctypes_object_for_a_buffer_of_it(wrap: Any) -> None:
 def test_who_releases_the_memoryview_of_a_ctypes_object_ends_its_pin() -> None:
     ptr = malloc(64)
     made = (ctypes.c_char * 8).from_buffer(ptr.view())
-    collect()
+    collect_all()
     assert is_pinned(ptr)
     made._objects["ffffffff"].release()
-    collect()
+    collect_all()
     free(ptr)
     assert len(made) == 8
 
@@ -149,7 +150,7 @@ def test_read_only_views_can_be_written_by_what_does_not_ask() -> None:
             with pytest.raises(TypeError, match="not writable"):
                 (ctypes.c_uint8 * 8).from_buffer(view)
         del data, view
-        collect()
+        collect_all()
 
 
 def test_who_keeps_the_memory_that_a_buffered_reader_hands_out_has_no_pin() -> None:
@@ -166,6 +167,6 @@ def test_who_keeps_the_memory_that_a_buffered_reader_hands_out_has_no_pin() -> N
     ptr = malloc(64)
     with ptr.view() as view:
         assert io.BufferedReader(Keeps(), 16).readinto(view) == 64
-    collect()
+    collect_all()
     free(ptr)
     assert kept

@@ -15,7 +15,8 @@ from typing import Any, Callable
 
 import cffi
 import pytest
-from _lending import PYPY, collect, is_pinned
+from _collecting import collect_all
+from _lending import PYPY, is_pinned
 
 from pointers import (
     Arena,
@@ -72,7 +73,7 @@ LENT = ["view", "buffer"] if fast is not None else ["view"]
 @pytest.fixture(autouse=True)
 def _collects_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let refusals not look whether all views are gone, which takes PyPy a while."""
-    monkeypatch.setattr("pointers._collector._PINNED_ROUNDS", 0)
+    monkeypatch.setattr("pointers._collector._FUTILE_ROUNDS", 0)
 
 
 @pytest.fixture(params=LENT)
@@ -98,7 +99,7 @@ def test_what_is_lent_can_neither_go_nor_move(lend: Any, make: Any) -> None:
     array_ = calloc(4, 16)
     blocks = [arena.malloc(64), pool.malloc(64), guard.malloc(64), malloc(64), array_]
     made = [make(lend(ptr)) for ptr in blocks]
-    collect()
+    collect_all()
     for ptr in (array_, blocks[3]):
         refused(realloc, ptr, 16)
         refused(realloc, ptr, 1 << 16)
@@ -112,7 +113,7 @@ def test_what_is_lent_can_neither_go_nor_move(lend: Any, make: Any) -> None:
         refused(ptr.free)
     assert not any(ptr.freed for ptr in blocks)
     made.clear()
-    collect()
+    collect_all()
     realloc(blocks[3], 1 << 16)
     free(blocks[3])
     realloc(array_, 16)
@@ -130,12 +131,12 @@ def check_empty(made: list[Any]) -> None:
 
 
 def test_what_is_lent_outlives_its_pointer(lend: Any, make: Any) -> None:
-    collect()
+    collect_all()
     before = System().stats().current_blocks
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         made = [make(lend(malloc(64))), make(lend(calloc(4, 16)))]
-        collect()
+        collect_all()
         assert System().stats().current_blocks == before + 2
         others = [malloc(64) for _ in range(8)]
         for other in others:
@@ -144,7 +145,7 @@ def test_what_is_lent_outlives_its_pointer(lend: Any, make: Any) -> None:
             free(other)
         check_empty(made)
         made.clear()
-        collect()
+        collect_all()
     assert System().stats().current_blocks == before
 
 
@@ -158,11 +159,11 @@ def test_what_was_made_outlives_the_release_of_its_view(
     loose = PYPY and ("ctypes" in name or "cffi" in name)  # docs/limits.md
     with contextlib.suppress(BufferError):  # what was made holds a buffer of the view
         view.release()
-    collect()
+    collect_all()
     if made is not view and not loose:
         refused(free, ptr)
     del made, view
-    collect()
+    collect_all()
     free(ptr)
 
 
@@ -178,7 +179,7 @@ def test_memory_of_no_bytes_is_lent_and_pinned() -> None:
             made = make(ptr.view())
             refused(free, ptr)
             del made
-        collect()
+        collect_all()
         free(ptr)
 
 
@@ -199,7 +200,7 @@ def test_memory_is_pinned_while_a_call_waits_for_data() -> None:
         refused(free, ptr)
         sender.send(b"data")
         thread.join()
-        collect()
+        collect_all()
         assert ptr.read(4) == b"data"
         free(ptr)
     receiver.close()
@@ -211,14 +212,14 @@ def test_pickles_out_of_band() -> None:
     ptr.write(b"data")
     out: list[Any] = []
     pickled = pickle.dumps([pickle.PickleBuffer(ptr.view())], 5, buffer_callback=out.append)
-    collect()
+    collect_all()
     refused(free, ptr)
     (loaded,) = pickle.loads(pickled, buffers=out)
     assert bytes(loaded)[:4] == b"data"
     out[0].release()
     out.clear()
     del loaded
-    collect()
+    collect_all()
     free(ptr)
     with pytest.raises(FreedMemoryError):
         ptr.view()
@@ -233,7 +234,7 @@ def test_what_only_copies_leaves_no_pin() -> None:
     text = b"".join([view, view]) + io.BytesIO(view).getvalue()
     view.release()
     del view
-    collect()
+    collect_all()
     free(ptr)
     assert len(data) == 64
     assert len(text) == 192

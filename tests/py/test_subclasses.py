@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Classes of users that are derived from pointers: their blocks are freed like others."""
 
-import gc
 import sys
 import warnings
 from typing import Any, Callable
 
 import pytest
+from _collecting import collect_all
 
 from pointers import (
     AllocatedArrayPointer,
@@ -68,22 +68,17 @@ def make(kind: Any) -> Any:
     return new_owner(kind, new_block())
 
 
-def collect() -> None:
-    for _ in range(2 if PYPY else 1):
-        gc.collect()
-
-
 def dropped(drop: "Callable[[], None]") -> "list[str]":
     """Return the warnings of what is dropped, and check that no block is left."""
-    collect()
+    collect_all()
     before = System().stats().current_blocks
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         drop()
-        collect()
+        collect_all()
         messages = [str(warning.message) for warning in caught]
     caught.clear()  # they keep the pointers
-    collect()
+    collect_all()
     assert System().stats().current_blocks == before
     return messages
 
