@@ -50,7 +50,18 @@ int64_t ptrs_access_store_reference(PtrsBlock block, size_t offset, size_t room,
 int64_t ptrs_access_store_image(
     PtrsBlock block, size_t offset, size_t room, const void *image, size_t size);
 
-/* Load the value at `offset`; its kind, EMPTY where nothing was stored. */
+/**
+ * Load the value at `offset`; its kind, EMPTY where nothing was stored.
+ *
+ * The bytes are copied first and validated then: a program that writes to the
+ * memory by other ways at the same time cannot change them in between.
+ *
+ * @param load Zeroed before its first use.  On any kind but EMPTY, `value` is
+ *        the value; its `data` is valid until the next use of `load`.
+ * @return CORRUPT if the bytes are no image, NO_MEM if there is no memory for
+ *         the copy.  An image may reach into the block's capacity, where
+ *         ptrs_block_write_unsafe() has put it.
+ */
 int ptrs_access_load(PtrsBlock block, size_t offset, PtrsAccessLoad *load);
 
 /* Give back what a PtrsAccessLoad holds; it may be used again. */
@@ -115,6 +126,7 @@ int64_t ptrs_access_allocator_of(PtrsBlock block); /* its address; 0 if adopted 
 /* Drop a block that its owner has forgotten.  Its size if that is worth telling:
    it was freed by this, and should have been before; else negative. */
 int64_t ptrs_access_drop_leaked(PtrsBlock block);
+/** As ptrs_block_compare(), plus 1: 0 is less, 1 is equal, 2 is greater. */
 int ptrs_access_compare(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size);
 /* cdef: end */
 
@@ -166,20 +178,5 @@ ptrs_access_strides_fit(const PtrsEntry *entry, size_t offset, size_t stride, si
 {
   return offset <= entry->size && (!count || stride <= (entry->size - offset) / count);
 }
-
-/**
- * @fn ptrs_access_load
- * The bytes are copied first and validated then: a program that writes to the
- * memory by other ways at the same time cannot change them in between.
- *
- * @param load Zeroed before its first use.  On any kind but EMPTY, `value` is
- *        the value; its `data` is valid until the next use of `load`.
- * @return CORRUPT if the bytes are no image, NO_MEM if there is no memory for
- *         the copy.  An image may reach into the block's capacity, where
- *         ptrs_block_write_unsafe() has put it.
- *
- * @fn ptrs_access_compare
- * As ptrs_block_compare(), plus 1: 0 is less, 1 is equal, 2 is greater.
- */
 
 #endif

@@ -25,8 +25,20 @@ typedef struct {
 /* What is called with a stack block, and the number of its call. */
 typedef void (*PtrsAccessFrameFunction)(PtrsBlock block, int64_t number);
 
+/**
+ * Bytes that the stack blocks of the calling thread may take together.
+ *
+ * @param levels The interpreter's recursion limit.
+ * @return At least 1, as 0 would be no limit to ptrs_stack_call().
+ */
 int64_t ptrs_access_stack_limit(int64_t levels, const PtrsAccessStackNeeds *needs);
 
+/**
+ * As ptrs_stack_call(), with that limit.
+ *
+ * @param number Passed on; costs less to make and to look up than an address does
+ *        that an interpreter has to keep.
+ */
 PtrsStatus ptrs_access_stack_call(int64_t levels,
                                   const PtrsAccessStackNeeds *needs,
                                   size_t size,
@@ -34,19 +46,5 @@ PtrsStatus ptrs_access_stack_call(int64_t levels,
                                   PtrsAccessFrameFunction fn,
                                   int64_t number);
 /* cdef: end */
-
-/**
- * @fn ptrs_access_stack_limit
- * Bytes that the stack blocks of the calling thread may take together.
- *
- * @param levels The interpreter's recursion limit.
- * @return At least 1, as 0 would be no limit to ptrs_stack_call().
- *
- * @fn ptrs_access_stack_call
- * As ptrs_stack_call(), with that limit.
- *
- * @param number Passed on; costs less to make and to look up than an address does
- *        that an interpreter has to keep.
- */
 
 #endif
