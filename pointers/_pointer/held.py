@@ -68,7 +68,10 @@ class References:
         key = _new_key()
         try:
             self._held[key] = (offset, obj)
-            return write(block, offset, room, key)
+            status = write(block, offset, room, key)
+            if status < 0:
+                self._not_written([key])
+            return status
         finally:
             self._tell(offset, key)
             self.overwritten(block, offset, offset + REFERENCE_SIZE)
@@ -91,7 +94,10 @@ class References:
         try:
             for offset, key in keys.items():
                 self._held[key] = (offset, objects[offset])
-            return write(block, *arguments, keys)
+            status = write(block, *arguments, keys)
+            if status < 0:
+                self._not_written(list(keys.values()))
+            return status
         finally:
             for offset, key in keys.items():
                 self._tell(offset, key)
@@ -122,6 +128,12 @@ class References:
         # what it tells of after that is not forgotten
         self._places.clear()
         self._held.clear()
+
+    def _not_written(self, keys: list[int]) -> None:
+        """Hold no objects by these keys: no image has them, unless raw bytes forged one."""
+        for key in keys:
+            # The caller of the store has the object, so that this runs no finalizer
+            self._held.pop(key, None)
 
     def _tell(self, offset: int, key: int) -> None:
         """Let all know that there may be an image with this key."""

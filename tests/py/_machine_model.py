@@ -82,6 +82,7 @@ class Block:
         self.loose: dict[int, tuple[int, Token]] = {}
         self.freed = False
         self.n_views = 0
+        self.was_lent = False
 
     @property
     def count(self) -> int:

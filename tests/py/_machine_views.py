@@ -8,6 +8,7 @@ import struct
 import warnings
 from typing import NamedTuple
 
+from _collecting import collect_all
 from _machine_contents import Contents
 from _machine_model import Block, Errors
 from _machine_refused import Pointer, expect
@@ -62,6 +63,7 @@ class Views(Contents):
     def _viewed(self, view: View) -> None:
         self.views.append(view)
         view.block.n_views += 1
+        view.block.was_lent = True
 
     def view_again(self, pick: int, first: int, n: int, kind: str, read_only: bool) -> None:
         """Make a view of a part of a view, in another format."""
@@ -107,6 +109,10 @@ class Views(Contents):
     def drop(self, block: Block) -> None:
         """As ever, unless a view keeps the memory; then nobody is warned."""
         if not block.n_views:
+            if block.was_lent:
+                # PyPy's collector ends the pin of a released view, maybe after the pointer:
+                # then the view frees the block, and nothing warns
+                collect_all()
             super().drop(block)
             return
         self.blocks.remove(block)

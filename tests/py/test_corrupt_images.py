@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import struct
+import sys
+from typing import Any, Callable
 
 import _image_model as model
 import pytest
@@ -263,6 +265,33 @@ def test_forged_keys(key: int) -> None:
         with pytest.raises(CorruptObjectError):
             ~(p + 16)
         assert ~p is obj
+
+
+REFUSED_STORES: dict[str, Callable[[Any], Any]] = {
+    "a store": lambda p: p.move([]),
+    "a store in a slot": lambda p: p[0].move([]),
+    "a bulk store": lambda p: p.__setitem__(slice(0, 1), [[]]),
+    "a bulk store of values, too": lambda p: p.__setitem__(slice(0, 2), [1, []]),
+    "fill": lambda p: p.fill([]),
+}
+
+
+@pytest.mark.parametrize("store", REFUSED_STORES.values(), ids=REFUSED_STORES)
+def test_a_refused_store_gives_no_object_to_a_key_that_was_made_up(store: Any) -> None:
+    with malloc(16) as p, calloc(2, 8) as array:
+        p <<= Thing()
+        key = int.from_bytes(p.read(8), sys.byteorder)
+        for ahead in range(1, 4):
+            # The next store's keys are those that follow
+            view = array.view()
+            view[:] = model.header(model.REFERENCE, key + ahead)
+            view.release()
+            with pytest.raises(InvalidSizeError):
+                store(array)
+            with pytest.raises(CorruptObjectError):
+                ~array
+            with pytest.raises(CorruptObjectError):
+                ~(array[0])
 
 
 def test_keys_near_a_real_one() -> None:
