@@ -132,27 +132,27 @@ int ptrs_access_compare(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offs
 
 /*
  * For callers who must not wait while they are inside of an interpreter: with
- * `busy`, what would have to wait for another thread, or copy more than
- * PTRS_ACCESS_AT_ONCE bytes, does nothing but set *busy.  With NULL, it waits.
+ * `would_block`, what would have to wait for another thread, or copy more than
+ * PTRS_ACCESS_AT_ONCE bytes, does nothing but set *would_block.  With NULL, it waits.
  */
 
 /** Bytes that are copied without letting other threads of an interpreter run. */
 #define PTRS_ACCESS_AT_ONCE ((size_t)1 << 16)
 
-/** As ptrs_block_enter(), or ptrs_block_try_enter() where there is `busy`. */
+/** As ptrs_block_enter(), or ptrs_block_try_enter() where there is `would_block`. */
 static inline PtrsStatus
-ptrs_access_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry, bool *busy)
+ptrs_access_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry, bool *would_block)
 {
-  return busy ? ptrs_block_try_enter(block, access, entry, busy)
+  return would_block ? ptrs_block_try_enter(block, access, entry, would_block)
               : ptrs_block_enter(block, access, entry);
 }
 
 /** Store any value, as the functions above. */
 int64_t ptrs_access_store_value(
-    PtrsBlock block, size_t offset, size_t room, const PtrsCodecValue *value, bool *busy);
+    PtrsBlock block, size_t offset, size_t room, const PtrsCodecValue *value, bool *would_block);
 
 /** As ptrs_access_load(); `load->heap` and `load->heap_size` alone need to be zero. */
-int ptrs_access_load_value(PtrsBlock block, size_t offset, PtrsAccessLoad *load, bool *busy);
+int ptrs_access_load_value(PtrsBlock block, size_t offset, PtrsAccessLoad *load, bool *would_block);
 
 /** Store `count` values, one every `stride` bytes: all or none. */
 int ptrs_access_store_values(PtrsBlock block,
@@ -160,7 +160,7 @@ int ptrs_access_store_values(PtrsBlock block,
                              size_t stride,
                              const PtrsCodecValue *values,
                              size_t count,
-                             bool *busy);
+                             bool *would_block);
 
 /** As ptrs_access_store_ints() and ptrs_access_load_ints(). */
 int ptrs_access_store_integers(PtrsBlock block,
@@ -168,9 +168,9 @@ int ptrs_access_store_integers(PtrsBlock block,
                                size_t stride,
                                const int64_t *integers,
                                size_t count,
-                               bool *busy);
+                               bool *would_block);
 int ptrs_access_load_integers(
-    PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count, bool *busy);
+    PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count, bool *would_block);
 
 /** Whether `count` strides lie inside a block from `offset` on. */
 static inline bool

@@ -80,7 +80,7 @@ copy_image(const uint8_t *bytes,
            PtrsAccessLoad *load,
            PtrsCodecShape *shape,
            uint8_t **copy,
-           bool *busy)
+           bool *would_block)
 {
   // Most images are small: copied whole, whatever is behind them
   uint8_t *const small = (uint8_t *)load->small;
@@ -99,8 +99,8 @@ copy_image(const uint8_t *bytes,
     return PTRS_STATUS_SUCCESS;
   }
   const PtrsCodecShape first = *shape;
-  if (busy && first.size > PTRS_ACCESS_AT_ONCE) {
-    *busy = true;
+  if (would_block && first.size > PTRS_ACCESS_AT_ONCE) {
+    *would_block = true;
     return PTRS_STATUS_SUCCESS;
   }
   *copy = room_for(load, &first);
@@ -116,11 +116,11 @@ copy_image(const uint8_t *bytes,
 }
 
 int
-ptrs_access_load_value(PtrsBlock block, size_t offset, PtrsAccessLoad *load, bool *busy)
+ptrs_access_load_value(PtrsBlock block, size_t offset, PtrsAccessLoad *load, bool *would_block)
 {
   PtrsEntry entry;
-  PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_SHARED, &entry, busy);
-  if (status || (busy && *busy)) {
+  PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_SHARED, &entry, would_block);
+  if (status || (would_block && *would_block)) {
     return -(int)status;
   }
   PtrsCodecShape shape = {.kind = PTRS_CODEC_EMPTY};
@@ -128,7 +128,7 @@ ptrs_access_load_value(PtrsBlock block, size_t offset, PtrsAccessLoad *load, boo
   if (offset > entry.size) {
     status = PTRS_STATUS_OUT_OF_BOUNDS;
   } else if (offset < entry.size) {
-    status = copy_image(entry.mem + offset, entry.capacity - offset, load, &shape, &copy, busy);
+    status = copy_image(entry.mem + offset, entry.capacity - offset, load, &shape, &copy, would_block);
   }
   ptrs_block_leave(&entry);
 
@@ -185,11 +185,11 @@ load_int(const uint8_t *bytes, size_t room, int64_t *integer)
 
 int
 ptrs_access_load_integers(
-    PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count, bool *busy)
+    PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count, bool *would_block)
 {
   PtrsEntry entry;
-  const PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_SHARED, &entry, busy);
-  if (status || (busy && *busy)) {
+  const PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_SHARED, &entry, would_block);
+  if (status || (would_block && *would_block)) {
     return -(int)status;
   }
   bool good = ptrs_access_strides_fit(&entry, offset, stride, count);

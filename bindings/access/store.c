@@ -15,20 +15,20 @@ fits(const PtrsEntry *entry, size_t offset, size_t room, size_t size)
 // Everything that can be known before is found out before the block is entered
 int64_t
 ptrs_access_store_value(
-    PtrsBlock block, size_t offset, size_t room, const PtrsCodecValue *value, bool *busy)
+    PtrsBlock block, size_t offset, size_t room, const PtrsCodecValue *value, bool *would_block)
 {
   PtrsCodecShape shape;
   PtrsStatus status = ptrs_codec_measure(value, &shape);
   if (status) {
     return -(int64_t)status;
   }
-  if (busy && shape.size > PTRS_ACCESS_AT_ONCE) {
-    *busy = true;
+  if (would_block && shape.size > PTRS_ACCESS_AT_ONCE) {
+    *would_block = true;
     return 0;
   }
   PtrsEntry entry;
-  status = ptrs_access_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry, busy);
-  if (status || (busy && *busy)) {
+  status = ptrs_access_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry, would_block);
+  if (status || (would_block && *would_block)) {
     return -(int64_t)status;
   }
   if (fits(&entry, offset, room, shape.size)) {
@@ -127,7 +127,7 @@ ptrs_access_store_values(PtrsBlock block,
                          size_t stride,
                          const PtrsCodecValue *values,
                          size_t count,
-                         bool *busy)
+                         bool *would_block)
 {
   PtrsCodecShape shape;
   for (size_t i = 0; i < count; ++i) {
@@ -136,8 +136,8 @@ ptrs_access_store_values(PtrsBlock block,
     }
   }
   PtrsEntry entry;
-  const PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry, busy);
-  if (status || (busy && *busy)) {
+  const PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry, would_block);
+  if (status || (would_block && *would_block)) {
     return -(int)status;
   }
   const bool fit = ptrs_access_strides_fit(&entry, offset, stride, count);
@@ -155,7 +155,7 @@ ptrs_access_store_integers(PtrsBlock block,
                            size_t stride,
                            const int64_t *integers,
                            size_t count,
-                           bool *busy)
+                           bool *would_block)
 {
   PtrsCodecValue value = {.kind = PTRS_CODEC_INT};
   PtrsCodecShape shape;
@@ -171,8 +171,8 @@ ptrs_access_store_integers(PtrsBlock block,
     }
   }
   PtrsEntry entry;
-  const PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry, busy);
-  if (status || (busy && *busy)) {
+  const PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_EXCLUSIVE, &entry, would_block);
+  if (status || (would_block && *would_block)) {
     return -(int)status;
   }
   const bool fit = ptrs_access_strides_fit(&entry, offset, stride, count);

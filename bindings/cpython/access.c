@@ -1,77 +1,67 @@
 // SPDX-License-Identifier: MIT
 // Storing and loading through one pointer: objects, and raw bytes.
-#include "cpython/fast.h"
+#include "cpython/held.h"
+#include "cpython/operations.h"
+#include "cpython/peek.h"
+#include "cpython/pointer.h"
+#include "cpython/value.h"
+#include "cpython/wait.h"
 
 #ifndef PYPY_VERSION
 
 #  include <string.h>
 
-int
-ptrs_overwritten(PtrsPlace *place, Py_ssize_t start, Py_ssize_t end)
-{
-  PyObject *const references = ptrs_references(place);
-  if (!references) {
-    return 0;
-  }
-  PyObject *const result =
-      PyObject_CallMethod(references, "overwritten", "Lnn", (long long)place->block, start, end);
-  Py_XDECREF(result);
-  return result ? 0 : -1;
-}
-
 // Store by value; NULL without an exception for anything else
 static PyObject *
-store(PtrsPlace *place, PyObject *obj)
+store(PtrsPyPointer *pointer, PyObject *obj)
 {
-  const int64_t size = ptrs_store_object(place->block, place->offset, place->room, obj);
-  if (size < 0 || ptrs_overwritten(place, place->offset, place->offset + (Py_ssize_t)size) < 0) {
+  const int64_t size = ptrs_py_store_object(pointer->block, pointer->offset, pointer->bound, obj);
+  if (size < 0 ||
+      ptrs_py_overwritten(pointer, pointer->offset, pointer->offset + (Py_ssize_t)size) < 0) {
     return NULL;
   }
-  Py_INCREF(place);
-  return (PyObject *)place;
+  Py_INCREF(pointer);
+  return (PyObject *)pointer;
 }
 
 PyObject *
-ptrs_place_ilshift(PyObject *self, PyObject *obj)
+ptrs_py_pointer_ilshift(PyObject *self, PyObject *obj)
 {
-  PyObject *const result = store((PtrsPlace *)self, obj);
-  return result || PyErr_Occurred() ? result : ptrs_fall_back_2(PTRS_PY_MOVE, self, obj);
+  PyObject *const result = store((PtrsPyPointer *)self, obj);
+  return result || PyErr_Occurred() ? result : ptrs_py_slow_2(PTRS_PY_MOVE, self, obj);
 }
 
 PyObject *
-ptrs_place_invert(PyObject *self)
+ptrs_py_pointer_invert(PyObject *self)
 {
-  const PtrsPlace *const place = (PtrsPlace *)self;
-  PyObject *const obj          = ptrs_load_object(place->block, place->offset);
-  return obj || PyErr_Occurred() ? obj : ptrs_fall_back_1(PTRS_PY_DEREFERENCE, self);
+  const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  PyObject *const obj                = ptrs_py_load_object(pointer->block, pointer->offset);
+  return obj || PyErr_Occurred() ? obj : ptrs_py_slow_1(PTRS_PY_DEREFERENCE, self);
 }
 
 PyObject *
-ptrs_place_dereference(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+ptrs_py_pointer_dereference(PyObject *self,
+                            PyObject *const *args,
+                            Py_ssize_t n_args,
+                            PyObject *names)
 {
-  return n_args || names ? ptrs_fall_back_method(PTRS_PY_DEREFERENCE, self, args, n_args, names)
-                         : ptrs_place_invert(self);
+  return n_args || names ? ptrs_py_slow_method(PTRS_PY_DEREFERENCE, self, args, n_args, names)
+                         : ptrs_py_pointer_invert(self);
 }
 
-// Copy bytes out of a block, or into it
+// Copy bytes out of a block, or into it; waits only without `would_block`
 static PtrsStatus
-copy_raw(const PtrsPlace *place, PtrsAccess access, void *data, size_t size)
+copy_raw(
+    const PtrsPyPointer *pointer, PtrsAccess access, void *data, size_t size, bool *would_block)
 {
-  const size_t offset = (size_t)place->offset;
-  PtrsStatus status   = PTRS_STATUS_SUCCESS;
-  bool busy           = size > PTRS_ACCESS_AT_ONCE;
+  const size_t offset = (size_t)pointer->offset;
+  if (!would_block) {
+    return access == PTRS_ACCESS_SHARED ? ptrs_block_read(pointer->block, offset, size, data)
+                                        : ptrs_block_write(pointer->block, offset, size, data);
+  }
   PtrsEntry entry;
-  if (!busy) {
-    status = ptrs_block_try_enter(place->block, access, &entry, &busy);
-  }
-  if (busy) {
-    Py_BEGIN_ALLOW_THREADS;
-    status = access == PTRS_ACCESS_SHARED ? ptrs_block_read(place->block, offset, size, data)
-                                          : ptrs_block_write(place->block, offset, size, data);
-    Py_END_ALLOW_THREADS;
-    return status;
-  }
-  if (status) {
+  PtrsStatus status = ptrs_block_try_enter(pointer->block, access, &entry, would_block);
+  if (status || *would_block) {
     return status;
   }
   if (offset > entry.size || size > entry.size - offset) {
@@ -85,42 +75,51 @@ copy_raw(const PtrsPlace *place, PtrsAccess access, void *data, size_t size)
   return status;
 }
 
-PyObject *
-ptrs_place_move(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+static bool
+was_copied(const PtrsPyPointer *pointer, PtrsAccess access, void *data, Py_ssize_t size)
 {
-  if (n_args == 1 && !names) {
-    return ptrs_place_ilshift(self, args[0]);
-  }
-  return ptrs_fall_back_method(PTRS_PY_MOVE, self, args, n_args, names);
+  PtrsStatus status = PTRS_STATUS_SUCCESS;
+  PTRS_PY_WAIT(status, (size_t)size <= PTRS_ACCESS_AT_ONCE,
+               copy_raw(pointer, access, data, (size_t)size, would_block));
+  return !status;
 }
 
 PyObject *
-ptrs_place_read(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+ptrs_py_pointer_move(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
-  PtrsPlace *const place = (PtrsPlace *)self;
-  const Py_ssize_t room  = ptrs_peek_room(place);
-  Py_ssize_t size        = room;
-  if (!names && room >= 0 &&
-      (n_args == 0 || (n_args == 1 && ptrs_as_index(args[0], &size) && size <= room))) {
+  if (n_args == 1 && !names) {
+    return ptrs_py_pointer_ilshift(self, args[0]);
+  }
+  return ptrs_py_slow_method(PTRS_PY_MOVE, self, args, n_args, names);
+}
+
+PyObject *
+ptrs_py_pointer_read(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  const Py_ssize_t left        = ptrs_py_peek_left(pointer);
+  Py_ssize_t size              = left;
+  if (!names && left >= 0 &&
+      (n_args == 0 || (n_args == 1 && ptrs_py_as_index(args[0], &size) && size <= left))) {
     PyObject *const data = PyBytes_FromStringAndSize(NULL, size);
     if (!data) {
       return NULL;
     }
-    if (!copy_raw(place, PTRS_ACCESS_SHARED, PyBytes_AS_STRING(data), (size_t)size)) {
+    if (was_copied(pointer, PTRS_ACCESS_SHARED, PyBytes_AS_STRING(data), size)) {
       return data;
     }
     Py_DECREF(data);
   }
-  return ptrs_fall_back_method(PTRS_PY_READ, self, args, n_args, names);
+  return ptrs_py_slow_method(PTRS_PY_READ, self, args, n_args, names);
 }
 
 PyObject *
-ptrs_place_write(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+ptrs_py_pointer_write(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
-  PtrsPlace *const place = (PtrsPlace *)self;
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   Py_buffer source;
-  if (n_args != 1 || names || ptrs_is_place(args[0])) {
-    return ptrs_fall_back_method(PTRS_PY_WRITE, self, args, n_args, names);
+  if (n_args != 1 || names || ptrs_py_is_pointer(args[0])) {
+    return ptrs_py_slow_method(PTRS_PY_WRITE, self, args, n_args, names);
   }
   if (PyObject_GetBuffer(args[0], &source, PyBUF_SIMPLE)) {
     // There may be a buffer of another kind.  An interrupt, or no memory, ends the write:
@@ -129,16 +128,16 @@ ptrs_place_write(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObj
       return NULL;
     }
     PyErr_Clear();
-    return ptrs_fall_back_method(PTRS_PY_WRITE, self, args, n_args, names);
+    return ptrs_py_slow_method(PTRS_PY_WRITE, self, args, n_args, names);
   }
   const Py_ssize_t size = source.len;
-  const bool fits       = size <= ptrs_peek_room(place);
-  const bool written    = fits && !copy_raw(place, PTRS_ACCESS_EXCLUSIVE, source.buf, (size_t)size);
+  const bool fits       = size <= ptrs_py_peek_left(pointer);
+  const bool written    = fits && was_copied(pointer, PTRS_ACCESS_EXCLUSIVE, source.buf, size);
   PyBuffer_Release(&source);
   if (!written) {
-    return ptrs_fall_back_method(PTRS_PY_WRITE, self, args, n_args, names);
+    return ptrs_py_slow_method(PTRS_PY_WRITE, self, args, n_args, names);
   }
-  if (ptrs_overwritten(place, place->offset, place->offset + size) < 0) {
+  if (ptrs_py_overwritten(pointer, pointer->offset, pointer->offset + size) < 0) {
     return NULL;
   }
   Py_RETURN_NONE;

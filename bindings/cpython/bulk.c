@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Many objects at once, in and out of the slots of an array.
-#include "cpython/fast.h"
+#include "access/access.h"
+#include "cpython/held.h"
+#include "cpython/operations.h"
+#include "cpython/peek.h"
+#include "cpython/pointer.h"
+#include "cpython/value.h"
+#include "cpython/wait.h"
 
 #ifndef PYPY_VERSION
 
@@ -37,9 +43,9 @@ take_integers(PyObject *list, int64_t *integers, Py_ssize_t count)
 // Store ints; a negated status, or 0
 static int
 store_integers(
-    PtrsPlace *place, Py_ssize_t start, PyObject *list, int64_t *integers, Py_ssize_t count)
+    PtrsPyPointer *pointer, Py_ssize_t start, PyObject *list, int64_t *integers, Py_ssize_t count)
 {
-  const size_t stride = (size_t)place->room;
+  const size_t stride = (size_t)pointer->bound;
   bool taken          = false;
   BEGIN_LIST(list);
   taken = take_integers(list, integers, count);
@@ -48,17 +54,9 @@ store_integers(
     return -PTRS_STATUS_NOT_SUPPORTED;
   }
   int status = 0;
-  bool busy  = (size_t)count > PTRS_ACCESS_AT_ONCE / stride;
-  if (!busy) {
-    status = ptrs_access_store_integers(place->block, (size_t)start, stride, integers,
-                                        (size_t)count, &busy);
-  }
-  if (busy) {
-    Py_BEGIN_ALLOW_THREADS;
-    status = ptrs_access_store_integers(place->block, (size_t)start, stride, integers,
-                                        (size_t)count, NULL);
-    Py_END_ALLOW_THREADS;
-  }
+  PTRS_PY_WAIT(status, (size_t)count <= PTRS_ACCESS_AT_ONCE / stride,
+               ptrs_access_store_integers(pointer->block, (size_t)start, stride, integers,
+                                          (size_t)count, would_block));
   return status;
 }
 
@@ -76,36 +74,28 @@ take_objects(PyObject *list, PyObject **objects, Py_ssize_t count)
 
 // Store values of any type; a negated status, or 0
 static int
-store_objects(PtrsPlace *place,
+store_objects(PtrsPyPointer *pointer,
               Py_ssize_t start,
               PyObject *const *objects,
               PtrsCodecValue *values,
               Py_ssize_t count)
 {
-  const size_t stride = (size_t)place->room;
+  const size_t stride = (size_t)pointer->bound;
   for (Py_ssize_t i = 0; i < count; ++i) {
-    if (!ptrs_value_of(objects[i], &values[i])) {
+    if (!ptrs_py_value_of(objects[i], &values[i])) {
       return -PTRS_STATUS_NOT_SUPPORTED;
     }
   }
   int status = 0;
-  bool busy  = (size_t)count > PTRS_ACCESS_AT_ONCE / stride;
-  if (!busy) {
-    status =
-        ptrs_access_store_values(place->block, (size_t)start, stride, values, (size_t)count, &busy);
-  }
-  if (busy) {
-    Py_BEGIN_ALLOW_THREADS;
-    status =
-        ptrs_access_store_values(place->block, (size_t)start, stride, values, (size_t)count, NULL);
-    Py_END_ALLOW_THREADS;
-  }
+  PTRS_PY_WAIT(status, (size_t)count <= PTRS_ACCESS_AT_ONCE / stride,
+               ptrs_access_store_values(pointer->block, (size_t)start, stride, values,
+                                        (size_t)count, would_block));
   return status;
 }
 
 // Store a list of values of any type; as above
 static int
-store_values(PtrsPlace *place, Py_ssize_t start, PyObject *list, Py_ssize_t count)
+store_values(PtrsPyPointer *pointer, Py_ssize_t start, PyObject *list, Py_ssize_t count)
 {
   // Whatever happens to the list, its objects stay.  Not by a tuple: making one may collect,
   // and that change the list, which up to 3.11 the interpreter does not mind.
@@ -118,7 +108,7 @@ store_values(PtrsPlace *place, Py_ssize_t start, PyObject *list, Py_ssize_t coun
     taken = take_objects(list, objects, count);
     END_LIST();
     status =
-        taken ? store_objects(place, start, objects, values, count) : -PTRS_STATUS_NOT_SUPPORTED;
+        taken ? store_objects(pointer, start, objects, values, count) : -PTRS_STATUS_NOT_SUPPORTED;
   }
   for (Py_ssize_t i = 0; taken && i < count; ++i) {
     Py_DECREF(objects[i]);
@@ -130,35 +120,38 @@ store_values(PtrsPlace *place, Py_ssize_t start, PyObject *list, Py_ssize_t coun
 
 // Store a list of `count` values; as above
 static int
-store_list(PtrsPlace *place, Py_ssize_t start, PyObject *list, Py_ssize_t count)
+store_list(PtrsPyPointer *pointer, Py_ssize_t start, PyObject *list, Py_ssize_t count)
 {
   int64_t *const integers = PyMem_New(int64_t, (size_t)count);
   if (!integers) {
     return -PTRS_STATUS_NO_MEM;
   }
-  const int status = store_integers(place, start, list, integers, count);
+  const int status = store_integers(pointer, start, list, integers, count);
   PyMem_Free(integers);
-  return status == -PTRS_STATUS_NOT_SUPPORTED ? store_values(place, start, list, count) : status;
+  return status == -PTRS_STATUS_NOT_SUPPORTED ? store_values(pointer, start, list, count) : status;
 }
 
 PyObject *
-ptrs_place_store_slots(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+ptrs_py_pointer_store_slots(PyObject *self,
+                            PyObject *const *args,
+                            Py_ssize_t n_args,
+                            PyObject *names)
 {
-  PtrsPlace *const place = (PtrsPlace *)self;
-  Py_ssize_t first       = 0;
-  PyObject *const list   = n_args == 2 && !names ? args[1] : NULL;
-  if (list && ptrs_as_index(args[0], &first) && Py_TYPE(list) == &PyList_Type && place->room > 0 &&
-      PyList_GET_SIZE(list) > 0 && first <= PY_SSIZE_T_MAX / place->room) {
-    const Py_ssize_t start = first * place->room;
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  Py_ssize_t first             = 0;
+  PyObject *const list         = n_args == 2 && !names ? args[1] : NULL;
+  if (list && ptrs_py_as_index(args[0], &first) && Py_TYPE(list) == &PyList_Type &&
+      pointer->bound > 0 && PyList_GET_SIZE(list) > 0 && first <= PY_SSIZE_T_MAX / pointer->bound) {
+    const Py_ssize_t start = first * pointer->bound;
     const Py_ssize_t count = PyList_GET_SIZE(list);
-    if (!store_list(place, start, list, count)) {
-      if (ptrs_overwritten(place, start, start + count * place->room) < 0) {
+    if (!store_list(pointer, start, list, count)) {
+      if (ptrs_py_overwritten(pointer, start, start + count * pointer->bound) < 0) {
         return NULL;
       }
       Py_RETURN_NONE;
     }
   }
-  return ptrs_fall_back_method(PTRS_PY_STORE_SLOTS, self, args, n_args, names);
+  return ptrs_py_slow_method(PTRS_PY_STORE_SLOTS, self, args, n_args, names);
 }
 
 // A list without items.  As long as they are missing, the collector does not know it:
@@ -194,23 +187,17 @@ list_of_integers(const int64_t *integers, Py_ssize_t count)
 
 // NULL with or without an exception
 static PyObject *
-load_integers(PtrsPlace *place, Py_ssize_t count)
+load_integers(PtrsPyPointer *pointer, Py_ssize_t count)
 {
-  const size_t stride     = (size_t)place->room;
+  const size_t stride     = (size_t)pointer->bound;
   int64_t *const integers = PyMem_New(int64_t, (size_t)count);
   if (!integers) {
     return PyErr_NoMemory();
   }
   int found = 0;
-  bool busy = (size_t)count > PTRS_ACCESS_AT_ONCE / stride;
-  if (!busy) {
-    found = ptrs_access_load_integers(place->block, 0, stride, integers, (size_t)count, &busy);
-  }
-  if (busy) {
-    Py_BEGIN_ALLOW_THREADS;
-    found = ptrs_access_load_integers(place->block, 0, stride, integers, (size_t)count, NULL);
-    Py_END_ALLOW_THREADS;
-  }
+  PTRS_PY_WAIT(
+      found, (size_t)count <= PTRS_ACCESS_AT_ONCE / stride,
+      ptrs_access_load_integers(pointer->block, 0, stride, integers, (size_t)count, would_block));
   PyObject *const list = found == 1 ? list_of_integers(integers, count) : NULL;
   PyMem_Free(integers);
   return list;
@@ -218,11 +205,11 @@ load_integers(PtrsPlace *place, Py_ssize_t count)
 
 // One by one; NULL with or without an exception
 static PyObject *
-load_objects(PtrsPlace *place, Py_ssize_t count)
+load_objects(PtrsPyPointer *pointer, Py_ssize_t count)
 {
   PyObject *const list = new_list(count);
   for (Py_ssize_t i = 0; list && i < count; ++i) {
-    PyObject *const obj = ptrs_load_object(place->block, i * place->room);
+    PyObject *const obj = ptrs_py_load_object(pointer->block, i * pointer->bound);
     if (!obj) {
       Py_DECREF(list);
       return NULL;
@@ -236,20 +223,19 @@ load_objects(PtrsPlace *place, Py_ssize_t count)
 }
 
 PyObject *
-ptrs_place_tolist(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+ptrs_py_pointer_tolist(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
-  PtrsPlace *const place = (PtrsPlace *)self;
-  const Py_ssize_t count = ptrs_peek_count(place);
-  PyObject *list         = NULL;
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  const Py_ssize_t count       = ptrs_py_peek_count(pointer);
+  PyObject *list               = NULL;
   if (count > 0 && !n_args && !names) {
-    list = load_integers(place, count);
+    list = load_integers(pointer, count);
     if (!list && !PyErr_Occurred()) {
-      list = load_objects(place, count);
+      list = load_objects(pointer, count);
     }
   }
-  return list || PyErr_Occurred()
-             ? list
-             : ptrs_fall_back_method(PTRS_PY_TOLIST, self, args, n_args, names);
+  return list || PyErr_Occurred() ? list
+                                  : ptrs_py_slow_method(PTRS_PY_TOLIST, self, args, n_args, names);
 }
 
 #endif

@@ -2,7 +2,10 @@
 // Whether this interpreter's objects are what the fast path takes them for: each
 // sample has to come back as it was, and its image has to be the one that the
 // codec makes of the same value in another form.
-#include "cpython/fast.h"
+#include "cpython/check.h"
+
+#include "access/access.h"
+#include "cpython/value.h"
 
 #ifndef PYPY_VERSION
 
@@ -80,20 +83,20 @@ store_indirectly(PtrsBlock block, PyObject *obj)
 static bool
 is_understood(const Blocks *blocks, PyObject *obj)
 {
-  const int64_t size = ptrs_store_object(blocks->direct, 0, (Py_ssize_t)ROOM, obj);
+  const int64_t size = ptrs_py_store_object(blocks->direct, 0, (Py_ssize_t)ROOM, obj);
   int order          = 1;
   if (size < 0 || store_indirectly(blocks->indirect, obj) != size ||
       ptrs_block_compare(blocks->direct, 0, blocks->indirect, 0, (size_t)size, &order) || order) {
     return false;
   }
-  PyObject *const loaded = ptrs_load_object(blocks->direct, 0);
+  PyObject *const loaded = ptrs_py_load_object(blocks->direct, 0);
   const bool same        = loaded && Py_TYPE(loaded) == Py_TYPE(obj) &&
                     PyObject_RichCompareBool(loaded, obj, Py_EQ) == 1;
   Py_XDECREF(loaded);
   return same;
 }
 
-// One value for each way through fast_value.c
+// One value for each way through value.c
 static PyObject *
 make_samples(void)
 {
@@ -111,7 +114,7 @@ make_samples(void)
 }
 
 bool
-ptrs_objects_are_understood(void)
+ptrs_py_check_objects(void)
 {
   PtrsAllocator *const allocator = ptrs_system_allocator();
   const Blocks blocks     = {.direct   = ptrs_access_new_block(allocator, ROOM, PTRS_ALIGN_DEFAULT),

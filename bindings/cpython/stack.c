@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: MIT
 // Functions that are called with stack memory: from the trampoline straight to
 // the Python function, which finds the pointer before its arguments.
-#include "cpython/fast.h"
+#include "cpython/stack.h"
+
+#include "cpython/error.h"
+#include "cpython/held.h"
+#include "cpython/pointer.h"
+#include "ptrs/stack.h"
 
 #ifndef PYPY_VERSION
 
 #  include <structmember.h>
+
+PyTypeObject *ptrs_py_stack_function_type;
+PtrsAccessStackNeeds ptrs_py_stack_needs = {1, 1, 1};
 
 // Arguments that fit into a call's own frame
 #  define FEW 8
@@ -29,7 +37,7 @@ typedef struct {
   PyObject *const *args;
   size_t n_args_flag;
   PyObject *names;
-  PtrsPlace *pointer;
+  PtrsPyPointer *pointer;
   PyObject *result;
   bool entered;
 } Frame;
@@ -41,12 +49,12 @@ is_wrapped(const StackFunction *function)
   return function->in_class && !__atomic_load_n(&function->is_method, __ATOMIC_RELAXED);
 }
 
-// Call the function with the arguments in `room`, one more than there were
+// Call the function with the arguments in `all`, one more than there were
 static PyObject *
-call_in(Frame *frame, PyObject *const *room)
+call_in(Frame *frame, PyObject *const *all)
 {
   const Py_ssize_t n_args = PyVectorcall_NARGS(frame->n_args_flag);
-  return PyObject_Vectorcall(frame->func, room, (size_t)n_args + 1, frame->names);
+  return PyObject_Vectorcall(frame->func, all, (size_t)n_args + 1, frame->names);
 }
 
 // As above, with a copy of the caller's arguments
@@ -57,18 +65,18 @@ call_copied(Frame *frame)
   const Py_ssize_t n_all   = PyVectorcall_NARGS(frame->n_args_flag) + n_names;
   const Py_ssize_t n_first = frame->takes_self ? 1 : 0;
   PyObject *few[FEW];
-  PyObject **const room =
+  PyObject **const all =
       n_all < FEW ? few : (PyObject **)PyMem_Malloc(((size_t)n_all + 1) * sizeof(PyObject *));
-  if (!room) {
+  if (!all) {
     return PyErr_NoMemory();
   }
   for (Py_ssize_t i = 0; i < n_all; ++i) {
-    room[i < n_first ? i : i + 1] = frame->args[i];
+    all[i < n_first ? i : i + 1] = frame->args[i];
   }
-  room[n_first]          = (PyObject *)frame->pointer;
-  PyObject *const result = call_in(frame, room);
-  if (room != few) {
-    PyMem_Free(room);
+  all[n_first]           = (PyObject *)frame->pointer;
+  PyObject *const result = call_in(frame, all);
+  if (all != few) {
+    PyMem_Free(all);
   }
   return result;
 }
@@ -80,11 +88,11 @@ call_function(Frame *frame)
     return call_copied(frame);
   }
   // The place before the arguments is ours meanwhile; those behind it are not
-  PyObject **const room  = (PyObject **)frame->args - 1;
-  PyObject *const before = room[0];
-  room[0]                = (PyObject *)frame->pointer;
-  PyObject *const result = call_in(frame, room);
-  room[0]                = before;
+  PyObject **const all   = (PyObject **)frame->args - 1;
+  PyObject *const before = all[0];
+  all[0]                 = (PyObject *)frame->pointer;
+  PyObject *const result = call_in(frame, all);
+  all[0]                 = before;
   return result;
 }
 
@@ -98,7 +106,7 @@ enter(PtrsBlock block, void *mem, size_t size, void *ctx)
   if (Py_EnterRecursiveCall(" on entering a stack function")) {
     return;
   }
-  frame->pointer = ptrs_new_place(ptrs_python[PTRS_PY_STACK], block);
+  frame->pointer = ptrs_py_new_pointer(ptrs_py_objects[PTRS_PY_STACK], block);
   if (frame->pointer) {
     frame->result = call_function(frame);
   }
@@ -108,26 +116,22 @@ enter(PtrsBlock block, void *mem, size_t size, void *ctx)
 static PyObject *
 raise_stack_error(PtrsStatus status, Py_ssize_t size)
 {
-  return ptrs_raise(
-      PyObject_CallFunction(ptrs_python[PTRS_PY_STACK_ERROR], "in", (int)status, size));
+  return ptrs_py_raise(
+      PyObject_CallFunction(ptrs_py_objects[PTRS_PY_STACK_ERROR], "in", (int)status, size));
 }
 
 // Release what the memory held, whatever exception is under way
 static void
-release_references(PtrsPlace *pointer)
+release_held(PtrsPyPointer *pointer)
 {
-  PyObject *const references = ptrs_references(pointer);
-  if (!references) {
-    return;
-  }
-  PtrsError error;
-  ptrs_error_take(&error);
-  PyObject *const done = PyObject_CallMethod(references, "release", NULL);
+  PtrsPyError error;
+  ptrs_py_error_take(&error);
+  PyObject *const done = ptrs_py_release_held(pointer);
   if (!done) {
-    PyErr_WriteUnraisable(references);
+    PyErr_WriteUnraisable((PyObject *)pointer);
   }
   Py_XDECREF(done);
-  ptrs_error_put_back(&error);
+  ptrs_py_error_put_back(&error);
 }
 
 // Whether what a function returned would run its code later
@@ -150,21 +154,22 @@ call(const StackFunction *function,
                            .args        = args,
                            .n_args_flag = n_args_flag,
                            .names       = names};
-  const size_t limit = (size_t)ptrs_access_stack_limit(Py_GetRecursionLimit(), &ptrs_stack_needs);
+  const size_t limit =
+      (size_t)ptrs_access_stack_limit(Py_GetRecursionLimit(), &ptrs_py_stack_needs);
   // The function that is called may drop what it is called through
   Py_INCREF(frame.func);
   // Where other threads use the memory, it waits for them, who need no interpreter
   const PtrsStatus status =
       ptrs_stack_call((size_t)size, (size_t)function->align, limit, enter, &frame);
   if (frame.pointer) {
-    release_references(frame.pointer);
+    release_held(frame.pointer);
     Py_DECREF(frame.pointer);
   }
   PyObject *result = frame.result;
   if (!result && !frame.entered) {
     (void)raise_stack_error(status, size);
   } else if (result && is_suspended(result)) {
-    (void)ptrs_raise(ptrs_fall_back_2(PTRS_PY_RETURNED, frame.func, result));
+    (void)ptrs_py_raise(ptrs_py_slow_2(PTRS_PY_SUSPENDED_ERROR, frame.func, result));
     Py_CLEAR(result);
   }
   Py_DECREF(frame.func);
@@ -177,10 +182,10 @@ function_vectorcall(PyObject *self, PyObject *const *args, size_t n_args_flag, P
   const StackFunction *const function = (StackFunction *)self;
   const bool takes_self               = function->takes_self;
   if (is_wrapped(function)) {
-    return ptrs_raise(ptrs_fall_back_1(PTRS_PY_WRAPPED, function->func));
+    return ptrs_py_raise(ptrs_py_slow_1(PTRS_PY_WRAPPED_ERROR, function->func));
   }
   if (takes_self && !PyVectorcall_NARGS(n_args_flag)) {
-    return ptrs_raise(ptrs_fall_back_1(PTRS_PY_NO_SELF, function->func));
+    return ptrs_py_raise(ptrs_py_slow_1(PTRS_PY_NO_SELF_ERROR, function->func));
   }
   return call(function, takes_self, args, n_args_flag, names);
 }
@@ -214,7 +219,7 @@ function_new(PyTypeObject *type, PyObject *args, PyObject *names)
     return NULL;
   }
   PyObject *const self     = new_function(type, size, align, func);
-  PyObject *const in_class = self ? ptrs_fall_back_2(PTRS_PY_DESCRIBE, self, func) : NULL;
+  PyObject *const in_class = self ? ptrs_py_slow_2(PTRS_PY_DESCRIBE, self, func) : NULL;
   if (!in_class) {
     Py_XDECREF(self);
     return NULL;
@@ -227,7 +232,7 @@ function_new(PyTypeObject *type, PyObject *args, PyObject *names)
 
 // Call a function at once: takes size and alignment in bytes, and the function
 PyObject *
-ptrs_stack_call_once(PyObject *module, PyObject *args)
+ptrs_py_call_once(PyObject *module, PyObject *args)
 {
   (void)module;
   Py_ssize_t size  = 0;
@@ -236,7 +241,7 @@ ptrs_stack_call_once(PyObject *module, PyObject *args)
   if (!PyArg_ParseTuple(args, "nnO", &size, &align, &func)) {
     return NULL;
   }
-  PyObject *const function = new_function(ptrs_stack_function_type, size, align, func);
+  PyObject *const function = new_function(ptrs_py_stack_function_type, size, align, func);
   PyObject *const result = function ? call((StackFunction *)function, false, NULL, 0, NULL) : NULL;
   Py_XDECREF(function);
   return result;
@@ -358,7 +363,7 @@ static PyType_Slot function_slots[] = {
     {0, NULL},
 };
 
-PyType_Spec ptrs_stack_function_spec = {
+PyType_Spec ptrs_py_stack_function_spec = {
     .name      = "pointers._fastpath.StackFunction",
     .basicsize = sizeof(StackFunction),
     .flags     = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,

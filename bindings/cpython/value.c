@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Objects to images and back, by the codec and the public interfaces of the
 // objects alone: nothing is taken for granted about how they are laid out.
-#include "cpython/fast.h"
+#include "cpython/value.h"
+
+#include "cpython/wait.h"
 
 #ifndef PYPY_VERSION
 
@@ -24,7 +26,7 @@ value_of_text(PyObject *obj, PtrsCodecValue *value)
 }
 
 bool
-ptrs_value_of(PyObject *obj, PtrsCodecValue *value)
+ptrs_py_value_of(PyObject *obj, PtrsCodecValue *value)
 {
   // By identity: what a subclass adds would be lost
   const PyTypeObject *const type = Py_TYPE(obj);
@@ -70,17 +72,12 @@ ptrs_value_of(PyObject *obj, PtrsCodecValue *value)
 }
 
 static int64_t
-store(PtrsBlock block, Py_ssize_t offset, Py_ssize_t room, const PtrsCodecValue *value)
+store(PtrsBlock block, Py_ssize_t offset, Py_ssize_t bound, const PtrsCodecValue *value)
 {
-  bool busy    = false;
   int64_t size = 0;
-  size         = ptrs_access_store_value(block, (size_t)offset, (size_t)room, value, &busy);
-  if (busy) {
-    // The value's object is held by the caller, and is immutable
-    Py_BEGIN_ALLOW_THREADS;
-    size = ptrs_access_store_value(block, (size_t)offset, (size_t)room, value, NULL);
-    Py_END_ALLOW_THREADS;
-  }
+  // The value's object is held by the caller, and is immutable
+  PTRS_PY_WAIT(size, true,
+               ptrs_access_store_value(block, (size_t)offset, (size_t)bound, value, would_block));
   return size;
 }
 
@@ -128,7 +125,7 @@ negate(unsigned char *bytes, size_t count)
 }
 
 static int64_t
-store_big_int(PtrsBlock block, Py_ssize_t offset, Py_ssize_t room, PyObject *obj)
+store_big_int(PtrsBlock block, Py_ssize_t offset, Py_ssize_t bound, PyObject *obj)
 {
   unsigned char *bytes = NULL;
   const size_t count   = bytes_of_int(obj, &bytes);
@@ -142,19 +139,19 @@ store_big_int(PtrsBlock block, Py_ssize_t offset, Py_ssize_t room, PyObject *obj
   }
   const PtrsCodecValue value = {
       .kind = PTRS_CODEC_INT, .negative = negative, .data = bytes, .count = count};
-  const int64_t size = store(block, offset, room, &value);
+  const int64_t size = store(block, offset, bound, &value);
   PyMem_Free(bytes);
   return size;
 }
 
 int64_t
-ptrs_store_object(PtrsBlock block, Py_ssize_t offset, Py_ssize_t room, PyObject *obj)
+ptrs_py_store_object(PtrsBlock block, Py_ssize_t offset, Py_ssize_t bound, PyObject *obj)
 {
   PtrsCodecValue value;
-  if (ptrs_value_of(obj, &value)) {
-    return store(block, offset, room, &value);
+  if (ptrs_py_value_of(obj, &value)) {
+    return store(block, offset, bound, &value);
   }
-  return Py_TYPE(obj) == &PyLong_Type ? store_big_int(block, offset, room, obj)
+  return Py_TYPE(obj) == &PyLong_Type ? store_big_int(block, offset, bound, obj)
                                       : -PTRS_STATUS_NOT_SUPPORTED;
 }
 
@@ -202,18 +199,13 @@ new_object(int kind, const PtrsCodecValue *value)
 }
 
 PyObject *
-ptrs_load_object(PtrsBlock block, Py_ssize_t offset)
+ptrs_py_load_object(PtrsBlock block, Py_ssize_t offset)
 {
   PtrsAccessLoad load;
   load.heap      = NULL;
   load.heap_size = 0;
-  bool busy      = false;
-  int kind       = ptrs_access_load_value(block, (size_t)offset, &load, &busy);
-  if (busy) {
-    Py_BEGIN_ALLOW_THREADS;
-    kind = ptrs_access_load_value(block, (size_t)offset, &load, NULL);
-    Py_END_ALLOW_THREADS;
-  }
+  int kind       = PTRS_CODEC_EMPTY;
+  PTRS_PY_WAIT(kind, true, ptrs_access_load_value(block, (size_t)offset, &load, would_block));
   PyObject *const obj = new_object(kind, &load.value);
   if (load.heap) {
     ptrs_access_load_clear(&load);

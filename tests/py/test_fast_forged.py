@@ -85,12 +85,9 @@ def test_factories_take_no_wrong_arguments() -> None:
             lambda: fast.new_slot(ArraySlotPointer, ptr, 2),  # of sys.maxsize bytes each
             lambda: fast.disown(5),
             lambda: fast.own_held(5, References),
-            lambda: fast.give("References", int),
-            lambda: fast.give("AllocatedPointer", AllocatedPointer),
-            lambda: fast.give("nothing", 5),
-            lambda: fast.substitute(Pointer, "size", None),
-            lambda: fast.substitute(Pointer, "move", Pointer.move),
-            lambda: fast.substitute(Pointer, "move", print),
+            lambda: fast.install(5),
+            lambda: fast.is_direct(5),
+            lambda: fast.is_direct(int),
             lambda: fast.StackFunction(-1, 16, print),
             lambda: fast.StackFunction(8, 0, print),
             lambda: fast.call_once(8, -1, print),
@@ -162,3 +159,31 @@ def test_subclasses() -> None:
             assert reference() is None
         adding = fast.new_stack(Adding, ptr._block)
         assert adding + 1 == adding[1] == "added"
+
+
+def test_the_operations_are_installed_once() -> None:
+    with pytest.raises(RuntimeError, match="has been installed"):
+        fast.install({})
+
+
+def test_what_the_operations_need_has_to_be_there(run_python: Any) -> None:
+    done = run_python(
+        """
+    import sys, types
+    # The package without the module that installs the fast path
+    sys.modules["pointers._fast"] = types.ModuleType("pointers._fast")
+    import pointers
+    from pointers._ffi import fast
+    one = {"AllocatedPointer": pointers.AllocatedPointer}
+    for namespace in ({}, {"AllocatedPointer": int}, one):
+        try:
+            fast.install(namespace)
+        except (LookupError, TypeError) as error:
+            print(type(error).__name__, error)
+    """
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "LookupError the fast path needs AllocatedPointer, which is not there"
+    assert lines[1].startswith("TypeError AllocatedPointer must be a class of pointers")
+    assert lines[2].startswith("LookupError the fast path needs AllocatedArrayPointer")

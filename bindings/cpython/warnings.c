@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Whether anybody hears of a dropped pointer.  Up to the first filter that could
-// match, a warning costs nine times a pointer; by default a filter ignores it.
-#include "cpython/fast.h"
+#include "cpython/warnings.h"
 
 #ifndef PYPY_VERSION
 
@@ -13,7 +11,7 @@ static PyObject *zero;        // 0
 static PyObject *context_var; // of filters that are a context's own; or NULL
 
 int
-ptrs_warn_init(void)
+ptrs_py_warnings_init(void)
 {
   modules = PyImport_GetModuleDict();
   Py_XINCREF(modules);
@@ -118,7 +116,7 @@ ask(PyObject *filter)
 }
 
 bool
-ptrs_warnings_are_ignored(void)
+ptrs_py_warnings_are_ignored(void)
 {
   Verdict verdict      = PASSES_BY;
   PyObject *const from = are_global() ? get(modules, warnings) : NULL;

@@ -1,69 +1,71 @@
 // SPDX-License-Identifier: MIT
-// Buffers: memory that is lent, and pinned meanwhile.
-//
-// What lends is not the pointer but a lease, so that a pointer can be dropped
-// while a view lives; the block then goes with the last lease.
-#include "cpython/fast.h"
+#include "cpython/export.h"
+
+#include "access/access.h"
+#include "cpython/operations.h"
+#include "cpython/peek.h"
 
 #ifndef PYPY_VERSION
 
+PyTypeObject *ptrs_py_export_type;
+
 typedef struct {
-  PyObject_HEAD PtrsAccessPinGuard lease;
+  PyObject_HEAD PtrsAccessPinGuard guard;
   Py_ssize_t offset;
   Py_ssize_t size; // bytes
-} Lease;
+} Export;
 
 static int
-lease_getbuffer(PyObject *self, Py_buffer *view, int flags)
+export_getbuffer(PyObject *self, Py_buffer *view, int flags)
 {
-  const Lease *const lease = (Lease *)self;
-  uint8_t *const mem       = (uint8_t *)lease->lease.mem + lease->offset;
-  return PyBuffer_FillInfo(view, self, mem, lease->size, 0, flags);
+  const Export *const export = (Export *)self;
+  uint8_t *const mem         = (uint8_t *)export->guard.mem + export->offset;
+  return PyBuffer_FillInfo(view, self, mem, export->size, 0, flags);
 }
 
 static void
-lease_dealloc(PyObject *self)
+export_dealloc(PyObject *self)
 {
   PyTypeObject *const type = Py_TYPE(self);
   // That may free the block, where its pointer is gone
-  ptrs_access_pin_guard_end(&((Lease *)self)->lease);
+  ptrs_access_pin_guard_end(&((Export *)self)->guard);
   PyObject_Free(self);
   Py_DECREF(type);
 }
 
-static PyType_Slot lease_slots[] = {
+static PyType_Slot export_slots[] = {
     {Py_tp_doc, (void *)"Lends the memory of a block, and pins it."},
-    {Py_tp_dealloc, (void *)lease_dealloc},
-    {Py_bf_getbuffer, (void *)lease_getbuffer},
+    {Py_tp_dealloc, (void *)export_dealloc},
+    {Py_bf_getbuffer, (void *)export_getbuffer},
     {0, NULL},
 };
 
-PyType_Spec ptrs_lease_spec = {
-    .name      = "pointers._fastpath.Lease",
-    .basicsize = sizeof(Lease),
+PyType_Spec ptrs_py_export_spec = {
+    .name      = "pointers._fastpath.Export",
+    .basicsize = sizeof(Export),
     .flags     = Py_TPFLAGS_DEFAULT,
-    .slots     = lease_slots,
+    .slots     = export_slots,
 };
 
 // Pin a block; false with an exception
 static bool
-begin(PtrsAccessPinGuard *lease, PtrsBlock block)
+begin(PtrsAccessPinGuard *guard, PtrsBlock block)
 {
   int status   = 0;
-  lease->block = 0;
-  if (ptrs_peek_size(block) >= 0) {
-    status = ptrs_access_pin_guard_begin(lease, block);
+  guard->block = 0;
+  if (ptrs_py_peek_size(block) >= 0) {
+    status = ptrs_access_pin_guard_begin(guard, block);
   } else {
     // Gone, or to be waited for
     Py_BEGIN_ALLOW_THREADS;
-    status = ptrs_access_pin_guard_begin(lease, block);
+    status = ptrs_access_pin_guard_begin(guard, block);
     Py_END_ALLOW_THREADS;
   }
   if (!status) {
     return true;
   }
   PyObject *const number = PyLong_FromLongLong(block);
-  PyObject *const pinned = number ? ptrs_fall_back_1(PTRS_PY_PIN, number) : NULL;
+  PyObject *const pinned = number ? ptrs_py_slow_1(PTRS_PY_PIN, number) : NULL;
   Py_XDECREF(number);
   if (pinned) {
     // By now it could be had
@@ -75,22 +77,22 @@ begin(PtrsAccessPinGuard *lease, PtrsBlock block)
 
 // A lease of the memory from a pointer on, or NULL with an exception
 static PyObject *
-new_lease(PtrsPlace *place)
+new_export(PtrsPyPointer *pointer)
 {
-  Lease *const lease = PyObject_New(Lease, ptrs_lease_type);
-  if (!lease) {
+  Export *const export = PyObject_New(Export, ptrs_py_export_type);
+  if (!export) {
     return NULL;
   }
-  if (!begin(&lease->lease, place->block)) {
-    Py_DECREF(lease);
+  if (!begin(&export->guard, pointer->block)) {
+    Py_DECREF(export);
     return NULL;
   }
   // Pinned, the block keeps its size; and if its end is before the pointer, what
   // is lent is nothing, at the start
-  const Py_ssize_t size = ptrs_pinned_room(place);
-  lease->offset         = size ? place->offset : 0;
-  lease->size           = size;
-  return (PyObject *)lease;
+  const Py_ssize_t size = ptrs_py_pinned_left(pointer);
+  export->offset        = size ? pointer->offset : 0;
+  export->size          = size;
+  return (PyObject *)export;
 }
 
 // What np.ndarray(buffer=) asks with: after that it keeps the object and not the
@@ -105,7 +107,7 @@ keeps_no_buffer(int flags)
 // The buffer is a lease's, and not the pointer's: some keep the object that a
 // buffer names, instead of the buffer
 int
-ptrs_place_getbuffer(PyObject *self, Py_buffer *view, int flags)
+ptrs_py_pointer_getbuffer(PyObject *self, Py_buffer *view, int flags)
 {
   view->obj = NULL;
   if (keeps_no_buffer(flags)) {
@@ -115,30 +117,30 @@ ptrs_place_getbuffer(PyObject *self, Py_buffer *view, int flags)
         "the same way, since that would not keep the memory pinned: pass ptr.view()");
     return -1;
   }
-  PyObject *const lease = new_lease((PtrsPlace *)self);
-  const int failed      = lease ? lease_getbuffer(lease, view, flags) : -1;
-  Py_XDECREF(lease);
+  PyObject *const export = new_export((PtrsPyPointer *)self);
+  const int failed       = export ? export_getbuffer(export, view, flags) : -1;
+  Py_XDECREF(export);
   return failed;
 }
 
 // Nothing, since the lease ends itself.  But NumPy looks for this: a buffer of
 // what has none, it gives back at once.
 void
-ptrs_place_releasebuffer(PyObject *self, Py_buffer *view)
+ptrs_py_pointer_releasebuffer(PyObject *self, Py_buffer *view)
 {
   (void)self;
   (void)view;
 }
 
 PyObject *
-ptrs_place_view(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+ptrs_py_pointer_view(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
   if (n_args || names) {
-    return ptrs_fall_back_method(PTRS_PY_VIEW, self, args, n_args, names);
+    return ptrs_py_slow_method(PTRS_PY_VIEW, self, args, n_args, names);
   }
-  PyObject *const lease = new_lease((PtrsPlace *)self);
-  PyObject *const view  = lease ? PyMemoryView_FromObject(lease) : NULL;
-  Py_XDECREF(lease);
+  PyObject *const export = new_export((PtrsPyPointer *)self);
+  PyObject *const view   = export ? PyMemoryView_FromObject(export) : NULL;
+  Py_XDECREF(export);
   return view;
 }
 

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// From one pointer to others: arithmetic, subscripts and comparison.
+#include "cpython/held.h"
+#include "cpython/operations.h"
+#include "cpython/peek.h"
+#include "cpython/pointer.h"
+#include "cpython/value.h"
+
+#ifndef PYPY_VERSION
+
+static bool
+has_slots(const PtrsPyPointer *pointer)
+{
+  return pointer->kind != PTRS_PY_KIND_BYTES;
+}
+
+// Which of the two Python functions does the rest.  One that was made without a
+// block is no array yet, but of its class.
+static PtrsPyId
+rest_of(const PtrsPyPointer *pointer, PtrsPyId bytes, PtrsPyId slots)
+{
+  PyObject *const type = (PyObject *)Py_TYPE(pointer);
+  return has_slots(pointer) || type == ptrs_py_objects[PTRS_PY_ARRAY] ||
+                 type == ptrs_py_objects[PTRS_PY_SLOT]
+             ? slots
+             : bytes;
+}
+
+// The offset that is `n` bytes from a pointer; false if that is not in its block
+static bool
+step_offset(PtrsPyPointer *pointer, Py_ssize_t n, Py_ssize_t *offset)
+{
+  const Py_ssize_t size = ptrs_py_peek_size(pointer->block);
+  // No pointer is behind its block, except after that has shrunk
+  if (size < 0 || n > PY_SSIZE_T_MAX - pointer->offset || pointer->offset + n < 0 ||
+      pointer->offset + n > size) {
+    return false;
+  }
+  *offset = pointer->offset + n;
+  return true;
+}
+
+// What is `n` steps from a pointer; NULL with or without an exception
+static PyObject *
+step(PtrsPyPointer *pointer, Py_ssize_t n)
+{
+  Py_ssize_t offset = 0;
+  if (!has_slots(pointer)) {
+    return step_offset(pointer, n, &offset) ? ptrs_py_new_alias(pointer, Py_TYPE(pointer), offset)
+                                            : NULL;
+  }
+  const Py_ssize_t from  = pointer->kind == PTRS_PY_KIND_SLOT ? pointer->index : 0;
+  const Py_ssize_t count = ptrs_py_peek_count(pointer);
+  // One slot past the end may be pointed at
+  if (count < 0 || n > PY_SSIZE_T_MAX - from || from + n < 0 || from + n > count) {
+    return NULL;
+  }
+  return ptrs_py_new_step(pointer, ptrs_py_objects[PTRS_PY_SLOT], from + n);
+}
+
+// A number of steps, which may be negative
+static bool
+as_steps(PyObject *obj, Py_ssize_t *steps)
+{
+  if (Py_TYPE(obj) != &PyLong_Type) {
+    return false;
+  }
+  int overflow          = 0;
+  const long long value = PyLong_AsLongLongAndOverflow(obj, &overflow);
+  // The least number has no opposite
+  if (overflow || value > PY_SSIZE_T_MAX || value < -PY_SSIZE_T_MAX) {
+    return false;
+  }
+  *steps = (Py_ssize_t)value;
+  return true;
+}
+
+PyObject *
+ptrs_py_pointer_add(PyObject *a, PyObject *b)
+{
+  if (!ptrs_py_is_pointer(a)) {
+    PyObject *const other = a;
+    a                     = b;
+    b                     = other;
+  }
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)a;
+  Py_ssize_t steps             = 0;
+  PyObject *const result       = as_steps(b, &steps) ? step(pointer, steps) : NULL;
+  if (result || PyErr_Occurred()) {
+    return result;
+  }
+  return ptrs_py_slow_2(rest_of(pointer, PTRS_PY_BYTES_ADD, PTRS_PY_SLOTS_ADD), a, b);
+}
+
+PyObject *
+ptrs_py_pointer_subtract(PyObject *a, PyObject *b)
+{
+  if (!ptrs_py_is_pointer(a)) {
+    Py_RETURN_NOTIMPLEMENTED;
+  }
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)a;
+  Py_ssize_t steps             = 0;
+  PyObject *const result       = as_steps(b, &steps) ? step(pointer, -steps) : NULL;
+  if (result || PyErr_Occurred()) {
+    return result;
+  }
+  return ptrs_py_slow_2(rest_of(pointer, PTRS_PY_BYTES_SUBTRACT, PTRS_PY_SLOTS_SUBTRACT), a, b);
+}
+
+PyObject *
+ptrs_py_pointer_get(PyObject *self, PyObject *key)
+{
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  PyObject *result             = NULL;
+  Py_ssize_t n                 = 0;
+  if (!has_slots(pointer)) {
+    // As pointer + n, which subclasses may have changed
+    result = as_steps(key, &n) && ptrs_py_is_plain(self) ? step(pointer, n) : NULL;
+  } else if (ptrs_py_as_index(key, &n) && n < ptrs_py_peek_count(pointer)) {
+    result = ptrs_py_new_slot(pointer, ptrs_py_objects[PTRS_PY_SLOT], n);
+  }
+  if (result || PyErr_Occurred()) {
+    return result;
+  }
+  return ptrs_py_slow_2(rest_of(pointer, PTRS_PY_BYTES_GET, PTRS_PY_SLOTS_GET), self, key);
+}
+
+// Where `pointer[key]` is; false for what is rare or wrong
+static bool
+find_target(PtrsPyPointer *pointer, PyObject *key, Py_ssize_t *offset, Py_ssize_t *bound)
+{
+  Py_ssize_t n = 0;
+  if (!ptrs_py_is_plain((PyObject *)pointer)) {
+    return false;
+  }
+  if (!has_slots(pointer)) {
+    *bound = PY_SSIZE_T_MAX;
+    return as_steps(key, &n) && step_offset(pointer, n, offset);
+  }
+  if (!ptrs_py_as_index(key, &n) || n >= ptrs_py_peek_count(pointer)) {
+    return false;
+  }
+  *offset = n * pointer->bound;
+  *bound  = pointer->bound;
+  return true;
+}
+
+int
+ptrs_py_pointer_set(PyObject *self, PyObject *key, PyObject *value)
+{
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  if (!value) {
+    PyErr_SetString(PyExc_AttributeError, "__delitem__");
+    return -1;
+  }
+  Py_ssize_t offset = 0;
+  Py_ssize_t bound  = 0;
+  if (find_target(pointer, key, &offset, &bound)) {
+    if (ptrs_py_is_pointer(value)) {
+      const PtrsPyPointer *const source = (PtrsPyPointer *)value;
+      // What `pointer[n] <<= obj` does last: the object is there already
+      if (ptrs_py_is_plain(value) && source->block == pointer->block && source->offset == offset) {
+        return 0;
+      }
+    } else {
+      const int64_t size = ptrs_py_store_object(pointer->block, offset, bound, value);
+      if (size >= 0) {
+        return ptrs_py_overwritten(pointer, offset, offset + (Py_ssize_t)size);
+      }
+    }
+  }
+  PyObject *const result =
+      ptrs_py_slow_3(rest_of(pointer, PTRS_PY_BYTES_SET, PTRS_PY_SLOTS_SET), self, key, value);
+  Py_XDECREF(result);
+  return result ? 0 : -1;
+}
+
+#endif

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+#include "cpython/install.h"
+
+#include "cpython/document.h"
+#include "cpython/operations.h"
+#include "cpython/pointer.h"
+#include "cpython/type.h"
+
+#ifndef PYPY_VERSION
+
+#  define FASTCALL(name, function)                                                                 \
+    {                                                                                              \
+      name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS, NULL           \
+    }
+
+static const struct {
+  PtrsPyId id;
+  const char *name;
+} objects[] = {
+#  define ROW(id, name) {PTRS_PY_##id, name},
+    PTRS_PY_CLASSES(ROW) PTRS_PY_HELPERS(ROW)
+#  undef ROW
+};
+
+// Definitions are never freed, since what is made of them refers to them
+static struct {
+  PtrsPyId id;
+  const char *signature;
+  PyMethodDef def;
+} functions[] = {
+#  define ROW(id, name, signature, function) {PTRS_PY_##id, signature, FASTCALL(name, function)},
+    PTRS_PY_FUNCTIONS(ROW)
+#  undef ROW
+};
+
+static struct {
+  PtrsPyId id;
+  const char *owner;
+  const char *signature;
+  PyMethodDef def;
+} methods[] = {
+#  define ROW(id, owner, name, signature, function)                                                \
+    {PTRS_PY_##id, owner, signature, FASTCALL(name, function)},
+    PTRS_PY_METHODS(ROW)
+#  undef ROW
+};
+
+static const struct {
+  PtrsPyId id;
+  const char *owner;
+  const char *name;
+} operators[] = {
+#  define ROW(id, owner, name) {PTRS_PY_##id, owner, name},
+    PTRS_PY_OPERATORS(ROW)
+#  undef ROW
+};
+
+static const struct {
+  const char *owner;
+  const char *name;
+} inherited[] = {
+#  define ROW(owner, name) {owner, name},
+    PTRS_PY_INHERITED(ROW)
+#  undef ROW
+};
+
+// Borrowed; NULL with an exception
+static PyObject *
+find(PyObject *dict, const char *name)
+{
+  PyObject *const found = PyDict_GetItemString(dict, name);
+  if (!found) {
+    PyErr_Format(PyExc_LookupError, "the fast path needs %s, which is not there", name);
+  }
+  return found;
+}
+
+// As above, a class
+static PyTypeObject *
+find_class(PyObject *namespace, const char *name)
+{
+  PyObject *const found = find(namespace, name);
+  if (found && !PyType_Check(found)) {
+    PyErr_Format(PyExc_TypeError, "%s must be a class, not %.100s", name, Py_TYPE(found)->tp_name);
+    return NULL;
+  }
+  return (PyTypeObject *)found;
+}
+
+static bool
+keep(PtrsPyId id, PyObject *obj)
+{
+  if (!obj) {
+    return false;
+  }
+  // Until everything is there, operations may run, and find what was there before
+  Py_INCREF(obj);
+  Py_XSETREF(ptrs_py_objects[id], obj);
+  return true;
+}
+
+// Make an attribute of a class; takes the reference to it
+static bool
+set(PyTypeObject *owner, const char *name, PyObject *made)
+{
+  const int status = made ? PyObject_SetAttrString((PyObject *)owner, name, made) : -1;
+  Py_XDECREF(made);
+  return !status;
+}
+
+static bool
+take_objects(PyObject *namespace)
+{
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(objects); ++i) {
+    PyObject *const obj = find(namespace, objects[i].name);
+    if (obj && objects[i].id <= PTRS_PY_STACK && !ptrs_py_make_plain(obj)) {
+      PyErr_Format(PyExc_TypeError, "%s must be a class of pointers that adds no fields",
+                   objects[i].name);
+      return false;
+    }
+    if (!keep(objects[i].id, obj)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool
+document(PyMethodDef *def, const char *signature, PyObject *reference)
+{
+  def->ml_doc = ptrs_py_signed_doc(def->ml_name, signature, reference);
+  return def->ml_doc;
+}
+
+static bool
+install_methods(PyObject *namespace)
+{
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(methods); ++i) {
+    PyMethodDef *const def    = &methods[i].def;
+    PyTypeObject *const owner = find_class(namespace, methods[i].owner);
+    PyObject *const reference = owner ? find(owner->tp_dict, def->ml_name) : NULL;
+    if (!keep(methods[i].id, reference) || !document(def, methods[i].signature, reference) ||
+        !set(owner, def->ml_name, PyDescr_NewMethod(owner, def))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool
+install_operators(PyObject *namespace)
+{
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(operators); ++i) {
+    const char *const name    = operators[i].name;
+    PyTypeObject *const owner = find_class(namespace, operators[i].owner);
+    PyObject *const reference = owner ? find(owner->tp_dict, name) : NULL;
+    if (!keep(operators[i].id, reference) ||
+        !set(owner, name, ptrs_py_documented(owner, name, reference))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool
+install_inherited(PyObject *namespace)
+{
+  PyObject *const base = (PyObject *)ptrs_py_pointer_type;
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(inherited); ++i) {
+    const char *const name    = inherited[i].name;
+    PyTypeObject *const owner = find_class(namespace, inherited[i].owner);
+    PyObject *const reference = owner ? find(owner->tp_dict, name) : NULL;
+    if (!reference) {
+      return false;
+    }
+    // Up to 3.11 no type has __buffer__, though it has buffers
+    const bool known = PyObject_HasAttrString(base, name);
+    PyObject *made   = known ? ptrs_py_documented(owner, name, reference) : NULL;
+    if (known ? !set(owner, name, made)
+              : PyObject_SetAttrString((PyObject *)owner, name, NULL) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// A dict of compiled functions by name
+static PyObject *
+make_functions(PyObject *module, PyObject *namespace)
+{
+  PyObject *const made = PyDict_New();
+  for (size_t i = 0; made && i < Py_ARRAY_LENGTH(functions); ++i) {
+    PyMethodDef *const def    = &functions[i].def;
+    PyObject *const reference = find(namespace, def->ml_name);
+    PyObject *const in        = reference ? PyObject_GetAttrString(reference, "__module__") : NULL;
+    PyObject *function        = NULL;
+    if (in && keep(functions[i].id, reference) &&
+        document(def, functions[i].signature, reference)) {
+      function = PyCFunction_NewEx(def, module, in);
+    }
+    const int status = function ? PyDict_SetItemString(made, def->ml_name, function) : -1;
+    Py_XDECREF(in);
+    Py_XDECREF(function);
+    if (status) {
+      Py_DECREF(made);
+      return NULL;
+    }
+  }
+  return made;
+}
+
+PyObject *
+ptrs_py_install(PyObject *module, PyObject *namespace)
+{
+  if (!PyDict_Check(namespace)) {
+    return PyErr_Format(PyExc_TypeError, "a dict is needed, not %.100s",
+                        Py_TYPE(namespace)->tp_name);
+  }
+  // Then the Python functions are there no more
+  if (ptrs_py_objects[0]) {
+    PyErr_SetString(PyExc_RuntimeError, "the fast path has been installed");
+    return NULL;
+  }
+  return take_objects(namespace) && install_methods(namespace) && install_operators(namespace) &&
+                 install_inherited(namespace)
+             ? make_functions(module, namespace)
+             : NULL;
+}
+
+#endif

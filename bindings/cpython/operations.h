@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file operations.h
+ * The one table of what the fast path serves, and of the Python objects that it needs for
+ * that.  The numbers of these objects, the prototypes of the C functions, their installation
+ * (install.c) and the look-up of the slow paths (slow.h) follow from it.  So a new operation
+ * is a row here, its C function and its Python function.
+ *
+ * The Python function of a row is its reference and its slow path: the C function does what
+ * is common, and calls the Python function, with the same arguments, for what is rare or an
+ * error.  So each message and each rule stands once, in Python.
+ */
+#ifndef POINTERS_CPYTHON_OPERATIONS_H
+#define POINTERS_CPYTHON_OPERATIONS_H
+
+#include <Python.h>
+
+#ifndef PYPY_VERSION
+
+/** Classes whose instances are made in C: (id, name). */
+#  define PTRS_PY_CLASSES(ROW)                                                                     \
+    ROW(ALLOCATED, "AllocatedPointer")                                                             \
+    ROW(ARRAY, "AllocatedArrayPointer")                                                            \
+    ROW(SLOT, "ArraySlotPointer")                                                                  \
+    ROW(STACK, "StackAllocatedPointer")
+
+/** Other Python objects: (id, name), with the arguments of those that are called. */
+#  define PTRS_PY_HELPERS(ROW)                                                                     \
+    ROW(HELD_OF, "references_of")           /* (handle): the held objects of a block */            \
+    ROW(DEFAULT, "default_allocator")       /* the context variable of the default allocator */    \
+    ROW(SYSTEM, "system_default")           /* its value where that is the system's */             \
+    ROW(WARN_LEAKED, "warn_dropped")        /* (class of the pointer, size, pointer or None) */    \
+    ROW(CLASS_ERROR, "class_error")         /* (pointer): an exception */                          \
+    ROW(PIN, "pin")                         /* (handle), for the errors of that */                 \
+    ROW(DESCRIBE, "describe")               /* (stack function, function): is it in a class? */    \
+    ROW(STACK_ERROR, "stack_error")         /* (status, size): an exception */                     \
+    ROW(NO_MEMORY, "no_memory")             /* (size): an exception */                             \
+    ROW(SUSPENDED_ERROR, "suspended_error") /* (function, result): an exception */                 \
+    ROW(WRAPPED_ERROR, "wrapped_error")     /* (function): an exception */                         \
+    ROW(NO_SELF_ERROR, "no_self_error")     /* (function): an exception */                         \
+    ROW(COUNT_SLOTS, "count_slots")         /* (pointer): slots of its array */
+
+/** Functions: (id, name, signature, C function). */
+#  define PTRS_PY_FUNCTIONS(ROW)                                                                   \
+    ROW(MALLOC, "malloc", "($module, size, *, align=None, allocator=None)", ptrs_py_malloc)        \
+    ROW(CALLOC, "calloc", "($module, count, size, *, align=None, allocator=None)", ptrs_py_calloc) \
+    ROW(FREE, "free", "($module, ptr)", ptrs_py_free)
+
+/** Methods: (id, class, name, signature, C function). */
+#  define PTRS_PY_METHODS(ROW)                                                                     \
+    ROW(MOVE, "Pointer", "move", "($self, obj, *, unsafe=False)", ptrs_py_pointer_move)            \
+    ROW(DEREFERENCE, "Pointer", "dereference", "($self)", ptrs_py_pointer_dereference)             \
+    ROW(READ, "Pointer", "read", "($self, n=None)", ptrs_py_pointer_read)                          \
+    ROW(WRITE, "Pointer", "write", "($self, data)", ptrs_py_pointer_write)                         \
+    ROW(VIEW, "Pointer", "view", "($self, format='B', writable=True)", ptrs_py_pointer_view)       \
+    ROW(FREE_METHOD, "HeapPointer", "free", "($self)", ptrs_py_pointer_free)                       \
+    ROW(STORE_SLOTS, "_Slots", "_store_slots", "($self, first, values)",                           \
+        ptrs_py_pointer_store_slots)                                                               \
+    ROW(TOLIST, "AllocatedArrayPointer", "tolist", "($self)", ptrs_py_pointer_tolist)
+
+/**
+ * Operators: (id, class, name).  Their C functions stand in the slots of the type that all
+ * pointers are of (type.c), which calls no method of that name.
+ */
+#  define PTRS_PY_OPERATORS(ROW)                                                                   \
+    ROW(ILSHIFT, "Pointer", "__ilshift__")                                                         \
+    ROW(INVERT, "Pointer", "__invert__")                                                           \
+    ROW(EQUAL, "Pointer", "__eq__")                                                                \
+    ROW(BYTES_ADD, "BytePointer", "__add__")                                                       \
+    ROW(BYTES_SUBTRACT, "BytePointer", "__sub__")                                                  \
+    ROW(BYTES_GET, "BytePointer", "__getitem__")                                                   \
+    ROW(BYTES_SET, "BytePointer", "__setitem__")                                                   \
+    ROW(SLOTS_ADD, "_Slots", "__add__")                                                            \
+    ROW(SLOTS_SUBTRACT, "_Slots", "__sub__")                                                       \
+    ROW(SLOTS_GET, "_Slots", "__getitem__")                                                        \
+    ROW(SLOTS_SET, "_Slots", "__setitem__")
+
+/**
+ * What that type does without a slow path: (class, name).  The definitions of the Python
+ * classes would hide it.
+ */
+#  define PTRS_PY_INHERITED(ROW)                                                                   \
+    ROW("Pointer", "__hash__")                                                                     \
+    ROW("Pointer", "__buffer__")                                                                   \
+    ROW("HeapPointer", "__del__")                                                                  \
+    ROW("BytePointer", "__radd__")                                                                 \
+    ROW("_Slots", "__radd__")                                                                      \
+    ROW("AllocatedArrayPointer", "__iter__")
+
+/** Numbers of the Python objects in the table, from the classes on. */
+typedef enum {
+#  define ROW(id, ...) PTRS_PY_##id,
+  PTRS_PY_CLASSES(ROW) PTRS_PY_HELPERS(ROW) PTRS_PY_FUNCTIONS(ROW) PTRS_PY_METHODS(ROW)
+      PTRS_PY_OPERATORS(ROW)
+#  undef ROW
+          PTRS_PY_N_IDS
+} PtrsPyId;
+
+#  define ROW(id, name, signature, function)                                                       \
+    PyObject *function(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
+PTRS_PY_FUNCTIONS(ROW)
+#  undef ROW
+#  define ROW(id, owner, name, signature, function)                                                \
+    PyObject *function(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
+PTRS_PY_METHODS(ROW)
+#  undef ROW
+
+PyObject *ptrs_py_pointer_ilshift(PyObject *self, PyObject *obj);
+PyObject *ptrs_py_pointer_invert(PyObject *self);
+PyObject *ptrs_py_pointer_add(PyObject *a, PyObject *b);
+PyObject *ptrs_py_pointer_subtract(PyObject *a, PyObject *b);
+PyObject *ptrs_py_pointer_get(PyObject *self, PyObject *key);
+int ptrs_py_pointer_set(PyObject *self, PyObject *key, PyObject *value);
+PyObject *ptrs_py_pointer_iter(PyObject *self);
+int ptrs_py_pointer_getbuffer(PyObject *self, Py_buffer *view, int flags);
+void ptrs_py_pointer_releasebuffer(PyObject *self, Py_buffer *view);
+
+#endif
+#endif

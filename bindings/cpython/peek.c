@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#include "cpython/peek.h"
+
+#ifndef PYPY_VERSION
+
+Py_ssize_t
+ptrs_py_peek_size(PtrsBlock block)
+{
+  PtrsEntry entry;
+  bool would_block = false;
+  if (ptrs_block_try_enter(block, PTRS_ACCESS_SHARED, &entry, &would_block) || would_block) {
+    return -1;
+  }
+  const Py_ssize_t size = (Py_ssize_t)entry.size;
+  ptrs_block_leave(&entry);
+  return size;
+}
+
+static Py_ssize_t
+left_in(const PtrsPyPointer *pointer, Py_ssize_t size)
+{
+  const Py_ssize_t left = size > pointer->offset ? size - pointer->offset : 0;
+  return pointer->kind == PTRS_PY_KIND_SLOT && pointer->bound < left ? pointer->bound : left;
+}
+
+Py_ssize_t
+ptrs_py_peek_left(PtrsPyPointer *pointer)
+{
+  const Py_ssize_t size = ptrs_py_peek_size(pointer->block);
+  return size < 0 ? -1 : left_in(pointer, size);
+}
+
+Py_ssize_t
+ptrs_py_pinned_left(PtrsPyPointer *pointer)
+{
+  PtrsBlockInfo info;
+  return ptrs_block_info(pointer->block, &info) ? 0 : left_in(pointer, (Py_ssize_t)info.size);
+}
+
+Py_ssize_t
+ptrs_py_peek_count(PtrsPyPointer *pointer)
+{
+  const Py_ssize_t size = ptrs_py_peek_size(pointer->block);
+  return size < 0 || !pointer->bound ? -1 : size / pointer->bound;
+}
+
+bool
+ptrs_py_as_index(PyObject *obj, Py_ssize_t *index)
+{
+  if (Py_TYPE(obj) != &PyLong_Type) {
+    return false;
+  }
+  int overflow          = 0;
+  const long long value = PyLong_AsLongLongAndOverflow(obj, &overflow);
+  if (overflow || value < 0 || value > PY_SSIZE_T_MAX) {
+    return false;
+  }
+  *index = (Py_ssize_t)value;
+  return true;
+}
+
+#endif
