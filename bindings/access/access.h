@@ -9,8 +9,8 @@
  * negative, or a negated PtrsStatus.  All are thread-safe, and all access is
  * checked as in ptrs/block.h.
  *
- * `offset`, `room` and `stride` are bytes.  A store stays inside both the
- * block and `room` bytes from `offset` (SIZE_MAX: the block alone), or writes
+ * `offset`, `bound` and `stride` are bytes.  A store stays inside both the
+ * block and `bound` bytes from `offset` (SIZE_MAX: the block alone), or writes
  * nothing and returns OUT_OF_BOUNDS.
  */
 #ifndef POINTERS_ACCESS_H
@@ -32,23 +32,23 @@ typedef struct {
 } PtrsAccessLoad;
 
 /* Store a value; the size of its image. */
-int64_t ptrs_access_store_none(PtrsBlock block, size_t offset, size_t room);
-int64_t ptrs_access_store_bool(PtrsBlock block, size_t offset, size_t room, int64_t integer);
-int64_t ptrs_access_store_int(PtrsBlock block, size_t offset, size_t room, int64_t integer);
+int64_t ptrs_access_store_none(PtrsBlock block, size_t offset, size_t bound);
+int64_t ptrs_access_store_bool(PtrsBlock block, size_t offset, size_t bound, int64_t integer);
+int64_t ptrs_access_store_int(PtrsBlock block, size_t offset, size_t bound, int64_t integer);
 int64_t ptrs_access_store_magnitude(
-    PtrsBlock block, size_t offset, size_t room, int negative, const void *data, size_t count);
-int64_t ptrs_access_store_float(PtrsBlock block, size_t offset, size_t room, double real);
+    PtrsBlock block, size_t offset, size_t bound, int negative, const void *data, size_t count);
+int64_t ptrs_access_store_float(PtrsBlock block, size_t offset, size_t bound, double real);
 int64_t ptrs_access_store_complex(
-    PtrsBlock block, size_t offset, size_t room, double real, double imag);
+    PtrsBlock block, size_t offset, size_t bound, double real, double imag);
 int64_t ptrs_access_store_bytes(
-    PtrsBlock block, size_t offset, size_t room, const void *data, size_t count);
+    PtrsBlock block, size_t offset, size_t bound, const void *data, size_t count);
 int64_t ptrs_access_store_text(
-    PtrsBlock block, size_t offset, size_t room, const void *data, int width, size_t count);
-int64_t ptrs_access_store_reference(PtrsBlock block, size_t offset, size_t room, int64_t key);
+    PtrsBlock block, size_t offset, size_t bound, const void *data, int width, size_t count);
+int64_t ptrs_access_store_reference(PtrsBlock block, size_t offset, size_t bound, int64_t key);
 
 /* Store an image that has been made elsewhere. */
 int64_t ptrs_access_store_image(
-    PtrsBlock block, size_t offset, size_t room, const void *image, size_t size);
+    PtrsBlock block, size_t offset, size_t bound, const void *image, size_t size);
 
 /**
  * Load the value at `offset`; its kind, EMPTY where nothing was stored.
@@ -107,7 +107,7 @@ typedef struct {
 int ptrs_access_pin_guard_begin(PtrsAccessPinGuard *guard, PtrsBlock block);
 void ptrs_access_pin_guard_end(PtrsAccessPinGuard *guard);
 
-/* For finalisers that are given the memory which was lent. */
+/* The same, for a finalizer that is given the memory which was lent. */
 void ptrs_access_pin_guard_end_with(PtrsAccessPinGuard *guard, const void *mem);
 
 /* The core's answers as numbers. */
@@ -123,8 +123,8 @@ int64_t ptrs_access_align_of(PtrsBlock block);
 int64_t ptrs_access_pins_of(PtrsBlock block);
 int64_t ptrs_access_allocator_of(PtrsBlock block); /* its address; 0 if adopted */
 
-/* Drop a block that its owner has forgotten.  Its size if that is worth telling:
-   it was freed by this, and should have been before; else negative. */
+/* Free the block of a leaked pointer, or leave it to its last pin.  Its size in bytes if a
+   warning is due, since this has freed it; negative where a pin or an arena frees it. */
 int64_t ptrs_access_drop_leaked(PtrsBlock block);
 /** As ptrs_block_compare(), plus 1: 0 is less, 1 is equal, 2 is greater. */
 int ptrs_access_compare(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size);
@@ -144,12 +144,12 @@ static inline PtrsStatus
 ptrs_access_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry, bool *would_block)
 {
   return would_block ? ptrs_block_try_enter(block, access, entry, would_block)
-              : ptrs_block_enter(block, access, entry);
+                     : ptrs_block_enter(block, access, entry);
 }
 
 /** Store any value, as the functions above. */
 int64_t ptrs_access_store_value(
-    PtrsBlock block, size_t offset, size_t room, const PtrsCodecValue *value, bool *would_block);
+    PtrsBlock block, size_t offset, size_t bound, const PtrsCodecValue *value, bool *would_block);
 
 /** As ptrs_access_load(); `load->heap` and `load->heap_size` alone need to be zero. */
 int ptrs_access_load_value(PtrsBlock block, size_t offset, PtrsAccessLoad *load, bool *would_block);
@@ -169,8 +169,12 @@ int ptrs_access_store_integers(PtrsBlock block,
                                const int64_t *integers,
                                size_t count,
                                bool *would_block);
-int ptrs_access_load_integers(
-    PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count, bool *would_block);
+int ptrs_access_load_integers(PtrsBlock block,
+                              size_t offset,
+                              size_t stride,
+                              int64_t *integers,
+                              size_t count,
+                              bool *would_block);
 
 /** Whether `count` strides lie inside a block from `offset` on. */
 static inline bool

@@ -18,17 +18,17 @@ padded(size_t size)
   return (size + 7) & ~(size_t)7;
 }
 
-// Whether `small` has room for a copy of an image and for decoding it
+// Whether `small` has space for a copy of an image and for decoding it
 static bool
 fits_small(const PtrsAccessLoad *load, const PtrsCodecShape *shape)
 {
-  const size_t room = sizeof(load->small);
-  return shape->size <= room && ptrs_codec_scratch(shape) <= room - padded(shape->size);
+  const size_t space = sizeof(load->small);
+  return shape->size <= space && ptrs_codec_scratch(shape) <= space - padded(shape->size);
 }
 
 // Room for a copy of an image and for decoding it, or NULL
 static uint8_t *
-room_for(PtrsAccessLoad *load, const PtrsCodecShape *shape)
+space_for(PtrsAccessLoad *load, const PtrsCodecShape *shape)
 {
   const size_t scratch = ptrs_codec_scratch(shape);
   if (scratch > PTRS_SIZE_MAX - padded(shape->size)) {
@@ -56,13 +56,13 @@ ptrs_access_load_clear(PtrsAccessLoad *load)
 
 // Decode the images that are by far the most, in little time
 static bool
-decode_frequent(const uint8_t *copy, size_t room, PtrsAccessLoad *load)
+decode_frequent(const uint8_t *copy, size_t avail, PtrsAccessLoad *load)
 {
   const uint8_t *text  = NULL;
   PtrsCodecValue value = {.kind = PTRS_CODEC_INT, .width = 1};
-  if (room < PTRS_CODEC_SMALL_INT_SIZE || !ptrs_codec_decode_small_int(copy, &value.integer)) {
+  if (avail < PTRS_CODEC_SMALL_INT_SIZE || !ptrs_codec_decode_small_int(copy, &value.integer)) {
     value.integer = 0;
-    if (!ptrs_codec_decode_ascii(copy, room, &text, &value.count)) {
+    if (!ptrs_codec_decode_ascii(copy, avail, &text, &value.count)) {
       return false;
     }
     value.kind = PTRS_CODEC_STR;
@@ -76,7 +76,7 @@ decode_frequent(const uint8_t *copy, size_t room, PtrsAccessLoad *load)
 // against checked writers, but not against those who have its address.
 static PtrsStatus
 copy_image(const uint8_t *bytes,
-           size_t room,
+           size_t avail,
            PtrsAccessLoad *load,
            PtrsCodecShape *shape,
            uint8_t **copy,
@@ -84,13 +84,13 @@ copy_image(const uint8_t *bytes,
 {
   // Most images are small: copied whole, whatever is behind them
   uint8_t *const small = (uint8_t *)load->small;
-  const size_t copied  = room < sizeof(load->small) ? room : sizeof(load->small);
+  const size_t copied  = avail < sizeof(load->small) ? avail : sizeof(load->small);
   memcpy(small, bytes, copied);
   if (decode_frequent(small, copied, load)) {
     shape->kind = load->value.kind;
     return PTRS_STATUS_SUCCESS; // there is no copy to decode
   }
-  PtrsStatus status = ptrs_codec_shape(small, room, shape);
+  PtrsStatus status = ptrs_codec_shape(small, avail, shape);
   if (status || shape->kind == PTRS_CODEC_EMPTY) {
     return status;
   }
@@ -103,7 +103,7 @@ copy_image(const uint8_t *bytes,
     *would_block = true;
     return PTRS_STATUS_SUCCESS;
   }
-  *copy = room_for(load, &first);
+  *copy = space_for(load, &first);
   if (!*copy) {
     return PTRS_STATUS_NO_MEM;
   }
@@ -128,7 +128,8 @@ ptrs_access_load_value(PtrsBlock block, size_t offset, PtrsAccessLoad *load, boo
   if (offset > entry.size) {
     status = PTRS_STATUS_OUT_OF_BOUNDS;
   } else if (offset < entry.size) {
-    status = copy_image(entry.mem + offset, entry.capacity - offset, load, &shape, &copy, would_block);
+    status =
+        copy_image(entry.mem + offset, entry.capacity - offset, load, &shape, &copy, would_block);
   }
   ptrs_block_leave(&entry);
 
@@ -162,10 +163,10 @@ ptrs_access_has_reference(PtrsBlock block, size_t offset, int64_t key)
 
 // Whether a small int stands at `bytes`
 static bool
-load_int(const uint8_t *bytes, size_t room, int64_t *integer)
+load_int(const uint8_t *bytes, size_t avail, int64_t *integer)
 {
   uint8_t copy[PTRS_CODEC_PREFIX_MAX];
-  if (room >= PTRS_CODEC_SMALL_INT_SIZE) {
+  if (avail >= PTRS_CODEC_SMALL_INT_SIZE) {
     memcpy(copy, bytes, PTRS_CODEC_SMALL_INT_SIZE);
     if (ptrs_codec_decode_small_int(copy, integer)) {
       return true;
@@ -173,9 +174,9 @@ load_int(const uint8_t *bytes, size_t room, int64_t *integer)
   }
   PtrsCodecShape shape;
   PtrsCodecValue value;
-  memcpy(copy, bytes, room < sizeof(copy) ? room : sizeof(copy));
+  memcpy(copy, bytes, avail < sizeof(copy) ? avail : sizeof(copy));
   // Up to two digits make a number; more would need scratch memory
-  if (ptrs_codec_shape(copy, room, &shape) || shape.kind != PTRS_CODEC_INT || shape.count > 2 ||
+  if (ptrs_codec_shape(copy, avail, &shape) || shape.kind != PTRS_CODEC_INT || shape.count > 2 ||
       ptrs_codec_decode(copy, &shape, NULL, &value)) {
     return false;
   }
@@ -184,8 +185,12 @@ load_int(const uint8_t *bytes, size_t room, int64_t *integer)
 }
 
 int
-ptrs_access_load_integers(
-    PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count, bool *would_block)
+ptrs_access_load_integers(PtrsBlock block,
+                          size_t offset,
+                          size_t stride,
+                          int64_t *integers,
+                          size_t count,
+                          bool *would_block)
 {
   PtrsEntry entry;
   const PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_SHARED, &entry, would_block);

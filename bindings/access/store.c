@@ -7,15 +7,15 @@
 #include <string.h>
 
 static bool
-fits(const PtrsEntry *entry, size_t offset, size_t room, size_t size)
+fits(const PtrsEntry *entry, size_t offset, size_t bound, size_t size)
 {
-  return offset <= entry->size && size <= entry->size - offset && size <= room;
+  return offset <= entry->size && size <= entry->size - offset && size <= bound;
 }
 
 // Everything that can be known before is found out before the block is entered
 int64_t
 ptrs_access_store_value(
-    PtrsBlock block, size_t offset, size_t room, const PtrsCodecValue *value, bool *would_block)
+    PtrsBlock block, size_t offset, size_t bound, const PtrsCodecValue *value, bool *would_block)
 {
   PtrsCodecShape shape;
   PtrsStatus status = ptrs_codec_measure(value, &shape);
@@ -31,7 +31,7 @@ ptrs_access_store_value(
   if (status || (would_block && *would_block)) {
     return -(int64_t)status;
   }
-  if (fits(&entry, offset, room, shape.size)) {
+  if (fits(&entry, offset, bound, shape.size)) {
     ptrs_codec_encode(value, &shape, entry.mem + offset);
   } else {
     status = PTRS_STATUS_OUT_OF_BOUNDS;
@@ -41,83 +41,85 @@ ptrs_access_store_value(
 }
 
 static int64_t
-store(PtrsBlock block, size_t offset, size_t room, const PtrsCodecValue *value)
+store(PtrsBlock block, size_t offset, size_t bound, const PtrsCodecValue *value)
 {
-  return ptrs_access_store_value(block, offset, room, value, NULL);
+  return ptrs_access_store_value(block, offset, bound, value, NULL);
 }
 
 int64_t
-ptrs_access_store_none(PtrsBlock block, size_t offset, size_t room)
+ptrs_access_store_none(PtrsBlock block, size_t offset, size_t bound)
 {
   const PtrsCodecValue value = {.kind = PTRS_CODEC_NONE};
-  return store(block, offset, room, &value);
+  return store(block, offset, bound, &value);
 }
 
 int64_t
-ptrs_access_store_bool(PtrsBlock block, size_t offset, size_t room, int64_t integer)
+ptrs_access_store_bool(PtrsBlock block, size_t offset, size_t bound, int64_t integer)
 {
   const PtrsCodecValue value = {.kind = PTRS_CODEC_BOOL, .integer = integer != 0};
-  return store(block, offset, room, &value);
+  return store(block, offset, bound, &value);
 }
 
 int64_t
-ptrs_access_store_int(PtrsBlock block, size_t offset, size_t room, int64_t integer)
+ptrs_access_store_int(PtrsBlock block, size_t offset, size_t bound, int64_t integer)
 {
   const PtrsCodecValue value = {.kind = PTRS_CODEC_INT, .integer = integer};
-  return store(block, offset, room, &value);
+  return store(block, offset, bound, &value);
 }
 
 int64_t
 ptrs_access_store_magnitude(
-    PtrsBlock block, size_t offset, size_t room, int negative, const void *data, size_t count)
+    PtrsBlock block, size_t offset, size_t bound, int negative, const void *data, size_t count)
 {
   const PtrsCodecValue value = {
       .kind = PTRS_CODEC_INT, .negative = negative, .data = data, .count = count};
-  return store(block, offset, room, &value);
+  return store(block, offset, bound, &value);
 }
 
 int64_t
-ptrs_access_store_float(PtrsBlock block, size_t offset, size_t room, double real)
+ptrs_access_store_float(PtrsBlock block, size_t offset, size_t bound, double real)
 {
   const PtrsCodecValue value = {.kind = PTRS_CODEC_FLOAT, .real = real};
-  return store(block, offset, room, &value);
+  return store(block, offset, bound, &value);
 }
 
 int64_t
-ptrs_access_store_complex(PtrsBlock block, size_t offset, size_t room, double real, double imag)
+ptrs_access_store_complex(PtrsBlock block, size_t offset, size_t bound, double real, double imag)
 {
   const PtrsCodecValue value = {.kind = PTRS_CODEC_COMPLEX, .real = real, .imag = imag};
-  return store(block, offset, room, &value);
+  return store(block, offset, bound, &value);
 }
 
 int64_t
-ptrs_access_store_bytes(PtrsBlock block, size_t offset, size_t room, const void *data, size_t count)
+ptrs_access_store_bytes(
+    PtrsBlock block, size_t offset, size_t bound, const void *data, size_t count)
 {
   const PtrsCodecValue value = {.kind = PTRS_CODEC_BYTES, .width = 1, .data = data, .count = count};
-  return store(block, offset, room, &value);
+  return store(block, offset, bound, &value);
 }
 
 int64_t
 ptrs_access_store_text(
-    PtrsBlock block, size_t offset, size_t room, const void *data, int width, size_t count)
+    PtrsBlock block, size_t offset, size_t bound, const void *data, int width, size_t count)
 {
   const PtrsCodecValue value = {
       .kind = PTRS_CODEC_STR, .width = width, .data = data, .count = count};
-  return store(block, offset, room, &value);
+  return store(block, offset, bound, &value);
 }
 
 int64_t
-ptrs_access_store_reference(PtrsBlock block, size_t offset, size_t room, int64_t key)
+ptrs_access_store_reference(PtrsBlock block, size_t offset, size_t bound, int64_t key)
 {
   const PtrsCodecValue value = {.kind = PTRS_CODEC_REFERENCE, .integer = key};
-  return store(block, offset, room, &value);
+  return store(block, offset, bound, &value);
 }
 
 int64_t
-ptrs_access_store_image(PtrsBlock block, size_t offset, size_t room, const void *image, size_t size)
+ptrs_access_store_image(
+    PtrsBlock block, size_t offset, size_t bound, const void *image, size_t size)
 {
   const PtrsStatus status =
-      size > room ? PTRS_STATUS_OUT_OF_BOUNDS : ptrs_block_write(block, offset, size, image);
+      size > bound ? PTRS_STATUS_OUT_OF_BOUNDS : ptrs_block_write(block, offset, size, image);
   return status ? -(int64_t)status : (int64_t)size;
 }
 

@@ -6,19 +6,19 @@
 
 #include "codec/layout.h"
 
-// Whether the bytes, of which there are `room`, are the image of ASCII text.
+// Whether the bytes, of which there are `avail`, are the image of ASCII text.
 // They are a copy, as in small_int.h.
 static inline bool
-ptrs_codec_decode_ascii(const uint8_t *copy, size_t room, const uint8_t **text, size_t *count)
+ptrs_codec_decode_ascii(const uint8_t *copy, size_t avail, const uint8_t **text, size_t *count)
 {
-  if (room <= ASCII_PREFIX || get64(copy) != 1 ||
+  if (avail <= ASCII_PREFIX || get64(copy) != 1 ||
       get64(copy + TYPE_OFFSET) != PTRS_CODEC_TYPE(PTRS_CODEC_STR) ||
       get64(copy + HASH_OFFSET) != UINT64_MAX) {
     return false;
   }
   const uint64_t length = get64(copy + LENGTH_OFFSET);
   const uint32_t state  = (uint32_t)1 << STATE_KIND_SHIFT | STATE_COMPACT | STATE_ASCII;
-  if (length >= room - ASCII_PREFIX || get32(copy + STATE_OFFSET) != state ||
+  if (length >= avail - ASCII_PREFIX || get32(copy + STATE_OFFSET) != state ||
       get32(copy + STATE_OFFSET + 4) || copy[ASCII_PREFIX + length]) {
     return false;
   }

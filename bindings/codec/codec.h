@@ -105,13 +105,13 @@ void ptrs_codec_encode(const PtrsCodecValue *value, const PtrsCodecShape *shape,
 /**
  * Find the shape that bytes claim to have, from their prefix alone.
  *
- * @param bytes The first PTRS_CODEC_PREFIX_MAX bytes of an image, or `room` if
+ * @param bytes The first PTRS_CODEC_PREFIX_MAX bytes of an image, or `avail` if
  *        that is less; no more are read.
- * @param room Bytes that there are; the image must end inside them.
+ * @param avail Bytes that there are; the image must end inside them.
  * @return CORRUPT if this cannot be an image.  `shape->kind` is EMPTY where
- *         nothing was stored: `room` holds no header, or the type word is 0.
+ *         nothing was stored: `avail` holds no header, or the type word is 0.
  */
-PtrsStatus ptrs_codec_shape(const uint8_t *bytes, size_t room, PtrsCodecShape *shape);
+PtrsStatus ptrs_codec_shape(const uint8_t *bytes, size_t avail, PtrsCodecShape *shape);
 
 /**
  * Validate an image and take its value.

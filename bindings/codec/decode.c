@@ -3,11 +3,11 @@
 #include "codec/layout.h"
 
 PtrsStatus
-ptrs_codec_shape(const uint8_t *bytes, size_t room, PtrsCodecShape *shape)
+ptrs_codec_shape(const uint8_t *bytes, size_t avail, PtrsCodecShape *shape)
 {
   const PtrsCodecShape blank = {.kind = PTRS_CODEC_EMPTY, .prefix = PTRS_CODEC_HEADER};
   *shape                     = blank;
-  const uint64_t type        = room < PTRS_CODEC_HEADER ? 0 : get64(bytes + TYPE_OFFSET);
+  const uint64_t type        = avail < PTRS_CODEC_HEADER ? 0 : get64(bytes + TYPE_OFFSET);
   if (!type) {
     return PTRS_STATUS_SUCCESS;
   }
@@ -19,7 +19,7 @@ ptrs_codec_shape(const uint8_t *bytes, size_t room, PtrsCodecShape *shape)
   static const uint8_t prefixes[] = {0, 16, 24, 24, 24, 32, 32, 40, 16};
   shape->kind                     = (int)(type & 0xFF);
   shape->prefix                   = prefixes[shape->kind];
-  if (room < shape->prefix) {
+  if (avail < shape->prefix) {
     return PTRS_STATUS_CORRUPT;
   }
 
@@ -54,7 +54,7 @@ ptrs_codec_shape(const uint8_t *bytes, size_t room, PtrsCodecShape *shape)
     shape->size = shape->prefix;
     break;
   }
-  return status || shape->size > room ? PTRS_STATUS_CORRUPT : PTRS_STATUS_SUCCESS;
+  return status || shape->size > avail ? PTRS_STATUS_CORRUPT : PTRS_STATUS_SUCCESS;
 }
 
 size_t

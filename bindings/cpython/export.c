@@ -75,7 +75,7 @@ begin(PtrsAccessPinGuard *guard, PtrsBlock block)
   return false;
 }
 
-// A lease of the memory from a pointer on, or NULL with an exception
+// An export of the memory from a pointer on, or NULL with an exception
 static PyObject *
 new_export(PtrsPyPointer *pointer)
 {
@@ -97,14 +97,14 @@ new_export(PtrsPyPointer *pointer)
 
 // What np.ndarray(buffer=) asks with: after that it keeps the object and not the
 // buffer, so that nothing would pin the block.  (Of a memoryview it keeps `obj`,
-// which is a lease.)  Only pyarrow is known to ask alike, and would keep the buffer.
+// which is an export.)  Only pyarrow is known to ask alike, and would keep the buffer.
 static bool
 keeps_no_buffer(int flags)
 {
   return (flags & PyBUF_ANY_CONTIGUOUS) == PyBUF_ANY_CONTIGUOUS && !(flags & PyBUF_FORMAT);
 }
 
-// The buffer is a lease's, and not the pointer's: some keep the object that a
+// The buffer is an export's, and not the pointer's: some consumers keep the object that a
 // buffer names, instead of the buffer
 int
 ptrs_py_pointer_getbuffer(PyObject *self, Py_buffer *view, int flags)
@@ -123,7 +123,7 @@ ptrs_py_pointer_getbuffer(PyObject *self, Py_buffer *view, int flags)
   return failed;
 }
 
-// Nothing, since the lease ends itself.  But NumPy looks for this: a buffer of
+// Nothing, since the export ends itself.  But NumPy looks for this: a buffer of
 // what has none, it gives back at once.
 void
 ptrs_py_pointer_releasebuffer(PyObject *self, Py_buffer *view)

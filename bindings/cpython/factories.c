@@ -111,8 +111,8 @@ new_slot_by(PyObject *(*make)(PtrsPyPointer *, PyObject *, Py_ssize_t), PyObject
       !is_pointer(pointer) || !is_position(index)) {
     return NULL;
   }
-  const Py_ssize_t room = ((PtrsPyPointer *)pointer)->bound;
-  if (room && index > PY_SSIZE_T_MAX / room) {
+  const Py_ssize_t slot_size = ((PtrsPyPointer *)pointer)->bound;
+  if (slot_size && index > PY_SSIZE_T_MAX / slot_size) {
     PyErr_SetString(PyExc_OverflowError, "no array has a slot of that number");
     return NULL;
   }
