@@ -12,15 +12,9 @@ from pointers import _origin
 _origin.settle(__name__)  # first: an import may have to give another package than this
 
 from pointers import _fast as _fast  # next: it replaces what is imported below
-from pointers._alloc.allocator import (
-    Allocator,
-    System,
-    allocator,
-    calloc,
-    free,
-    malloc,
-    realloc,
-)
+from pointers._alloc.allocator import Allocator, System
+from pointers._alloc.default import allocator
+from pointers._alloc.functions import calloc, free, malloc, realloc
 from pointers._alloc.records import GuardInfo, Stats
 from pointers._codec.getsizeof import install as _install_getsizeof
 from pointers._codec.layout import sizeof

@@ -8,8 +8,9 @@ Python functions stay: they are the slow path, for what is rare or an error.
 
 from __future__ import annotations
 
-from pointers._alloc import allocator as _allocators
+from pointers._alloc import functions as _functions
 from pointers._alloc.blocks import no_memory
+from pointers._alloc.default import FIRST, default
 from pointers._ffi import fast
 from pointers._pointer import array as _array
 from pointers._pointer import heap as _heap
@@ -28,7 +29,7 @@ from pointers._typing import Any
 def _install() -> None:
     # What the table names, by the names there
     namespace: dict[str, Any] = {
-        **vars(_allocators),
+        **vars(_functions),
         **vars(_array),
         **vars(_heap),
         **vars(_stack_call),
@@ -36,16 +37,16 @@ def _install() -> None:
         "Pointer": Pointer,
         "class_error": class_error,
         "count_slots": _array._Slots._count,
-        "default_allocator": _allocators._default,
+        "default_allocator": default,
         "describe": describe,
         "no_memory": no_memory,
         "pin": pin,
         "references_of": references_of,
-        "system_default": _allocators._FIRST,
+        "system_default": FIRST,
         "warn_dropped": warn_dropped,
     }
     for name, function in fast.install(namespace).items():
-        setattr(_allocators, name, function)
+        setattr(_functions, name, function)
     fast.set_stack_needs(_stack_call.LEVEL_NEEDS, _stack_call.LEVEL_GIVES, _stack_call.SMALL_SHARE)
     fast.StackFunction.__getattr__ = find_attribute
     compiled: Any = _stack

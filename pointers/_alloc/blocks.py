@@ -12,6 +12,10 @@ from pointers._alloc.labels import label_block
 from pointers._collector import new_block
 from pointers._errors import AllocationError, status_error
 from pointers._ffi import COUNTS_REFERENCES, ffi, lib
+from pointers._pointer.array import AllocatedArrayPointer, checked_array_size
+from pointers._pointer.base import new_array, new_owner
+from pointers._pointer.heap import AllocatedPointer
+from pointers._pointer.raw import SIZE_MAX, as_align, as_size
 from pointers._typing import Any, Callable, TypeVar
 
 P = TypeVar("P")
@@ -102,4 +106,28 @@ def _new_pointer_by_handle(
     return make(kind, block, *shape)
 
 
-new_pointer = _new_pointer if COUNTS_REFERENCES else _new_pointer_by_handle
+_owner_of_new_block = _new_pointer if COUNTS_REFERENCES else _new_pointer_by_handle
+
+
+def allocate_block(source: Any, size: int, align: int | None) -> AllocatedPointer[Any]:
+    """Return the pointer that owns a new block of an `Allocator`.
+
+    The arguments are those of `malloc`, and so are the errors.
+    """
+    if type(size) is not int or not 0 <= size <= SIZE_MAX:
+        size = as_size(size)
+    return _owner_of_new_block(new_owner, AllocatedPointer, source, size, as_align(align))
+
+
+def allocate_array(
+    source: Any, count: int, size: int, align: int | None
+) -> AllocatedArrayPointer[Any]:
+    """Return the pointer that owns a new array of an `Allocator`.
+
+    The arguments are those of `calloc`, and so are the errors.
+    """
+    n_slots, slot_size = checked_array_size(count, size)
+    n_bytes = n_slots * slot_size
+    return _owner_of_new_block(
+        new_array, AllocatedArrayPointer, source, n_bytes, as_align(align), slot_size, n_slots
+    )

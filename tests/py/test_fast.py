@@ -81,7 +81,7 @@ def test_documentation_and_signatures_are_those_of_the_python_code() -> None:
         assert inspect.signature(function).parameters
     assert str(inspect.signature(malloc)) == "(size, *, align=None, allocator=None)"
     assert str(inspect.signature(Pointer.read)) in ("(self, n=None)", "(self, /, n=None)")
-    assert malloc.__module__ == "pointers._alloc.allocator"
+    assert malloc.__module__ == "pointers._alloc.functions"
     assert (malloc.__doc__ or "").startswith("Allocate a block of memory, as malloc(3)")
 
 

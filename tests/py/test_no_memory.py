@@ -55,10 +55,10 @@ def test_a_pointer_that_is_dropped(run_python: Any) -> None:
 
 # Whose functions take pointers, or are on the way of those
 ON_THE_WAY = (
-    "_alloc.allocator", "_alloc.blocks", "_codec.load", "_codec.scratch", "_codec.store",
-    "_collector", "_pointer.array", "_pointer.base", "_pointer.bulk", "_pointer.heap",
-    "_pointer.held", "_pointer.memory", "_pointer.pointer", "_pointer.raw", "_pointer.unsafe",
-    "_pointer.views", "_registry",
+    "_alloc.allocator", "_alloc.blocks", "_alloc.default", "_alloc.functions", "_codec.load",
+    "_codec.scratch", "_codec.store", "_collector", "_pointer.array", "_pointer.base",
+    "_pointer.bulk", "_pointer.heap", "_pointer.held", "_pointer.memory", "_pointer.pointer",
+    "_pointer.raw", "_pointer.unsafe", "_pointer.views", "_registry",
 )  # fmt: skip
 
 
