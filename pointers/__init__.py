@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """C's manual memory for Python, with a safety net.
 
-See the README for the promise and its limits.
+README.md has the promise, docs/limits.md its limits.
 """
 
 import atexit

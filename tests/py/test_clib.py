@@ -7,6 +7,7 @@ Everything that a user of C does, in a directory of its own.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -123,6 +124,18 @@ def test_static(prefix: Path, compiler: str, tmp_path: Path) -> None:
     assert run(program) == EXPECTED
     if sys.platform.startswith("linux"):
         assert "libptrs" not in run(find_tool("ldd"), program)
+
+
+def test_the_example_of_the_documentation(
+    compiler: str, flags: list[str], prefix: Path, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "c-library.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"^```c\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (output,) = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    unit, program = tmp_path / "program.c", tmp_path / "program"
+    unit.write_text(source, encoding="utf-8")
+    run(compiler, *STRICT, unit, "-o", program, *flags, f"-Wl,-rpath,{prefix / 'lib'}")
+    assert run(program) == output
 
 
 def test_only_the_interface_is_exported(prefix: Path) -> None:

@@ -1,22 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""What is installed: its metadata, its front page, the package and nothing besides."""
+"""What is installed: its metadata, the package and nothing besides."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from importlib.metadata import Distribution, PackagePath, distribution
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-NEWLINE = "\n"
-FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -47,41 +41,6 @@ def test_metadata(installed: Distribution) -> None:
     assert metadata.get_all("License-File") == ["LICENSE"]
     assert not [name for name in metadata.get_all("Classifier") or [] if "License" in name]
     assert metadata.get_all("Provides-Extra") == ["test", "cli", "bench"]
-
-
-def examples() -> list[Any]:
-    """Return each example as (file, match), with an id that says where it stands."""
-    return [
-        pytest.param(path, fence, id=f"{path.stem}-{text.count(NEWLINE, 0, fence.start()) + 1}")
-        for path in PAGES
-        for text in [path.read_text(encoding="utf-8")]
-        for fence in FENCE.finditer(text)
-    ]
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_every_example_of_a_page_is_run(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert len(FENCE.findall(text)) == text.count("```python")
-
-
-def test_the_readme_has_examples() -> None:
-    assert "```python" in README
-
-
-# Not by pytest-markdown-docs: beside the README it imports every test module a second time
-@pytest.mark.parametrize(("path", "fence"), examples())
-def test_example(path: Path, fence: re.Match[str], run_python: Any) -> None:
-    if "import numpy" in fence.group(1):
-        # In a process of its own: on PyPy, all collections take longer from then on
-        if importlib.util.find_spec("numpy") is None:
-            pytest.skip("there is no NumPy")
-        done = run_python(fence.group(1))
-        assert (done.returncode, done.stderr) == (0, "")
-        return
-    line = fence.string.count("\n", 0, fence.start(1))
-    code = compile("\n" * line + fence.group(1), str(path), "exec", dont_inherit=True)
-    exec(code, {"__name__": path.stem})
 
 
 def test_cffi_is_the_only_dependency(installed: Distribution) -> None:
