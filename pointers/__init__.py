@@ -114,7 +114,7 @@ if not TYPE_CHECKING:
 
     @atexit.register
     def _load_all():
-        """Import the rest while that is possible: finalisers that run later may ask for it."""
+        """Import the rest while that is possible: finalizers that run later may ask for it."""
         # Unless another import has taken the place of this one
         if getattr(sys.modules.get(__name__), "__dict__", None) is globals():
             for names in _LATER.values():

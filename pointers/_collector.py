@@ -68,7 +68,7 @@ class _Pressure:
         live = live_bytes()
         fair = live + max(LEAST, live // 2)
         if self.round_done:
-            # Only by now the finalisers of that round have run
+            # Only by now the finalizers of that round have run
             self.round_done, self.limit = False, fair
         self.limit = min(self.limit, fair)
         if live <= self.limit or not gc.isenabled():

@@ -18,8 +18,8 @@ from pointers._pointer import stack as _stack
 from pointers._pointer import stack_call as _stack_call
 from pointers._pointer import stack_errors as _stack_errors
 from pointers._pointer.base import class_error
-from pointers._pointer.finalizers import warn_dropped
-from pointers._pointer.held import references_of
+from pointers._pointer.finalizers import warn_leaked
+from pointers._pointer.held import held_of
 from pointers._pointer.pointer import Pointer
 from pointers._pointer.signature import describe, find_attribute
 from pointers._pointer.views import pin
@@ -41,9 +41,9 @@ def _install() -> None:
         "describe": describe,
         "no_memory": no_memory,
         "pin": pin,
-        "references_of": references_of,
+        "held_of": held_of,
         "system_default": FIRST,
-        "warn_dropped": warn_dropped,
+        "warn_leaked": warn_leaked,
     }
     for name, function in fast.install(namespace).items():
         setattr(_functions, name, function)

@@ -10,7 +10,7 @@ from pointers._ffi import ffi, lib
 from pointers._typing import Any, Callable
 
 #: An allocator is in here for as long as it lives.
-sources: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+registry: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 #: Those that take their memory from the system, of which no other allocator knows.  To be looked
 #: through by ``valuerefs()``, which is one step of the interpreter: finalizers and threads make
@@ -18,7 +18,7 @@ sources: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 roots: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 #: What makes a Python object for a C object whose first one has gone, by name.
-revivers: dict[str, Callable[[Any], Any]] = {}
+makers: dict[str, Callable[[Any], Any]] = {}
 
 
 def source_key(cdata: Any) -> int:
@@ -47,9 +47,9 @@ def source_of(block: int) -> Any:
     if status:
         raise status_error(status)
     key = source_key(cell[0])
-    source = sources.get(key)
+    source = registry.get(key)
     if source is None:
         # Its object was dropped, while it has blocks
         name = ffi.string(lib.ptrs_allocator_name(cell[0])).decode("ascii")
-        source = sources.setdefault(key, revivers[name](cell))
+        source = registry.setdefault(key, makers[name](cell))
     return source

@@ -26,10 +26,10 @@
 
 /** Other Python objects: (id, name), with the arguments of those that are called. */
 #  define PTRS_PY_HELPERS(ROW)                                                                     \
-    ROW(HELD_OF, "references_of")           /* (handle): the held objects of a block */            \
+    ROW(HELD_OF, "held_of")                 /* (handle): the held objects of a block */            \
     ROW(DEFAULT, "default_allocator")       /* the context variable of the default allocator */    \
     ROW(SYSTEM, "system_default")           /* its value where that is the system's */             \
-    ROW(WARN_LEAKED, "warn_dropped")        /* (class of the pointer, size, pointer or None) */    \
+    ROW(WARN_LEAKED, "warn_leaked")         /* (class of the pointer, size, pointer or None) */    \
     ROW(CLASS_ERROR, "class_error")         /* (pointer): an exception */                          \
     ROW(PIN, "pin")                         /* (handle), for the errors of that */                 \
     ROW(DESCRIBE, "describe")               /* (stack function, function): is it in a class? */    \

@@ -11,7 +11,7 @@ from pointers._ffi import ffi, lib
 from pointers._pointer.array import AllocatedArrayPointer
 from pointers._pointer.heap import AllocatedPointer
 from pointers._pointer.held import release_gone
-from pointers._registry import new_cell, revivers, roots, source_key, sources
+from pointers._registry import makers, new_cell, registry, roots, source_key
 from pointers._typing import Any, Self
 
 _new = object.__new__
@@ -60,7 +60,7 @@ class Allocator:
         if status:
             raise status_error(status, no_mem="no memory for an allocator", **messages)
         self = cls._of(cell)
-        sources[source_key(self._cdata)] = self
+        registry[source_key(self._cdata)] = self
         return self
 
     def __getattr__(self, name: str) -> Any:
@@ -176,5 +176,5 @@ class System(Allocator):
 _SYSTEM_CELL = new_cell()
 _SYSTEM_CELL[0] = lib.ptrs_system_allocator()
 _SYSTEM = System._of(_SYSTEM_CELL)
-sources[source_key(_SYSTEM._cdata)] = _SYSTEM
-revivers["system"] = System._of
+registry[source_key(_SYSTEM._cdata)] = _SYSTEM
+makers["system"] = System._of

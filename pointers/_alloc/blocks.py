@@ -23,7 +23,7 @@ P = TypeVar("P")
 _zalloc = lib.ptrs_block_zalloc
 _free_cell = lib.ptrs_access_free_cell  # looked up here, since that may take memory
 
-# Cells that no call is using, with 0 in them.  A signal handler or finaliser that comes
+# Cells that no call is using, with 0 in them.  A signal handler or finalizer that comes
 # while one is in use takes another.
 _cells: list[Any] = []
 _MAX_CELLS = 64

@@ -11,7 +11,7 @@ from pointers._collector import call
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 from pointers._pointer.raw import as_size
-from pointers._registry import new_cell, revivers
+from pointers._registry import makers, new_cell
 from pointers._typing import Any
 
 
@@ -88,4 +88,4 @@ def report_faults(file: Any = None) -> None:
         )
 
 
-revivers["guard"] = Guard._of
+makers["guard"] = Guard._of

@@ -10,7 +10,7 @@ from pointers._collector import call, charge
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 from pointers._pointer.raw import as_align, as_int, as_size
-from pointers._registry import new_cell, revivers
+from pointers._registry import makers, new_cell
 from pointers._typing import Any
 
 _MESSAGE_SIZE = 512
@@ -191,4 +191,4 @@ def load_allocator(path: str | os.PathLike[str], prefix: str = "") -> Foreign:
     return Foreign._made(status, cell, foreign=f"cannot load an allocator: {text}{advice}")
 
 
-revivers.update(arena=Arena._of, pool=Pool._of, foreign=Foreign._of)
+makers.update(arena=Arena._of, pool=Pool._of, foreign=Foreign._of)

@@ -60,7 +60,7 @@ class _Record:
 
 
 # Records that no load is using.  A load takes one away and puts it back: a
-# signal handler or finaliser that loads in between takes another.
+# signal handler or finalizer that loads in between takes another.
 _records: list[_Record] = []
 
 

@@ -65,12 +65,12 @@ class _Slots(HeapPointer[T]):
     # an array to slots, and back to the array, so that `array += 1; array -= 1` is nothing.
     # A slot that was taken by its number stays one: its size is that of a slot.
 
-    def _step(self, n: int) -> ArrayPlace[T]:
+    def _step(self, n: int) -> SlotOrArray[T]:
         index = self._checked_index(self._index + n, self._count() + 1)
-        reached: ArrayPlace[T] = new_step(ArraySlotPointer, self, index)
+        reached: SlotOrArray[T] = new_step(ArraySlotPointer, self, index)
         return reached
 
-    def __add__(self, n: int) -> ArrayPlace[T]:
+    def __add__(self, n: int) -> SlotOrArray[T]:
         """Return a pointer to the slot `n` slots on, or to the end of the array.
 
         Steps from an array that lead back to its start give the array.
@@ -86,8 +86,8 @@ class _Slots(HeapPointer[T]):
     @overload
     def __sub__(self, other: Pointer[Any]) -> int: ...
     @overload
-    def __sub__(self, other: int) -> ArrayPlace[T]: ...
-    def __sub__(self, other: Pointer[Any] | int) -> ArrayPlace[T] | int:
+    def __sub__(self, other: int) -> SlotOrArray[T]: ...
+    def __sub__(self, other: Pointer[Any] | int) -> SlotOrArray[T] | int:
         """Return a pointer to the slot `other` slots back, or how many slots another one is behind.
 
         Steps from an array that lead back to its start give the array.
@@ -154,7 +154,7 @@ class _Slots(HeapPointer[T]):
 class _SlotsIterator(Generic[T]):
     """The slots of an array in turn, as many as there are at the first.
 
-    No generator: code that runs amid a step, such as a finaliser, may take steps, too.
+    No generator: code that runs amid a step, such as a finalizer, may take steps, too.
     """
 
     __slots__ = ("_array", "_slots")
@@ -283,13 +283,13 @@ def _slots_of(array: _Slots[T], indices: range) -> list[ArraySlotPointer[T]]:
 
 if TYPE_CHECKING:
 
-    class ArrayPlace(AllocatedArrayPointer[T], ArraySlotPointer[T]):
+    class SlotOrArray(AllocatedArrayPointer[T], ArraySlotPointer[T]):
         """What steps lead to: a slot, or the array again.  A type checker cannot tell which."""
 
         __slots__ = ()
 
 else:
-    ArrayPlace = ArraySlotPointer
+    SlotOrArray = ArraySlotPointer
 
 
 def checked_array_size(count: Any, size: Any) -> tuple[int, int]:

@@ -11,18 +11,18 @@ from __future__ import annotations
 import sys
 
 from pointers._ffi import COUNTS_REFERENCES, fast
-from pointers._pointer.finalizers import Keeper, keep
+from pointers._pointer.finalizers import Finalizer, new_finalizer
 from pointers._typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING:
-    from pointers._pointer.held import References
+    from pointers._pointer.held import HeldObjects
 
 P = TypeVar("P", bound="PointerBase")
 
 #: The bound of a pointer whose stores may reach to the end of its block.
 NO_LIMIT = sys.maxsize
 
-# Classes whose leaked pointers free their blocks themselves: all others have keepers
+# Classes whose leaked pointers free their blocks themselves: all others have finalizers
 _freeing: set[type] = set()
 
 K = TypeVar("K", bound="type[PointerBase]")
@@ -97,11 +97,11 @@ if TYPE_CHECKING or fast is None:
 
         _block: int
         _bound: int
-        _held: References | None
+        _held: HeldObjects | None
         _index: int
         _n_empty: int
         _offset: int
-        _owned: bool | Keeper
+        _owned: bool | Finalizer
         _root: Any
         _stepped: bool
 
@@ -119,7 +119,7 @@ if TYPE_CHECKING or fast is None:
     def new_owner(kind: type[P], block: int) -> P:
         """Return the pointer that owns a fresh block."""
         pointer = new_stack(kind, block)
-        pointer._owned = True if kind in _freeing else keep(kind, block)
+        pointer._owned = True if kind in _freeing else new_finalizer(kind, block)
         return pointer
 
     def new_array(kind: type[P], block: int, slot_size: int, count: int) -> P:
@@ -165,16 +165,16 @@ if TYPE_CHECKING or fast is None:
 
     def disown(root: PointerBase) -> None:
         """Note that the block of a root has been freed."""
-        keeper, root._owned = root._owned, False
-        if keeper.__class__ is Keeper:
-            keeper.retire()
+        finalizer, root._owned = root._owned, False
+        if finalizer.__class__ is Finalizer:
+            finalizer.retire()
 
-    def own_held(root: PointerBase, references_of: Callable[[int], References]) -> References:
+    def own_held(root: PointerBase, held_of: Callable[[int], HeldObjects]) -> HeldObjects:
         """Return the held objects of a root; where it has none yet, those of its block."""
         held = root._held
         if held is None:
             # A finalizer or thread that does the same in between gets the same object
-            held = root._held = references_of(root._block)
+            held = root._held = held_of(root._block)
         return held
 
 else:

@@ -9,7 +9,7 @@ from pointers._codec.store import STORES
 from pointers._collector import again
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
-from pointers._pointer.held import References
+from pointers._pointer.held import HeldObjects
 from pointers._typing import Any, Callable
 
 _INT64_MIN = -(1 << 63)
@@ -27,7 +27,7 @@ def store_slots(
     start: int,
     stride: int,
     values: list[Any],
-    own_held: Callable[[], References],
+    own_held: Callable[[], HeldObjects],
 ) -> None:
     """Store one value each `stride` bytes: all of them, or none.
 

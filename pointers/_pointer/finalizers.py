@@ -32,12 +32,12 @@ def callers_level(
     return level
 
 
-def warn_dropped(
+def warn_leaked(
     kind: type, size: int, source: Any, _warn: Any = warnings.warn, _level: Any = callers_level
 ) -> None:
     """Warn of a pointer of a class that was dropped with its block of `size` bytes.
 
-    The warning names the line that dropped it: a finaliser runs above the frame
+    The warning names the line that dropped it: a finalizer runs above the frame
     that let the last pointer go.
 
     :param source: The pointer, or None where nothing may see it any more.
@@ -73,13 +73,13 @@ def is_unheard(
     return False
 
 
-def free_dropped(
+def free_leaked(
     block: int,
     kind: type,
     ptr: Any,
     _drop: Any = lib.ptrs_access_drop_leaked,
     _is_unheard: Any = is_unheard,
-    _warn: Any = warn_dropped,
+    _warn: Any = warn_leaked,
 ) -> None:
     """Free the block of a pointer that was dropped, unless that has been done."""
     size = _drop(block)
@@ -87,17 +87,17 @@ def free_dropped(
         _warn(kind, size, ptr)
 
 
-class Keeper:
+class Finalizer:
     """What frees the block of an owner that goes, where the owner's class does not.
 
-    Where an interpreter counts no references, an object with a finaliser costs as
+    Where an interpreter counts no references, an object with a finalizer costs as
     much as all the rest of a pointer, and its class has it for aliases and slots,
-    too.  So pointers have none: an owner has a keeper, which goes with it, or
+    too.  So pointers have none: an owner has a finalizer, which goes with it, or
     serves the next owner once the block has been freed.  So has the owner of any
     class that is derived from ours: its `__del__` may not call ours.
     """
 
-    # Not the pointer: the collector runs a finaliser only once no other can reach its
+    # Not the pointer: the collector runs a finalizer only once no other can reach its
     # object.  Through a pointer that memory holds, one can, and a chain of pointers
     # would go one link a round.
     __slots__ = ("block", "kind")
@@ -108,30 +108,30 @@ class Keeper:
     def __init__(self) -> None:
         self.block = 0
 
-    def __del__(self, _free_dropped: Any = free_dropped) -> None:
+    def __del__(self, _free_leaked: Any = free_leaked) -> None:
         if self.block:
-            _free_dropped(self.block, self.kind, None)
+            _free_leaked(self.block, self.kind, None)
 
     def retire(self) -> None:
         """Keep no block any more."""
         self.block = 0
-        self.kind = Keeper
+        self.kind = Finalizer
         if len(_spare) < _MAX_SPARE:
             _spare.append(self)
 
 
-# Keepers without a block, nor any other reference to them
-_spare: list[Keeper] = []
+# Finalizers without a block, nor any other reference to them
+_spare: list[Finalizer] = []
 _MAX_SPARE = 1024
 
 
-def keep(kind: type, block: int) -> Keeper:
-    """Return a keeper for the block of its new owner, which has to hold it."""
+def new_finalizer(kind: type, block: int) -> Finalizer:
+    """Return a finalizer for the block of its new owner, which has to hold it."""
     try:
-        keeper = _spare.pop()
+        finalizer = _spare.pop()
     except IndexError:
-        keeper = Keeper()
-    # An interrupt between these leaves a keeper without a block
-    keeper.kind = kind
-    keeper.block = block
-    return keeper
+        finalizer = Finalizer()
+    # An interrupt between these leaves a finalizer without a block
+    finalizer.kind = kind
+    finalizer.block = block
+    return finalizer

@@ -7,7 +7,7 @@ from pointers._collector import charge, retry_no_memory, retry_pinned
 from pointers._errors import FreedMemoryError, status_error
 from pointers._ffi import COUNTS_REFERENCES, lib
 from pointers._pointer.base import NO_LIMIT, disown, freeing, new_alias
-from pointers._pointer.finalizers import free_dropped
+from pointers._pointer.finalizers import free_leaked
 from pointers._pointer.pointer import Pointer
 from pointers._pointer.raw import as_int, as_size
 from pointers._registry import source_of
@@ -218,7 +218,7 @@ class HeapPointer(Pointer[T]):
         def __del__(
             self,
             # Bound here, since a module's globals may be gone when the program ends
-            _free_dropped: Any = free_dropped,
+            _free_leaked: Any = free_leaked,
         ) -> None:
             """Free the block that nobody has freed, with a `ResourceWarning`."""
             try:
@@ -226,7 +226,7 @@ class HeapPointer(Pointer[T]):
             except AttributeError:
                 return  # never came to be
             if owned:
-                _free_dropped(self._block, type(self), self)
+                _free_leaked(self._block, type(self), self)
 
 
 @freeing

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Objects that are stored by reference: what holds them while memory names them.
 
-No lock is held here.  A finaliser, a signal handler, another thread or a fork may come
+No lock is held here.  A finalizer, a signal handler, another thread or a fork may come
 in between any two steps and do the same to the same block, and an interrupt may end an
 operation there.  So each step is one of the interpreter's, on a dict whose keys are used
 once, or one of C, which holds the block meanwhile.  A lock would stay locked after an
-interrupt, and two finalisers could wait for each other's.
+interrupt, and two finalizers could wait for each other's.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _size_of = lib.ptrs_access_size_of
 MISSING = object()
 
 
-class References:
+class HeldObjects:
     """The objects that the images in one block refer to.
 
     The memory decides what is held: an object is taken out once its image is not found
@@ -166,25 +166,26 @@ class References:
             offsets = self._places.get(place)
 
 
-# The references of blocks that live, by the address of the blocks' allocator, for when
-# that ends all its blocks.  An address that is used again finds what has gone by itself.
-_registries: dict[int, dict[int, KeyedRef[tuple[dict[int, Any], int], References]]] = {}
+# The held objects of each living block, by the address of the block's allocator, which
+# looks here once it has ended all its blocks at once.  An entry whose objects are gone is
+# replaced when its key is used again.
+_by_allocator: dict[int, dict[int, KeyedRef[tuple[dict[int, Any], int], HeldObjects]]] = {}
 
 
-def references_of(block: int) -> References:
-    """Return the references of a block: the same for all who come while one has them."""
-    registry = _registries.setdefault(_allocator_of(block), {})
-    made = References(block)
-    entry = KeyedRef(made, _unregister, (registry, block))
+def held_of(block: int) -> HeldObjects:
+    """Return the held objects of a block: the same ones for as long as a pointer has them."""
+    of_allocator = _by_allocator.setdefault(_allocator_of(block), {})
+    made = HeldObjects(block)
+    entry = KeyedRef(made, _unregister, (of_allocator, block))
     while True:
-        kept = registry.setdefault(block, entry)()
+        kept = of_allocator.setdefault(block, entry)()
         if kept is not None:
             return kept
-        _remove_dead_weakref(registry, block)
+        _remove_dead_weakref(of_allocator, block)
 
 
 def _unregister(
-    entry: KeyedRef[tuple[dict[int, Any], int], References],
+    entry: KeyedRef[tuple[dict[int, Any], int], HeldObjects],
     # Bound here, since a module's globals may be gone when the program ends
     _remove: Callable[[dict[int, Any], int], None] = _remove_dead_weakref,
 ) -> None:
@@ -198,11 +199,11 @@ def release_gone(source: int) -> None:
     """
     # Weak references are no objects that the collector has to look at, so that the
     # list is made in one step: nothing runs in between
-    for entry in list(_registries.get(source, {}).values()):
-        registry, block = entry.key
+    for entry in list(_by_allocator.get(source, {}).values()):
+        of_allocator, block = entry.key
         if _size_of(block) < 0:
-            references = entry()
-            if references is not None:
-                references.release()
+            held = entry()
+            if held is not None:
+                held.release()
             # No block will have its handle again
-            registry.pop(block, None)
+            of_allocator.pop(block, None)

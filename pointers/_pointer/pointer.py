@@ -12,7 +12,7 @@ from pointers._errors import CorruptObjectError, DereferenceError, PointersError
 from pointers._ffi import lib
 from pointers._pointer.base import PointerBase, own_held
 from pointers._pointer.finalizers import callers_level
-from pointers._pointer.held import MISSING, References, references_of
+from pointers._pointer.held import MISSING, HeldObjects, held_of
 from pointers._pointer.raw import read_bytes, write_bytes
 from pointers._pointer.unsafe import reference_unsafe, store_unsafe
 from pointers._pointer.views import lend, pin
@@ -146,8 +146,8 @@ class Pointer(PointerBase, Generic[T]):
             )
         return value
 
-    def _own_held(self) -> References:
-        return own_held(self if self._root is None else self._root, references_of)
+    def _own_held(self) -> HeldObjects:
+        return own_held(self if self._root is None else self._root, held_of)
 
     def _overwritten(self, size: int) -> None:
         """Release the references that `size` raw bytes written here replaced."""

@@ -18,7 +18,7 @@ SIZE_MAX = sys.maxsize
 _new_buffer = ffi.new_allocator(should_clear_after_alloc=False)
 
 # Where reads come by, as long as no read is using them: fresh pages take longer than to
-# copy.  Who reads in a signal handler or finaliser amid a read takes another.
+# copy.  Who reads in a signal handler or finalizer amid a read takes another.
 _buffers: list[Any] = []
 _BUFFER_SIZE = 1024 * 1024
 

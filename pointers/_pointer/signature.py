@@ -19,7 +19,7 @@ def describe(wrapper: Any, func: Any) -> bool:
 
     There its first argument is self, unless it is bound already.
     """
-    # Not by functools, which a finaliser that runs as the interpreter ends could not import
+    # Not by functools, which a finalizer that runs as the interpreter ends could not import
     for name in _COPIED:
         try:
             value = getattr(func, name)

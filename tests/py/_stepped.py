@@ -29,7 +29,7 @@ def stop_at(step: int, action: Action, operation: Action, *, lines_of: str = "")
 def stop_at_each(actions: dict[int, Action], operation: Action, *, lines_of: str = "") -> bool:
     """Run an operation, and actions before steps of its Python code; whether it has so many.
 
-    An action is in the place of a signal handler, a finaliser or another thread.  What it
+    An action is in the place of a signal handler, a finalizer or another thread.  What it
     raises, the step raises.
 
     :param lines_of: A module, whose lines are the steps.  Without it, they are all steps of the

@@ -23,7 +23,7 @@ from pointers import (
     malloc,
 )
 from pointers._ffi import fast
-from pointers._pointer.held import References
+from pointers._pointer.held import HeldObjects
 
 pytestmark = pytest.mark.skipif(fast is None, reason="the fast path is off")
 
@@ -84,7 +84,7 @@ def test_factories_take_no_wrong_arguments() -> None:
             lambda: fast.new_array(AllocatedArrayPointer, 0, -1, 0),
             lambda: fast.new_slot(ArraySlotPointer, ptr, 2),  # of sys.maxsize bytes each
             lambda: fast.disown(5),
-            lambda: fast.own_held(5, References),
+            lambda: fast.own_held(5, HeldObjects),
             lambda: fast.install(5),
             lambda: fast.is_direct(5),
             lambda: fast.is_direct(int),

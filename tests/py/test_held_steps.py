@@ -115,7 +115,7 @@ def quietly(operation: Operation, world: Any) -> None:
 @pytest.mark.parametrize("inner", OPERATIONS)
 @pytest.mark.parametrize("outer", ["store", "store many", "write", "free"])
 def test_one_operation_between_two_steps_of_another(outer: str, inner: str) -> None:
-    """As a signal handler or a finaliser does it."""
+    """As a signal handler or a finalizer does it."""
     for step in itertools.count():
         world = World(full=step % 2 == 1)
         do = lambda name: quietly(OPERATIONS[name], world)  # noqa: B023, E731 - called at once

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Threads, signal handlers, finalisers and forks amid stores of objects: none waits for another,
+"""Threads, signal handlers, finalizers and forks amid stores of objects: none waits for another,
 and when all memory is freed, no object is left.
 """
 
@@ -69,7 +69,7 @@ def together(*functions: Callable[[], Any]) -> None:
 
 
 def test_two_that_are_amid_a_store_store_into_each_others_blocks() -> None:
-    """As a finaliser in one thread and a signal handler in another do it."""
+    """As a finalizer in one thread and a signal handler in another do it."""
     for step in itertools.count():
         p, q = malloc(64).move([]), malloc(64).move([])
         barrier = threading.Barrier(2, timeout=60)
@@ -104,7 +104,7 @@ SIGNALS = """
         def __del__(self):
             global n_ends
             n_ends += 1
-            q.move(["a finaliser's"])
+            q.move(["a finalizer's"])
     def handle(signum, frame):
         global n_signals
         n_signals += 1
@@ -134,7 +134,7 @@ SIGNALS = """
 """
 
 
-def test_signal_handlers_and_finalisers_store_into_each_others_blocks(run_python: Any) -> None:
+def test_signal_handlers_and_finalizers_store_into_each_others_blocks(run_python: Any) -> None:
     pytest.importorskip("signal")
     done = run_python(SIGNALS, timeout=100)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr

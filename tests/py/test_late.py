@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Finalisers that run as the interpreter ends: all of the package still works."""
+"""Finalizers that run as the interpreter ends: all of the package still works."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ import pytest
 
 PYPY = sys.implementation.name == "pypy"
 
-pytestmark = pytest.mark.skipif(PYPY, reason="PyPy runs no finalisers at its end")
+pytestmark = pytest.mark.skipif(PYPY, reason="PyPy runs no finalizers at its end")
 
 # In a namespace that is no module, and so is not cleared at the end.  "pointers" is what the
 # user has imported: the package, or its names.
@@ -132,9 +132,9 @@ AFTER_MODULES = ("sys", "the package", "a module of the package", "garbage")
 
 @pytest.mark.parametrize("imported", ["import pointers", "from pointers import *"])
 @pytest.mark.parametrize("place", PLACES)
-def test_a_finaliser_at_the_end(place: str, imported: str, run_python: Any) -> None:
+def test_a_finalizer_at_the_end(place: str, imported: str, run_python: Any) -> None:
     if place == "garbage" and sys.version_info < (3, 10):
-        pytest.skip("3.9 runs these finalisers when there is no Python any more")
+        pytest.skip("3.9 runs these finalizers when there is no Python any more")
     done = run_python(
         f"""
         import gc, os, sys
@@ -151,6 +151,6 @@ def test_a_finaliser_at_the_end(place: str, imported: str, run_python: Any) -> N
         **({"POINTERS_FAST": os.environ["POINTERS_FAST"]} if "POINTERS_FAST" in os.environ else {}),
     )
     assert (done.returncode, done.stderr) == (0, "")
-    # What atexit calls is called once more by the finaliser
+    # What atexit calls is called once more by the finalizer
     used = "used\n" * (2 if place == "an exit function" else 1)
     assert done.stdout == used or place in AFTER_MODULES

@@ -11,7 +11,7 @@ from _misuse import PYPY, check_program, in_modes
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timer here")
 
-# One interrupt in each round, a little later each time.  One that arrives in a finaliser is
+# One interrupt in each round, a little later each time.  One that arrives in a finalizer is
 # Python's to print and forget, so rounds end also without it.
 STORM = """
 import itertools, signal, time

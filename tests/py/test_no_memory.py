@@ -48,7 +48,7 @@ def test_a_pointer_that_is_dropped(run_python: Any) -> None:
         "-W",
         "ignore",
     )
-    # Up to 3.10, a finaliser of Python needs memory to run
+    # Up to 3.10, a finalizer of Python needs memory to run
     all_freed = fast is not None or sys.version_info >= (3, 11)
     assert done.stdout == f"{all_freed}\n", done.stderr
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Destructors and finalisers that use the very memory that releases their object."""
+"""Destructors and finalizers that use the very memory that releases their object."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_a_destructor_that_brings_its_object_back() -> None:
 
 
 @cpython_only
-def test_finalisers_that_store_while_a_store_is_under_way() -> None:
+def test_finalizers_that_store_while_a_store_is_under_way() -> None:
     class Loop:
         def __init__(self) -> None:
             self.me = self
@@ -192,7 +192,7 @@ def test_finalisers_that_store_while_a_store_is_under_way() -> None:
 
 
 @cpython_only
-def test_a_first_store_by_reference_in_a_finaliser(run_python: Any) -> None:
+def test_a_first_store_by_reference_in_a_finalizer(run_python: Any) -> None:
     done = run_python(
         """
         import gc
@@ -218,7 +218,7 @@ def test_a_first_store_by_reference_in_a_finaliser(run_python: Any) -> None:
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
-def test_blocks_of_finalisers_outlive_the_pointers_that_these_free() -> None:
+def test_blocks_of_finalizers_outlive_the_pointers_that_these_free() -> None:
     made: list[Any] = []
 
     class Owner:

@@ -110,7 +110,7 @@ def test_its_methods_are_those_of_a_pointer(kind: Any) -> None:
     assert ptr.freed
 
 
-def test_a_class_that_gets_its_finaliser_later() -> None:
+def test_a_class_that_gets_its_finalizer_later() -> None:
     class Later(AllocatedPointer[Any]):
         pass
 
@@ -123,7 +123,7 @@ def test_a_class_that_gets_its_finaliser_later() -> None:
     assert dropped(drop)[-1:] == ["Later to 100 bytes was dropped without free()"]
 
 
-def test_a_finaliser_that_fails_or_keeps_the_pointer(run_python: Any) -> None:
+def test_a_finalizer_that_fails_or_keeps_the_pointer(run_python: Any) -> None:
     done = run_python(
         """
         import gc
