@@ -20,6 +20,7 @@ from pointers._pointer import stack_errors as _stack_errors
 from pointers._pointer.base import class_error
 from pointers._pointer.finalizers import warn_leaked
 from pointers._pointer.held import held_of
+from pointers._pointer.location import Location
 from pointers._pointer.pointer import Pointer
 from pointers._pointer.signature import describe, find_attribute
 from pointers._pointer.views import pin
@@ -34,6 +35,7 @@ def _install() -> None:
         **vars(_heap),
         **vars(_stack_call),
         **vars(_stack_errors),
+        "Location": Location,
         "Pointer": Pointer,
         "class_error": class_error,
         "count_slots": _array._Slots._count,

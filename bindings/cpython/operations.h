@@ -50,9 +50,9 @@
 #  define PTRS_PY_METHODS(ROW)                                                                     \
     ROW(MOVE, "Pointer", "move", "($self, obj, *, unsafe=False)", ptrs_py_pointer_move)            \
     ROW(DEREFERENCE, "Pointer", "dereference", "($self)", ptrs_py_pointer_dereference)             \
-    ROW(READ, "Pointer", "read", "($self, n=None)", ptrs_py_pointer_read)                          \
-    ROW(WRITE, "Pointer", "write", "($self, data)", ptrs_py_pointer_write)                         \
-    ROW(VIEW, "Pointer", "view", "($self, format='B', writable=True)", ptrs_py_pointer_view)       \
+    ROW(READ, "Location", "read", "($self, n=None)", ptrs_py_pointer_read)                         \
+    ROW(WRITE, "Location", "write", "($self, data)", ptrs_py_pointer_write)                        \
+    ROW(VIEW, "Location", "view", "($self, format='B', writable=True)", ptrs_py_pointer_view)      \
     ROW(FREE_METHOD, "HeapPointer", "free", "($self)", ptrs_py_pointer_free)                       \
     ROW(STORE_SLOTS, "_Slots", "_store_slots", "($self, first, values)",                           \
         ptrs_py_pointer_store_slots)                                                               \
@@ -65,7 +65,7 @@
 #  define PTRS_PY_OPERATORS(ROW)                                                                   \
     ROW(ILSHIFT, "Pointer", "__ilshift__")                                                         \
     ROW(INVERT, "Pointer", "__invert__")                                                           \
-    ROW(EQUAL, "Pointer", "__eq__")                                                                \
+    ROW(EQUAL, "Location", "__eq__")                                                               \
     ROW(BYTES_ADD, "BytePointer", "__add__")                                                       \
     ROW(BYTES_SUBTRACT, "BytePointer", "__sub__")                                                  \
     ROW(BYTES_GET, "BytePointer", "__getitem__")                                                   \
@@ -80,8 +80,8 @@
  * classes would hide it.
  */
 #  define PTRS_PY_INHERITED(ROW)                                                                   \
-    ROW("Pointer", "__hash__")                                                                     \
-    ROW("Pointer", "__buffer__")                                                                   \
+    ROW("Location", "__hash__")                                                                    \
+    ROW("Location", "__buffer__")                                                                  \
     ROW("HeapPointer", "__del__")                                                                  \
     ROW("BytePointer", "__radd__")                                                                 \
     ROW("_Slots", "__radd__")                                                                      \

@@ -7,9 +7,14 @@ is gone; what lies behind a live one is not protected.
 
 from __future__ import annotations
 
-from pointers._codec.store import image
+import warnings
+
+from pointers._codec.layout import sizeof
+from pointers._codec.store import STORES, image
 from pointers._ffi import lib
-from pointers._typing import Callable
+from pointers._pointer.finalizers import callers_level
+from pointers._pointer.location import Location
+from pointers._typing import Any, Callable
 
 
 def store_unsafe(
@@ -23,3 +28,26 @@ def reference_unsafe(block: int, offset: int, size: int, key: int) -> int:
     """Write the image of a reference; return its size or a negated status."""
     status = store_unsafe(block, offset, size, lib.ptrs_access_store_reference, key)
     return status if status < 0 else size
+
+
+def move_unsafe(ptr: Any, obj: Any) -> None:
+    """Store an object, or what another pointer points at, without the size limit."""
+    value = obj.dereference() if isinstance(obj, Location) else obj
+    size = sizeof(value)
+    capacity = ptr.capacity
+    if size > capacity:
+        warnings.warn(
+            f"writing {size} bytes where {capacity} are left overwrites foreign memory",
+            RuntimeWarning,
+            stacklevel=callers_level(),
+        )
+    kind = type(value)
+    # A class whose metaclass is another could claim to be equal to int
+    store = STORES.get(kind) if type(kind) is type else None
+    if store is None:
+        held = ptr._own_held()
+        status = held.store(ptr._block, ptr._offset, size, value, reference_unsafe)
+    else:
+        status = store_unsafe(ptr._block, ptr._offset, size, store, value)
+        ptr._overwritten(size)
+    ptr._checked(status)

@@ -105,14 +105,23 @@ RAISES: "dict[str, list[tuple[str, str]]]" = {
         ("p.move(q)", "DereferenceError"),
     ],
     "Pointer.dereference": [("~p", "DereferenceError"), ("~write_junk(p)", "CorruptObjectError")],
-    "Pointer.read": [("p.read(65)", "InvalidSizeError")],
-    "Pointer.write": [("p.write(bytes(65))", "InvalidSizeError")],
-    "Pointer.view": [
+    "Location.read": [("p.read(65)", "InvalidSizeError")],
+    "Location.write": [("p.write(bytes(65))", "InvalidSizeError")],
+    "Location.view": [
         ("seven.view('i')", "ValueError"),
         ("p.view('ii')", "ValueError"),
         ("on_stack(lambda s: s.view())", "BufferError"),
         ("recurse(q)", "BufferError"),
     ],
+    "Location.string": [
+        ("p.write(b'a' * 64); p.string()", "InvalidSizeError"),
+        ("p.write(b'\\xff\\0'); p.string()", "UnicodeDecodeError"),
+    ],
+    "Location.write_string": [
+        ("p.write_string('a' * 64)", "InvalidSizeError"),
+        ("p.write_string('\\0')", "ValueError"),
+    ],
+    "Location.__format__": [("f'{freed:x}'", "FreedMemoryError")],
     "BytePointer.__add__": [("p + 65", "IndexError")],
     "BytePointer.__sub__": [("p - 1", "IndexError"), ("p - q", "ValueError")],
     "HeapPointer.allocator": [("freed.allocator", "FreedMemoryError")],

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""A location in a checked block: how large it is from there, and its raw bytes."""
+
+from __future__ import annotations
+
+from pointers._errors import status_error
+from pointers._ffi import lib
+from pointers._pointer.base import PointerBase
+from pointers._pointer.raw import read_bytes, write_bytes
+from pointers._pointer.text import as_string, read_string
+from pointers._pointer.views import lend, pin
+from pointers._typing import Any, NoReturn
+
+_size_of = lib.ptrs_access_size_of
+
+# A format that ends in one of these is an int's, and asks for the address
+_OF_NUMBERS = ("b", "d", "n", "o", "x", "X")
+
+
+class Location(PointerBase):
+    """What a pointer is without the object that is stored there."""
+
+    __slots__ = ()
+
+    # Properties; all read-only
+
+    @property
+    def size(self) -> int:
+        """Bytes from here to the end of the block, as it was asked for."""
+        return max(0, self._checked(_size_of(self._block)) - self._offset)
+
+    @property
+    def capacity(self) -> int:
+        """Bytes from here to the end of what the block really has."""
+        return max(0, self._checked(lib.ptrs_access_capacity_of(self._block)) - self._offset)
+
+    @property
+    def address(self) -> int:
+        """The address of the first byte; it may change with `realloc`."""
+        return self._checked(lib.ptrs_access_address_of(self._block)) + self._offset
+
+    @property
+    def alignment(self) -> int:
+        """The alignment of the block in bytes, as it was asked for."""
+        return self._checked(lib.ptrs_access_align_of(self._block))
+
+    @property
+    def offset(self) -> int:
+        """Bytes from the start of the block to here."""
+        return self._offset
+
+    @property
+    def freed(self) -> bool:
+        """Whether the block is gone."""
+        return _size_of(self._block) < 0
+
+    def _checked(self, number: int) -> int:
+        if number < 0:
+            raise status_error(number)
+        return number
+
+    def __int__(self) -> int:
+        """Return the `address`."""
+        return self.address
+
+    def __bytes__(self) -> bytes:
+        """Return a copy of all raw bytes from here, as ``read()``."""
+        return self.read()
+
+    # Raw bytes
+
+    def read(self, n: int | None = None) -> bytes:
+        """Return a copy of `n` raw bytes from here, by default of all.
+
+        :raises InvalidSizeError: there are fewer.
+        """
+        return read_bytes(self._block, self._offset, self.size, n)
+
+    def write(self, data: Any) -> None:
+        """Copy all bytes of a bytes-like object to here.
+
+        :raises InvalidSizeError: they do not fit; nothing was written.
+        """
+        if isinstance(data, Location):
+            raise TypeError("data must be bytes-like: copy from a pointer with memcpy()")
+        self._overwritten(write_bytes(self._block, self._offset, self.size, data))
+
+    def view(self, format: str = "B", writable: bool = True) -> memoryview:  # noqa: A002 - memoryview.format
+        """Return a view of the memory from here on, without a copy.
+
+        While it, or anything made of it, lives, the block is pinned: it can
+        be neither freed nor resized, and if its pointer is dropped it stays
+        until the last view goes.  What is written through a view is not
+        checked until it is loaded, and other threads are not kept away.  On PyPy
+        alone, `release` of the view also lets go of what ctypes, cffi and NumPy
+        have made of it.
+
+        :param format: What an item is, as in the struct module: one character.
+        :raises ValueError: the bytes are no whole number of items, or `format` is
+            none of a memoryview's.
+        :raises BufferError: it is stack memory, which could go before the view, or
+            has as many views as there can be (65,535).
+        """
+        lease = pin(self._block)
+        # Pinned, the block keeps its size
+        return lend(lease, self._offset, self.size, format, writable)
+
+    def __buffer__(self, _flags: int) -> memoryview:
+        """Refuse ``memoryview(ptr)`` and its like, where Python asks; compiled pointers lend.
+
+        Python is told too late, or never, that such a buffer is not used any more.
+        """
+        raise TypeError(f"{type(self).__name__} has no buffer of its own here: pass ptr.view()")
+
+    def _overwritten(self, size: int) -> None:
+        """Release the references that `size` raw bytes written here replaced."""
+        root = self if self._root is None else self._root
+        references = root._held
+        if references is not None:
+            references.overwritten(self._block, self._offset, self._offset + size)
+
+    # Text of C
+
+    def string(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return the text from here to the first NUL, as C's functions read it.
+
+        :param encoding: One whose NUL is a single zero byte, which UTF-7, -16 and -32 have not.
+        :param errors: What happens to bytes that are no text, as for `bytes.decode`.
+        :raises InvalidSizeError: there is no NUL before the end.
+        :raises UnicodeDecodeError: the bytes are no text in this encoding.
+        """
+        return read_string(self, encoding, errors)
+
+    def write_string(self, text: str, encoding: str = "utf-8") -> None:
+        """Write a text and a NUL behind it, as strcpy(3).
+
+        :param encoding: As for `string`.
+        :raises InvalidSizeError: they do not fit; nothing was written.
+        :raises ValueError: the text has a NUL, at which C would end it.
+        """
+        self.write(as_string(text, encoding))
+
+    # Identity and text
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are to the same offset of the same block, freed or not."""
+        if isinstance(other, Location):
+            return self._block == other._block and self._offset == other._offset
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        """Return what stays the same through `realloc` and `free`."""
+        return hash((self._block, self._offset))
+
+    def __format__(self, spec: str) -> str:
+        """Return the `address`, where the format is one of an int: ``f"{ptr:x}"``; else the `str`.
+
+        :raises FreedMemoryError: the address is asked for, and the block is gone.
+        """
+        return format(self.address if spec[-1:] in _OF_NUMBERS else str(self), spec)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """Refuse to be copied or pickled, with `TypeError`."""
+        self.__reduce__()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be copied or pickled, with `TypeError`."""
+        raise TypeError(
+            f"cannot copy or pickle {type(self).__name__}: it is a place in this process's "
+            "memory; copy what it points at (~ptr) or its bytes (ptr.read())"
+        )
