@@ -66,6 +66,14 @@ MANY = f"{POINTERS}\narray = calloc(1000, 28)\narray[:] = range(1000)"
 RAW = f"{POINTERS}\nptr, data = malloc({MIB}), bytes({MIB})"
 
 FIGURES = [
+    *(
+        Figure(Case(f"ptr.{name}", f"ptr.{name}", ONE.format(1)), (0.6, ARRAY), (0.5, ARRAY))
+        for name in ("address", "size", "capacity", "offset", "freed")
+    ),
+    *(
+        Figure(Case(act, act, ONE.format(1) + "\nother = ptr + 8"), (0.6, ARRAY), (0.6, ARRAY))
+        for act in ("ptr == other", "ptr < other")
+    ),
     Figure(
         Case("malloc(28) and free", "free(malloc(28))", POINTERS), (0.65, BUFFER), (0.8, BUFFER)
     ),

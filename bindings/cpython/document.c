@@ -9,14 +9,12 @@
 
 #  define SIGNATURE_END "--\n\n"
 
-char *
-ptrs_py_signed_doc(const char *name, const char *signature, PyObject *function)
+// A copy of a text, which is never freed; takes the reference to it, or NULL with an exception
+static char *
+keep(PyObject *text)
 {
-  PyObject *const text = PyObject_GetAttrString(function, "__doc__");
-  PyObject *const doc =
-      text ? PyUnicode_FromFormat("%s%s\n" SIGNATURE_END "%S", name, signature, text) : NULL;
   Py_ssize_t size        = 0;
-  const char *const utf8 = doc ? PyUnicode_AsUTF8AndSize(doc, &size) : NULL;
+  const char *const utf8 = text ? PyUnicode_AsUTF8AndSize(text, &size) : NULL;
   char *const kept       = utf8 ? (char *)PyMem_Malloc((size_t)size + 1) : NULL;
   if (kept) {
     memcpy(kept, utf8, (size_t)size + 1);
@@ -24,8 +22,23 @@ ptrs_py_signed_doc(const char *name, const char *signature, PyObject *function)
     PyErr_NoMemory();
   }
   Py_XDECREF(text);
-  Py_XDECREF(doc);
   return kept;
+}
+
+char *
+ptrs_py_doc(PyObject *function)
+{
+  return keep(PyObject_GetAttrString(function, "__doc__"));
+}
+
+char *
+ptrs_py_signed_doc(const char *name, const char *signature, PyObject *function)
+{
+  PyObject *const text = PyObject_GetAttrString(function, "__doc__");
+  PyObject *const doc =
+      text ? PyUnicode_FromFormat("%s%s\n" SIGNATURE_END "%S", name, signature, text) : NULL;
+  Py_XDECREF(text);
+  return keep(doc);
 }
 
 // Python's own text up to the end of the signature, then `text`; is never freed

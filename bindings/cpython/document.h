@@ -17,6 +17,9 @@
  */
 char *ptrs_py_signed_doc(const char *name, const char *signature, PyObject *function);
 
+/** The text of a Python function; as above. */
+char *ptrs_py_doc(PyObject *function);
+
 /**
  * An operator of the type of pointers for a class, with the text of a Python function's.
  *

@@ -45,6 +45,16 @@ static struct {
 #  undef ROW
 };
 
+static struct {
+  PtrsPyId id;
+  const char *owner;
+  PyGetSetDef def;
+} properties[] = {
+#  define ROW(id, owner, name, function) {PTRS_PY_##id, owner, {name, function, NULL, NULL, NULL}},
+    PTRS_PY_PROPERTIES(ROW)
+#  undef ROW
+};
+
 static const struct {
   PtrsPyId id;
   const char *owner;
@@ -148,6 +158,24 @@ install_methods(PyObject *namespace)
 }
 
 static bool
+install_properties(PyObject *namespace)
+{
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(properties); ++i) {
+    PyGetSetDef *const def    = &properties[i].def;
+    PyTypeObject *const owner = find_class(namespace, properties[i].owner);
+    PyObject *const reference = owner ? find(owner->tp_dict, def->name) : NULL;
+    PyObject *const getter    = reference ? PyObject_GetAttrString(reference, "fget") : NULL;
+    const bool kept           = keep(properties[i].id, getter);
+    Py_XDECREF(getter);
+    def->doc = kept ? ptrs_py_doc(getter) : NULL;
+    if (!def->doc || !set(owner, def->name, PyDescr_NewGetSet(owner, def))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool
 install_operators(PyObject *namespace)
 {
   for (size_t i = 0; i < Py_ARRAY_LENGTH(operators); ++i) {
@@ -221,8 +249,8 @@ ptrs_py_install(PyObject *module, PyObject *namespace)
     PyErr_SetString(PyExc_RuntimeError, "the fast path has been installed");
     return NULL;
   }
-  return take_objects(namespace) && install_methods(namespace) && install_operators(namespace) &&
-                 install_inherited(namespace)
+  return take_objects(namespace) && install_methods(namespace) && install_properties(namespace) &&
+                 install_operators(namespace) && install_inherited(namespace)
              ? make_functions(module, namespace)
              : NULL;
 }

@@ -58,6 +58,15 @@
         ptrs_py_pointer_store_slots)                                                               \
     ROW(TOLIST, "AllocatedArrayPointer", "tolist", "($self)", ptrs_py_pointer_tolist)
 
+/** Properties: (id, class, name, C function). */
+#  define PTRS_PY_PROPERTIES(ROW)                                                                  \
+    ROW(SIZE, "Location", "size", ptrs_py_get_size)                                                \
+    ROW(SLOT_SIZE, "ArraySlotPointer", "size", ptrs_py_get_size)                                   \
+    ROW(CAPACITY, "Location", "capacity", ptrs_py_get_capacity)                                    \
+    ROW(ADDRESS, "Location", "address", ptrs_py_get_address)                                       \
+    ROW(OFFSET, "Location", "offset", ptrs_py_get_offset)                                          \
+    ROW(FREED, "Location", "freed", ptrs_py_get_freed)
+
 /**
  * Operators: (id, class, name).  Their C functions stand in the slots of the type that all
  * pointers are of (type.c), which calls no method of that name.
@@ -66,6 +75,10 @@
     ROW(ILSHIFT, "Pointer", "__ilshift__")                                                         \
     ROW(INVERT, "Pointer", "__invert__")                                                           \
     ROW(EQUAL, "Location", "__eq__")                                                               \
+    ROW(LESS, "Location", "__lt__")                                                                \
+    ROW(LESS_EQUAL, "Location", "__le__")                                                          \
+    ROW(GREATER, "Location", "__gt__")                                                             \
+    ROW(GREATER_EQUAL, "Location", "__ge__")                                                       \
     ROW(BYTES_ADD, "BytePointer", "__add__")                                                       \
     ROW(BYTES_SUBTRACT, "BytePointer", "__sub__")                                                  \
     ROW(BYTES_GET, "BytePointer", "__getitem__")                                                   \
@@ -91,7 +104,7 @@
 typedef enum {
 #  define ROW(id, ...) PTRS_PY_##id,
   PTRS_PY_CLASSES(ROW) PTRS_PY_HELPERS(ROW) PTRS_PY_FUNCTIONS(ROW) PTRS_PY_METHODS(ROW)
-      PTRS_PY_OPERATORS(ROW)
+      PTRS_PY_PROPERTIES(ROW) PTRS_PY_OPERATORS(ROW)
 #  undef ROW
           PTRS_PY_N_IDS
 } PtrsPyId;
@@ -103,6 +116,10 @@ PTRS_PY_FUNCTIONS(ROW)
 #  define ROW(id, owner, name, signature, function)                                                \
     PyObject *function(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 PTRS_PY_METHODS(ROW)
+#  undef ROW
+
+#  define ROW(id, owner, name, function) PyObject *function(PyObject *, void *);
+PTRS_PY_PROPERTIES(ROW)
 #  undef ROW
 
 PyObject *ptrs_py_pointer_ilshift(PyObject *self, PyObject *obj);

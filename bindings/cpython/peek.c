@@ -3,17 +3,25 @@
 
 #ifndef PYPY_VERSION
 
+bool
+ptrs_py_peek(PtrsBlock block, PtrsEntry *seen, bool *gone)
+{
+  bool would_block        = false;
+  const PtrsStatus status = ptrs_block_try_enter(block, PTRS_ACCESS_SHARED, seen, &would_block);
+  if (status || would_block) {
+    *gone = *gone || status;
+    return false;
+  }
+  ptrs_block_leave(seen);
+  return true;
+}
+
 Py_ssize_t
 ptrs_py_peek_size(PtrsBlock block)
 {
-  PtrsEntry entry;
-  bool would_block = false;
-  if (ptrs_block_try_enter(block, PTRS_ACCESS_SHARED, &entry, &would_block) || would_block) {
-    return -1;
-  }
-  const Py_ssize_t size = (Py_ssize_t)entry.size;
-  ptrs_block_leave(&entry);
-  return size;
+  PtrsEntry seen;
+  bool gone = false;
+  return ptrs_py_peek(block, &seen, &gone) ? (Py_ssize_t)seen.size : -1;
 }
 
 static Py_ssize_t

@@ -14,6 +14,15 @@
 
 #ifndef PYPY_VERSION
 
+/**
+ * Look at a block: where it is, and its sizes.
+ *
+ * @param[out] seen For its numbers alone: the block has been left.
+ * @param[out] gone Set to true if the block is gone, else left as it is.
+ * @return Whether `seen` is filled in.
+ */
+bool ptrs_py_peek(PtrsBlock block, PtrsEntry *seen, bool *gone);
+
 /** Bytes of a block. */
 Py_ssize_t ptrs_py_peek_size(PtrsBlock block);
 

@@ -80,24 +80,35 @@ ptrs_py_make_plain(PyObject *obj)
 }
 
 static PyObject *
+compare_slowly(PyObject *self, PyObject *other, int op)
+{
+  static const PtrsPyId ids[] = {
+      [Py_LT] = PTRS_PY_LESS,  [Py_LE] = PTRS_PY_LESS_EQUAL, [Py_EQ] = PTRS_PY_EQUAL,
+      [Py_NE] = PTRS_PY_EQUAL, [Py_GT] = PTRS_PY_GREATER,    [Py_GE] = PTRS_PY_GREATER_EQUAL,
+  };
+  PyObject *const result = ptrs_py_slow_2(ids[op], self, other);
+  if (op != Py_NE || !result || result == Py_NotImplemented) {
+    return result;
+  }
+  const int opposite = PyObject_Not(result);
+  Py_DECREF(result);
+  return opposite < 0 ? NULL : PyBool_FromLong(opposite);
+}
+
+static PyObject *
 pointer_richcompare(PyObject *self, PyObject *other, int op)
 {
-  if (op != Py_EQ && op != Py_NE) {
-    Py_RETURN_NOTIMPLEMENTED;
-  }
-  if (!ptrs_py_is_pointer(other)) {
-    PyObject *const equal = ptrs_py_slow_2(PTRS_PY_EQUAL, self, other);
-    if (op == Py_EQ || !equal || equal == Py_NotImplemented) {
-      return equal;
-    }
-    const int opposite = PyObject_Not(equal);
-    Py_DECREF(equal);
-    return opposite < 0 ? NULL : PyBool_FromLong(opposite);
-  }
   const PtrsPyPointer *const a = (PtrsPyPointer *)self;
   const PtrsPyPointer *const b = (PtrsPyPointer *)other;
-  const bool equal             = a->block == b->block && a->offset == b->offset;
-  return PyBool_FromLong(equal == (op == Py_EQ));
+  if (!ptrs_py_is_pointer(other)) {
+    return compare_slowly(self, other, op);
+  }
+  if (a->block == b->block) {
+    Py_RETURN_RICHCOMPARE(a->offset, b->offset, op);
+  }
+  // Pointers into different blocks have no order
+  return op == Py_EQ || op == Py_NE ? PyBool_FromLong(op == Py_NE)
+                                    : compare_slowly(self, other, op);
 }
 
 static Py_hash_t

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pointers._ffi import lib
 from pointers._pointer.base import freeing, new_slot, new_step
 from pointers._pointer.bulk import load_slots, store_slots
-from pointers._pointer.heap import HeapPointer, as_steps, distance
+from pointers._pointer.heap import HeapPointer, as_steps
 from pointers._pointer.pointer import Pointer
 from pointers._pointer.raw import as_size
 from pointers._typing import TYPE_CHECKING, Any, Generic, Iterator, Self, TypeVar, overload
@@ -98,7 +98,7 @@ class _Slots(HeapPointer[T]):
         """
         if not isinstance(other, Pointer):
             return self._step(-as_steps(other))
-        n_bytes = distance(self, other)
+        n_bytes = self._behind(other)
         return self._index - other._index if isinstance(other, _Slots) else n_bytes
 
     @overload

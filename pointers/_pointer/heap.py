@@ -63,7 +63,7 @@ class BytePointer(Pointer[T]):
         :raises ValueError: the other pointer is into another block.
         """
         if isinstance(other, Pointer):
-            return distance(self, other)
+            return self._behind(other)
         return self._alias(self._offset - as_steps(other))
 
     def __getitem__(self, n: int) -> Self:
@@ -79,16 +79,6 @@ class BytePointer(Pointer[T]):
         # What `ptr[n] <<= obj` does last: the object is there already
         if not (isinstance(obj, Pointer) and obj == target):
             target.move(obj)
-
-
-def distance(a: Pointer[Any], b: Pointer[Any]) -> int:
-    """Return how many bytes `a` is behind `b`.
-
-    :raises ValueError: they point into different blocks.
-    """
-    if a._block != b._block:
-        raise ValueError("pointers into different blocks have no distance")
-    return a._offset - b._offset
 
 
 class HeapPointer(Pointer[T]):

@@ -148,6 +148,34 @@ class Location(PointerBase):
             return self._block == other._block and self._offset == other._offset
         return NotImplemented
 
+    def _behind(self, other: Location) -> int:
+        """Return how many bytes this is behind another location of the same block.
+
+        :raises ValueError: the other one is in another block.
+        """
+        if self._block != other._block:
+            raise ValueError("pointers into different blocks have no distance and no order")
+        return self._offset - other._offset
+
+    def __lt__(self, other: object) -> bool:
+        """Whether this is before another location of the same block, freed or not.
+
+        :raises ValueError: the other one is in another block.
+        """
+        return self._behind(other) < 0 if isinstance(other, Location) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        """As ``<``, or the same location."""
+        return self._behind(other) <= 0 if isinstance(other, Location) else NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        """As ``<``, the other way round."""
+        return self._behind(other) > 0 if isinstance(other, Location) else NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        """As ``>``, or the same location."""
+        return self._behind(other) >= 0 if isinstance(other, Location) else NotImplemented
+
     def __hash__(self) -> int:
         """Return what stays the same through `realloc` and `free`."""
         return hash((self._block, self._offset))

@@ -122,6 +122,7 @@ RAISES: "dict[str, list[tuple[str, str]]]" = {
         ("p.write_string('\\0')", "ValueError"),
     ],
     "Location.__format__": [("f'{freed:x}'", "FreedMemoryError")],
+    "Location.__lt__": [("p < q", "ValueError")],
     "BytePointer.__add__": [("p + 65", "IndexError")],
     "BytePointer.__sub__": [("p - 1", "IndexError"), ("p - q", "ValueError")],
     "HeapPointer.allocator": [("freed.allocator", "FreedMemoryError")],

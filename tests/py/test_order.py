@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""The order of pointers into one block, and what has none."""
+
+import operator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pointers import calloc, free, malloc, realloc, stack_alloc
+
+ORDERS = [operator.lt, operator.le, operator.gt, operator.ge]
+COMPARISONS = [*ORDERS, operator.eq, operator.ne]
+
+
+@given(st.integers(0, 64), st.integers(0, 64))
+def test_pointers_are_ordered_as_their_offsets(a: int, b: int) -> None:
+    with malloc(64) as ptr:
+        for compare in COMPARISONS:
+            assert compare(ptr + a, ptr + b) is compare(a, b)
+        assert sorted([ptr + a, ptr + b, ptr]) == [ptr, ptr + min(a, b), ptr + max(a, b)]
+
+
+def test_slots_are_ordered_with_the_array() -> None:
+    with calloc(4, 8) as array:
+        assert array < array[1] < array + 2 <= array[2] < array[3]
+        assert array[3] > array and array >= array[0]
+        assert max(array) == array[3]
+
+
+@pytest.mark.parametrize("compare", ORDERS)
+def test_other_blocks_have_no_order(compare: "object") -> None:
+    assert callable(compare)
+    with malloc(8) as one, malloc(8) as other:
+        with pytest.raises(ValueError, match="pointers into different blocks have no"):
+            compare(one, other)
+        for value in (1, None, "1", one.address):
+            with pytest.raises(TypeError, match="not supported between"):
+                compare(one, value)
+            with pytest.raises(TypeError, match="not supported between"):
+                compare(value, one)
+
+
+def test_the_other_side_is_asked() -> None:
+    class Least:
+        def __gt__(self, other: object) -> str:
+            return f"above {type(other).__name__}"
+
+    with malloc(8) as ptr:
+        assert (ptr < Least()) == "above AllocatedPointer"
+
+
+def test_the_order_stays_through_realloc_and_free() -> None:
+    ptr = malloc(8)
+    later = ptr + 8
+    realloc(ptr, 1 << 20)
+    assert ptr < later
+    free(ptr)
+    assert ptr < later and not ptr > later
+
+
+def test_order_on_the_stack() -> None:
+    @stack_alloc(8)
+    def call(ptr) -> bool:  # type: ignore[no-untyped-def]
+        return bool(ptr < ptr) or not ptr <= ptr
+
+    assert call() is False
