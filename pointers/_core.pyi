@@ -105,23 +105,27 @@ class _Lib:
     def ptrs_access_stack_call(
         self, levels: int, needs: CData, size: int, align: int, fn: CData, number: int
     ) -> int: ...
-    def ptrs_access_store_none(self, block: int, offset: int, bound: int) -> int: ...
-    def ptrs_access_store_bool(self, block: int, offset: int, bound: int, integer: int) -> int: ...
-    def ptrs_access_store_int(self, block: int, offset: int, bound: int, integer: int) -> int: ...
-    def ptrs_access_store_magnitude(
-        self, block: int, offset: int, bound: int, negative: int, data: Any, count: int
+    def ptrs_access_store_number(
+        self,
+        block: int,
+        offset: int,
+        bound: int,
+        kind: int,
+        integer: int,
+        real: float,
+        imag: float,
     ) -> int: ...
-    def ptrs_access_store_float(self, block: int, offset: int, bound: int, real: float) -> int: ...
-    def ptrs_access_store_complex(
-        self, block: int, offset: int, bound: int, real: float, imag: float
+    def ptrs_access_store_items(
+        self,
+        block: int,
+        offset: int,
+        bound: int,
+        kind: int,
+        data: Any,
+        width: int,
+        count: int,
+        negative: int,
     ) -> int: ...
-    def ptrs_access_store_bytes(
-        self, block: int, offset: int, bound: int, data: bytes, count: int
-    ) -> int: ...
-    def ptrs_access_store_text(
-        self, block: int, offset: int, bound: int, data: bytes, width: int, count: int
-    ) -> int: ...
-    def ptrs_access_store_reference(self, block: int, offset: int, bound: int, key: int) -> int: ...
     def ptrs_access_store_image(
         self, block: int, offset: int, bound: int, image: bytes, size: int
     ) -> int: ...

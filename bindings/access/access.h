@@ -23,7 +23,7 @@
 
 /* cdef: begin */
 
-/* A private copy of an image and the value in it. */
+/** A private copy of an image and the value in it. */
 typedef struct {
   PtrsCodecValue value;
   void *heap;         /* copy of an image that `small` cannot hold */
@@ -31,22 +31,35 @@ typedef struct {
   uint64_t small[16]; /* copy of any other */
 } PtrsAccessLoad;
 
-/* Store a value; the size of its image. */
-int64_t ptrs_access_store_none(PtrsBlock block, size_t offset, size_t bound);
-int64_t ptrs_access_store_bool(PtrsBlock block, size_t offset, size_t bound, int64_t integer);
-int64_t ptrs_access_store_int(PtrsBlock block, size_t offset, size_t bound, int64_t integer);
-int64_t ptrs_access_store_magnitude(
-    PtrsBlock block, size_t offset, size_t bound, int negative, const void *data, size_t count);
-int64_t ptrs_access_store_float(PtrsBlock block, size_t offset, size_t bound, double real);
-int64_t ptrs_access_store_complex(
-    PtrsBlock block, size_t offset, size_t bound, double real, double imag);
-int64_t ptrs_access_store_bytes(
-    PtrsBlock block, size_t offset, size_t bound, const void *data, size_t count);
-int64_t ptrs_access_store_text(
-    PtrsBlock block, size_t offset, size_t bound, const void *data, int width, size_t count);
-int64_t ptrs_access_store_reference(PtrsBlock block, size_t offset, size_t bound, int64_t key);
+/**
+ * Store a value of any kind that numbers tell; the size of its image.
+ *
+ * @param kind A PtrsCodecKind; which of the numbers count: see PtrsCodecValue.
+ */
+int64_t ptrs_access_store_number(PtrsBlock block,
+                                 size_t offset,
+                                 size_t bound,
+                                 int kind,
+                                 int64_t integer,
+                                 double real,
+                                 double imag);
 
-/* Store an image that has been made elsewhere. */
+/**
+ * Store a value of any kind that has items; the size of its image.
+ *
+ * @param data `count` items of `width` bytes; of an int, its magnitude, low byte first.
+ * @param negative Of an int: its sign.
+ */
+int64_t ptrs_access_store_items(PtrsBlock block,
+                                size_t offset,
+                                size_t bound,
+                                int kind,
+                                const void *data,
+                                int width,
+                                size_t count,
+                                int negative);
+
+/** Store an image that has been made elsewhere; its size. */
 int64_t ptrs_access_store_image(
     PtrsBlock block, size_t offset, size_t bound, const void *image, size_t size);
 
@@ -64,68 +77,87 @@ int64_t ptrs_access_store_image(
  */
 int ptrs_access_load(PtrsBlock block, size_t offset, PtrsAccessLoad *load);
 
-/* Give back what a PtrsAccessLoad holds; it may be used again. */
+/** Give back the memory that a PtrsAccessLoad holds; it may be used again. */
 void ptrs_access_load_clear(PtrsAccessLoad *load);
 
-/* A key for a reference: positive, and never the same again in this process. */
+/** A key for a held object: positive, and never the same again in this process. */
 int64_t ptrs_access_new_key(void);
 
-/* Whether the reference with this key stands at `offset`. */
+/** Whether the image of the held object with this key stands at `offset`. */
 int ptrs_access_has_reference(PtrsBlock block, size_t offset, int64_t key);
 
-/* Store `count` integers, one every `stride` bytes: all or none. */
+/** Store `count` integers, one every `stride` bytes: all or none. */
 int ptrs_access_store_ints(
     PtrsBlock block, size_t offset, size_t stride, const int64_t *integers, size_t count);
 
-/* Load `count` integers; 0 and undefined contents if one is no small int. */
+/** Load `count` integers; 0 and undefined contents if one is no small int. */
 int ptrs_access_load_ints(
     PtrsBlock block, size_t offset, size_t stride, int64_t *integers, size_t count);
 
-/* Copy the images, and no byte more, that stand at the start of each `stride`
-   bytes of a whole block that no other thread knows of: all or none. */
+/**
+ * Copy images from a block that no other thread knows of: those that stand at the start of
+ * each `stride` bytes, and no byte more; all or none.
+ */
 int ptrs_access_store_images(PtrsBlock block, size_t offset, size_t stride, PtrsBlock staged);
 
-/* Resize, unless an image that starts within the new size would be cut: OUT_OF_BOUNDS.
-   What is no whole image, but would become one with the zeros of a later growth, loses its
-   type word. */
+/**
+ * Resize, unless an image that starts within the new size would be cut: OUT_OF_BOUNDS.
+ *
+ * Bytes that are no whole image, but would become one with the zeros of a later growth, lose
+ * their type word.
+ */
 int ptrs_access_resize(PtrsBlock block, size_t size);
 
-/* The same for an array, whose last slots go with all that is stored there: no image is
-   kept from being cut, and none that was cut is left. */
+/**
+ * The same for an array, whose last slots go with all that is stored there: an image at the
+ * new end does not refuse, and loses its type word.
+ */
 int ptrs_access_resize_slots(PtrsBlock block, size_t size);
 
-/* The offset of the first image that ptrs_access_resize() would refuse to cut, for messages;
-   negative if there is none now. */
+/**
+ * The offset of the first image that ptrs_access_resize() would refuse to cut, for messages;
+ * negative if there is none now.
+ */
 int64_t ptrs_access_find_cut(PtrsBlock block, size_t size);
 
-/* A pin that is taken back with the object that holds it. */
+/** A pin that is taken back with the object that holds it. */
 typedef struct {
   PtrsBlock block; /* 0 while there is no pin */
   void *mem;       /* the block's first byte */
 } PtrsAccessPinGuard;
 
+/** Pin a block. */
 int ptrs_access_pin_guard_begin(PtrsAccessPinGuard *guard, PtrsBlock block);
+/** Take the pin back, if there is one. */
 void ptrs_access_pin_guard_end(PtrsAccessPinGuard *guard);
 
-/* The same, for a finalizer that is given the memory which was lent. */
+/** The same, for a finalizer that is given the memory which was lent. */
 void ptrs_access_pin_guard_end_with(PtrsAccessPinGuard *guard, const void *mem);
 
-/* The core's answers as numbers. */
+/** As ptrs_block_zalloc(), with the handle as the result. */
 int64_t ptrs_access_new_block(PtrsAllocator *allocator, size_t size, size_t align);
 
-/* Free the block, or release the allocator, that a cell names; 0 and NULL are none. */
+/** Free the block that a cell names; 0 is none. */
 void ptrs_access_free_cell(PtrsBlock *cell);
+/** Release the allocator that a cell names; NULL is none. */
 void ptrs_access_release_cell(PtrsAllocator **cell);
+/** What ptrs_block_info() tells, as numbers; the first four in bytes. */
 int64_t ptrs_access_size_of(PtrsBlock block);
 int64_t ptrs_access_capacity_of(PtrsBlock block);
 int64_t ptrs_access_address_of(PtrsBlock block);
 int64_t ptrs_access_align_of(PtrsBlock block);
 int64_t ptrs_access_pins_of(PtrsBlock block);
-int64_t ptrs_access_allocator_of(PtrsBlock block); /* its address; 0 if adopted */
+/** The address of a block's allocator; 0 if the block was adopted. */
+int64_t ptrs_access_allocator_of(PtrsBlock block);
 
-/* Free the block of a leaked pointer, or leave it to its last pin.  Its size in bytes if a
-   warning is due, since this has freed it; negative where a pin or an arena frees it. */
+/**
+ * Free the block of a leaked pointer, or leave it to its last pin.
+ *
+ * @return Its size in bytes if a warning is due, since this has freed it; negative where a pin
+ *         or an arena frees it.
+ */
 int64_t ptrs_access_drop_leaked(PtrsBlock block);
+
 /** As ptrs_block_compare(), plus 1: 0 is less, 1 is equal, 2 is greater. */
 int ptrs_access_compare(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offset, size_t size);
 /* cdef: end */

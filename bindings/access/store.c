@@ -40,78 +40,33 @@ ptrs_access_store_value(
   return status ? -(int64_t)status : (int64_t)shape.size;
 }
 
-static int64_t
-store(PtrsBlock block, size_t offset, size_t bound, const PtrsCodecValue *value)
-{
-  return ptrs_access_store_value(block, offset, bound, value, NULL);
-}
-
 int64_t
-ptrs_access_store_none(PtrsBlock block, size_t offset, size_t bound)
-{
-  const PtrsCodecValue value = {.kind = PTRS_CODEC_NONE};
-  return store(block, offset, bound, &value);
-}
-
-int64_t
-ptrs_access_store_bool(PtrsBlock block, size_t offset, size_t bound, int64_t integer)
-{
-  const PtrsCodecValue value = {.kind = PTRS_CODEC_BOOL, .integer = integer != 0};
-  return store(block, offset, bound, &value);
-}
-
-int64_t
-ptrs_access_store_int(PtrsBlock block, size_t offset, size_t bound, int64_t integer)
-{
-  const PtrsCodecValue value = {.kind = PTRS_CODEC_INT, .integer = integer};
-  return store(block, offset, bound, &value);
-}
-
-int64_t
-ptrs_access_store_magnitude(
-    PtrsBlock block, size_t offset, size_t bound, int negative, const void *data, size_t count)
+ptrs_access_store_number(PtrsBlock block,
+                         size_t offset,
+                         size_t bound,
+                         int kind,
+                         int64_t integer,
+                         double real,
+                         double imag)
 {
   const PtrsCodecValue value = {
-      .kind = PTRS_CODEC_INT, .negative = negative, .data = data, .count = count};
-  return store(block, offset, bound, &value);
+      .kind = kind, .width = 1, .integer = integer, .real = real, .imag = imag};
+  return ptrs_access_store_value(block, offset, bound, &value, NULL);
 }
 
 int64_t
-ptrs_access_store_float(PtrsBlock block, size_t offset, size_t bound, double real)
-{
-  const PtrsCodecValue value = {.kind = PTRS_CODEC_FLOAT, .real = real};
-  return store(block, offset, bound, &value);
-}
-
-int64_t
-ptrs_access_store_complex(PtrsBlock block, size_t offset, size_t bound, double real, double imag)
-{
-  const PtrsCodecValue value = {.kind = PTRS_CODEC_COMPLEX, .real = real, .imag = imag};
-  return store(block, offset, bound, &value);
-}
-
-int64_t
-ptrs_access_store_bytes(
-    PtrsBlock block, size_t offset, size_t bound, const void *data, size_t count)
-{
-  const PtrsCodecValue value = {.kind = PTRS_CODEC_BYTES, .width = 1, .data = data, .count = count};
-  return store(block, offset, bound, &value);
-}
-
-int64_t
-ptrs_access_store_text(
-    PtrsBlock block, size_t offset, size_t bound, const void *data, int width, size_t count)
+ptrs_access_store_items(PtrsBlock block,
+                        size_t offset,
+                        size_t bound,
+                        int kind,
+                        const void *data,
+                        int width,
+                        size_t count,
+                        int negative)
 {
   const PtrsCodecValue value = {
-      .kind = PTRS_CODEC_STR, .width = width, .data = data, .count = count};
-  return store(block, offset, bound, &value);
-}
-
-int64_t
-ptrs_access_store_reference(PtrsBlock block, size_t offset, size_t bound, int64_t key)
-{
-  const PtrsCodecValue value = {.kind = PTRS_CODEC_REFERENCE, .integer = key};
-  return store(block, offset, bound, &value);
+      .kind = kind, .width = width, .negative = negative, .data = data, .count = count};
+  return ptrs_access_store_value(block, offset, bound, &value, NULL);
 }
 
 int64_t

@@ -29,8 +29,8 @@ store_int_bytes(PtrsBlock block, PyObject *number)
   const int negative   = zero ? PyObject_RichCompareBool(number, zero, Py_LT) : -1;
   int64_t size         = -1;
   if (bytes && negative >= 0) {
-    size = ptrs_access_store_magnitude(block, 0, ROOM, negative, PyBytes_AS_STRING(bytes),
-                                       (size_t)PyBytes_GET_SIZE(bytes));
+    size = ptrs_access_store_items(block, 0, ROOM, PTRS_CODEC_INT, PyBytes_AS_STRING(bytes), 1,
+                                   (size_t)PyBytes_GET_SIZE(bytes), negative);
   }
   Py_XDECREF(magnitude);
   Py_XDECREF(bytes);
@@ -50,34 +50,41 @@ store_code_points(PtrsBlock block, PyObject *text)
   for (Py_ssize_t i = 0; i < count; ++i) {
     items[i] = PyUnicode_ReadChar(text, i);
   }
-  return ptrs_access_store_text(block, 0, ROOM, items, 4, (size_t)count);
+  return ptrs_access_store_items(block, 0, ROOM, PTRS_CODEC_STR, items, 4, (size_t)count, 0);
+}
+
+static int64_t
+store_number(PtrsBlock block, int kind, int64_t integer, double real, double imag)
+{
+  return ptrs_access_store_number(block, 0, ROOM, kind, integer, real, imag);
 }
 
 static int64_t
 store_indirectly(PtrsBlock block, PyObject *obj)
 {
   if (PyBool_Check(obj)) {
-    return ptrs_access_store_bool(block, 0, ROOM, PyObject_IsTrue(obj));
+    return store_number(block, PTRS_CODEC_BOOL, PyObject_IsTrue(obj), 0, 0);
   }
   if (PyLong_Check(obj)) {
     return store_int_bytes(block, obj);
   }
   if (PyFloat_Check(obj)) {
-    return ptrs_access_store_float(block, 0, ROOM, PyFloat_AsDouble(obj));
+    return store_number(block, PTRS_CODEC_FLOAT, 0, PyFloat_AsDouble(obj), 0);
   }
   if (PyComplex_Check(obj)) {
-    return ptrs_access_store_complex(block, 0, ROOM, PyComplex_RealAsDouble(obj),
-                                     PyComplex_ImagAsDouble(obj));
+    return store_number(block, PTRS_CODEC_COMPLEX, 0, PyComplex_RealAsDouble(obj),
+                        PyComplex_ImagAsDouble(obj));
   }
   if (PyBytes_Check(obj)) {
     char *data       = NULL;
     Py_ssize_t count = 0;
     return PyBytes_AsStringAndSize(obj, &data, &count)
                ? -1
-               : ptrs_access_store_bytes(block, 0, ROOM, data, (size_t)count);
+               : ptrs_access_store_items(block, 0, ROOM, PTRS_CODEC_BYTES, data, 1, (size_t)count,
+                                         0);
   }
   return PyUnicode_Check(obj) ? store_code_points(block, obj)
-                              : ptrs_access_store_none(block, 0, ROOM);
+                              : store_number(block, PTRS_CODEC_NONE, 0, 0, 0);
 }
 
 static bool

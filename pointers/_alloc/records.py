@@ -7,6 +7,20 @@ from operator import itemgetter
 
 from pointers._typing import TYPE_CHECKING, Any, Callable
 
+_TEXTS = {
+    "current_bytes": "Bytes of the blocks that live, as they were asked for.",
+    "peak_bytes": "The most that `current_bytes` has been.",
+    "total_bytes": "Bytes of all blocks that there have been.",
+    "current_blocks": "Blocks that live.",
+    "peak_blocks": "The most that `current_blocks` has been.",
+    "total_blocks": "Blocks that there have been.",
+    "quarantine_blocks": "Freed blocks whose pages must not be touched yet.",
+    "quarantine_bytes": "Bytes of address space that these keep.",
+    "damaged_blocks": "Blocks that ended with bytes beside them overwritten.",
+    "mappings": "Mappings that all guard allocators have, freed blocks included.",
+    "max_mappings": "Mappings that they may have; 0 is any number.",
+}
+
 if TYPE_CHECKING:
     from typing import NamedTuple
 else:
@@ -19,7 +33,7 @@ else:
         def __init_subclass__(cls):
             cls._fields = cls.__match_args__ = tuple(cls.__annotations__)
             for index, name in enumerate(cls._fields):
-                setattr(cls, name, property(itemgetter(index)))
+                setattr(cls, name, property(itemgetter(index), doc=_TEXTS[name]))
 
         def __new__(cls, *values, **named):
             values = *values, *[named.pop(n) for n in cls._fields[len(values) :] if n in named]

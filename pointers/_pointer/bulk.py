@@ -6,6 +6,7 @@ from __future__ import annotations
 from pointers._codec.layout import sizeof
 from pointers._codec.scratch import scratch
 from pointers._codec.store import STORES
+from pointers._codec.synth import store_key
 from pointers._collector import again
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
@@ -96,7 +97,7 @@ def _store_staged(
             at = index * stride
             store = _STORES.get(id(type(value)))
             if store is None:
-                status = lib.ptrs_access_store_reference(staged, at, stride, keys[start + at])
+                status = store_key(staged, at, stride, keys[start + at])
             else:
                 status = store(staged, at, stride, value)
             if status < 0:

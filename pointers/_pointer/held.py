@@ -13,11 +13,12 @@ from __future__ import annotations
 from weakref import KeyedRef, _remove_dead_weakref  # type: ignore[attr-defined]
 
 from pointers._codec.layout import REFERENCE_SIZE
+from pointers._codec.synth import store_key
 from pointers._ffi import lib
 from pointers._typing import Any, Callable
 
 _new_key = lib.ptrs_access_new_key
-_store_reference = lib.ptrs_access_store_reference
+_store_reference = store_key
 _has_reference = lib.ptrs_access_has_reference
 _allocator_of = lib.ptrs_access_allocator_of
 _size_of = lib.ptrs_access_size_of

@@ -11,6 +11,7 @@ import warnings
 
 from pointers._codec.layout import sizeof
 from pointers._codec.store import STORES, image
+from pointers._codec.synth import store_key
 from pointers._ffi import lib
 from pointers._pointer.finalizers import callers_level
 from pointers._pointer.location import Location
@@ -26,7 +27,7 @@ def store_unsafe(
 
 def reference_unsafe(block: int, offset: int, size: int, key: int) -> int:
     """Write the image of a reference; return its size or a negated status."""
-    status = store_unsafe(block, offset, size, lib.ptrs_access_store_reference, key)
+    status = store_unsafe(block, offset, size, store_key, key)
     return status if status < 0 else size
 
 

@@ -26,26 +26,13 @@ image_of(const PtrsCodecValue *value, const PtrsCodecShape *shape)
 static int64_t
 store_value(PtrsBlock handle, size_t offset, size_t room, const PtrsCodecValue *value, bool inside)
 {
-  switch (value->kind) {
-  case PTRS_CODEC_NONE:
-    return ptrs_access_store_none(handle, offset, room);
-  case PTRS_CODEC_BOOL:
-    return ptrs_access_store_bool(handle, offset, room, value->integer ? 7 : 0);
-  case PTRS_CODEC_INT:
-    return inside ? ptrs_access_store_int(handle, offset, room, value->integer)
-                  : ptrs_access_store_magnitude(handle, offset, room, value->negative, value->data,
-                                                value->count);
-  case PTRS_CODEC_FLOAT:
-    return ptrs_access_store_float(handle, offset, room, value->real);
-  case PTRS_CODEC_COMPLEX:
-    return ptrs_access_store_complex(handle, offset, room, value->real, value->imag);
-  case PTRS_CODEC_BYTES:
-    return ptrs_access_store_bytes(handle, offset, room, value->data, value->count);
-  case PTRS_CODEC_STR:
-    return ptrs_access_store_text(handle, offset, room, value->data, value->width, value->count);
-  default:
-    return ptrs_access_store_reference(handle, offset, room, value->integer);
+  const int kind = value->kind;
+  if (kind == PTRS_CODEC_BYTES || kind == PTRS_CODEC_STR || (kind == PTRS_CODEC_INT && !inside)) {
+    return ptrs_access_store_items(handle, offset, room, kind, value->data, value->width,
+                                   value->count, value->negative);
   }
+  return ptrs_access_store_number(handle, offset, room, kind, value->integer, value->real,
+                                  value->imag);
 }
 
 static void

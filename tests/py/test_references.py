@@ -23,7 +23,7 @@ from pointers import (
     memset,
     realloc,
 )
-from pointers._ffi import lib
+from pointers._codec.synth import store_key
 
 # What releases: the object stands at offset 16 of 64 bytes
 
@@ -360,7 +360,7 @@ def test_an_interrupt_amid_a_store_leaves_what_is_in_the_memory(written: bool) -
 
         def write(*arguments: int) -> int:
             if written:
-                lib.ptrs_access_store_reference(*arguments)
+                store_key(*arguments)
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
