@@ -52,6 +52,7 @@ else:
             return type(self)(**{**self._asdict(), **named})
 
         def __repr__(self):
+            """Return the class and its fields by name."""
             parts = [f"{name}={value!r}" for name, value in self._asdict().items()]
             return f"{type(self).__name__}({', '.join(parts)})"
 

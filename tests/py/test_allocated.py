@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Pointers from malloc: sizes, storing and loading."""
 
-import gc
 from typing import Any
 
 import pytest
+from _collecting import settled_blocks
 
 from pointers import (
     AllocatedPointer,
@@ -106,7 +106,7 @@ def test_allocator_must_be_one() -> None:
 
 
 def test_statistics_are_exact() -> None:
-    gc.collect()
+    settled_blocks()
     before = System().stats()
     ptr, other = malloc(100), malloc(50)
     realloc(ptr, 130)

@@ -15,7 +15,7 @@ from typing import Any, Callable
 
 import cffi
 import pytest
-from _collecting import collect_all
+from _collecting import collect_all, settled_blocks
 from _lending import PYPY, is_pinned
 
 from pointers import (
@@ -131,8 +131,7 @@ def check_empty(made: list[Any]) -> None:
 
 
 def test_what_is_lent_outlives_its_pointer(lend: Any, make: Any) -> None:
-    collect_all()
-    before = System().stats().current_blocks
+    before = settled_blocks()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         made = [make(lend(malloc(64))), make(lend(calloc(4, 16)))]

@@ -10,6 +10,7 @@ import weakref
 from typing import Any, Callable
 
 import pytest
+from _collecting import settled_blocks
 from _watched import CPYTHON, Thing, collect, cpython_only, drop, gone, put
 
 from pointers import (
@@ -122,8 +123,7 @@ def test_nothing_is_left_after_many_cycles(cycle: Callable[[Any, Any], None]) ->
         for _ in range(100):
             cycle(p, thing)
         p <<= None
-        gc.collect()
-        blocks = System().stats().current_blocks
+        blocks = settled_blocks()
         if CPYTHON:
             references, allocated = sys.getrefcount(thing), sys.getallocatedblocks()
             objects = len(gc.get_objects())

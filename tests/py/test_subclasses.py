@@ -6,7 +6,7 @@ import warnings
 from typing import Any, Callable
 
 import pytest
-from _collecting import collect_all
+from _collecting import collect_all, settled_blocks
 
 from pointers import (
     AllocatedArrayPointer,
@@ -70,8 +70,7 @@ def make(kind: Any) -> Any:
 
 def dropped(drop: "Callable[[], None]") -> "list[str]":
     """Return the warnings of what is dropped, and check that no block is left."""
-    collect_all()
-    before = System().stats().current_blocks
+    before = settled_blocks()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         drop()
