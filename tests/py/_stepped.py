@@ -36,6 +36,7 @@ def stop_at_each(actions: dict[int, Action], operation: Action, *, lines_of: str
         interpreter, in the whole package, or lines where it does not tell of those.
     """
     n_steps = 0
+    last = max(actions)
     of_interpreter = TELLS and not lines_of
     start = str(PACKAGE / lines_of)
 
@@ -50,6 +51,9 @@ def stop_at_each(actions: dict[int, Action], operation: Action, *, lines_of: str
             n_steps += 1
             if n_steps - 1 in actions:
                 actions[n_steps - 1]()
+            if n_steps > last:
+                sys.settrace(None)  # what is left takes a fraction of the time
+                return None
         return trace
 
     before = sys.gettrace()
@@ -60,7 +64,7 @@ def stop_at_each(actions: dict[int, Action], operation: Action, *, lines_of: str
         operation()
     finally:
         sys.settrace(before)
-    return n_steps > max(actions)
+    return n_steps > last
 
 
 def stop_both_at(
