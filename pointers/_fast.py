@@ -14,6 +14,7 @@ from pointers._alloc.default import FIRST, default
 from pointers._ffi import fast
 from pointers._pointer import array as _array
 from pointers._pointer import heap as _heap
+from pointers._pointer import memory as _memory
 from pointers._pointer import stack as _stack
 from pointers._pointer import stack_call as _stack_call
 from pointers._pointer import stack_errors as _stack_errors
@@ -33,6 +34,7 @@ def _install() -> None:
         **vars(_functions),
         **vars(_array),
         **vars(_heap),
+        **vars(_memory),
         **vars(_stack_call),
         **vars(_stack_errors),
         "Location": Location,
@@ -48,7 +50,7 @@ def _install() -> None:
         "warn_leaked": warn_leaked,
     }
     for name, function in fast.install(namespace).items():
-        setattr(_functions, name, function)
+        setattr(_memory if name.startswith("mem") else _functions, name, function)
     fast.set_stack_needs(_stack_call.LEVEL_NEEDS, _stack_call.LEVEL_GIVES, _stack_call.SMALL_SHARE)
     fast.StackFunction.__getattr__ = find_attribute
     compiled: Any = _stack

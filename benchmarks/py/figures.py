@@ -43,8 +43,14 @@ BASES = [
         f"from ctypes import create_string_buffer, memmove\n"
         f"source, target = create_string_buffer({MIB}), create_string_buffer({MIB})",
     ),
+    Case(
+        "memmove of 16 bytes",
+        "memmove(target, source, 16)",
+        "from ctypes import create_string_buffer, memmove\n"
+        "source, target = create_string_buffer(64), create_string_buffer(64)",
+    ),
 ]
-BUFFER, ARRAY, CALL, COPY = (base.name for base in BASES)
+BUFFER, ARRAY, CALL, COPY, COPY_16 = (base.name for base in BASES)
 NANOSECOND = "1 ns"
 
 
@@ -64,6 +70,10 @@ VALUES = {"int": "12345", "float": "1.5", "11-char str": "'hello world'", "bytes
 ONE = f"{POINTERS}\nptr = malloc(64).move({{}})"
 MANY = f"{POINTERS}\narray = calloc(1000, 28)\narray[:] = range(1000)"
 RAW = f"{POINTERS}\nptr, data = malloc({MIB}), bytes({MIB})"
+MEMORY = (
+    "from pointers import malloc, memcmp, memcpy, memmove, memset\n"
+    "a, b, data = malloc(64), malloc(64), bytes(64)"
+)
 
 FIGURES = [
     *(
@@ -116,6 +126,16 @@ FIGURES = [
         ),
         (1.2, BUFFER),
         (3, BUFFER),
+    ),
+    *(
+        Figure(Case(call, call, MEMORY), (0.5, COPY_16), (0.5, COPY_16))
+        for call in (
+            "memcpy(a, b, 16)",
+            "memcpy(a, data, 16)",
+            "memmove(a, b, 16)",
+            "memset(a, 0, 16)",
+            "memcmp(a, b, 16)",
+        )
     ),
     Figure(Case("read 1 MiB", "ptr.read()", RAW), (1 / 0.95, COPY), (1 / 0.95, COPY)),
     Figure(Case("write 1 MiB", "ptr.write(data)", RAW), (1 / 0.95, COPY), (1 / 0.95, COPY)),

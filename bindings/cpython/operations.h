@@ -44,7 +44,11 @@
 #  define PTRS_PY_FUNCTIONS(ROW)                                                                   \
     ROW(MALLOC, "malloc", "($module, size, *, align=None, allocator=None)", ptrs_py_malloc)        \
     ROW(CALLOC, "calloc", "($module, count, size, *, align=None, allocator=None)", ptrs_py_calloc) \
-    ROW(FREE, "free", "($module, ptr)", ptrs_py_free)
+    ROW(FREE, "free", "($module, ptr)", ptrs_py_free)                                              \
+    ROW(MEMCPY, "memcpy", "($module, dst, src, n)", ptrs_py_memcpy)                                \
+    ROW(MEMMOVE, "memmove", "($module, dst, src, n)", ptrs_py_memmove)                             \
+    ROW(MEMSET, "memset", "($module, dst, byte, n)", ptrs_py_memset)                               \
+    ROW(MEMCMP, "memcmp", "($module, a, b, n)", ptrs_py_memcmp)
 
 /** Methods: (id, class, name, signature, C function). */
 #  define PTRS_PY_METHODS(ROW)                                                                     \
