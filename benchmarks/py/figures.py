@@ -49,8 +49,10 @@ BASES = [
         "from ctypes import create_string_buffer, memmove\n"
         "source, target = create_string_buffer(64), create_string_buffer(64)",
     ),
+    Case("cast of a memoryview", "memoryview(b).cast('i')", "b = bytearray(64)"),
+    Case("str(12345)", "str(12345)"),
 ]
-BUFFER, ARRAY, CALL, COPY, COPY_16 = (base.name for base in BASES)
+BUFFER, ARRAY, CALL, COPY, COPY_16, CAST, TEXT = (base.name for base in BASES)
 NANOSECOND = "1 ns"
 
 
@@ -137,6 +139,9 @@ FIGURES = [
             "memcmp(a, b, 16)",
         )
     ),
+    Figure(Case("ptr.view('i')", "ptr.view('i')", ONE.format(1)), (1, CAST), (5, CAST)),
+    Figure(Case("(*ptr,)", "(*ptr,)", ONE.format(12345)), (1.4, ARRAY), (2, ARRAY)),
+    Figure(Case("str(ptr)", "str(ptr)", ONE.format(12345)), (2, TEXT), (2, TEXT)),
     Figure(Case("read 1 MiB", "ptr.read()", RAW), (1 / 0.95, COPY), (1 / 0.95, COPY)),
     Figure(Case("write 1 MiB", "ptr.write(data)", RAW), (1 / 0.95, COPY), (1 / 0.95, COPY)),
 ]

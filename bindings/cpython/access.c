@@ -49,6 +49,23 @@ ptrs_py_pointer_dereference(PyObject *self,
                          : ptrs_py_pointer_invert(self);
 }
 
+PyObject *
+ptrs_py_pointer_str(PyObject *self)
+{
+  const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  // Of values alone, whose text runs no Python; a subclass may say what is here
+  PyObject *const obj =
+      ptrs_py_is_plain(self) ? ptrs_py_load_object(pointer->block, pointer->offset) : NULL;
+  PyObject *const text = obj ? PyObject_Str(obj) : NULL;
+  Py_XDECREF(obj);
+  if (text) {
+    return text;
+  }
+  // The slow path tells what is wrong, or finds it out anew
+  PyErr_Clear();
+  return ptrs_py_slow_1(PTRS_PY_STR, self);
+}
+
 // Copy bytes out of a block, or into it; waits only without `would_block`
 static PtrsStatus
 copy_raw(

@@ -7,20 +7,40 @@
 
 #ifndef PYPY_VERSION
 
+#  include <stdbool.h>
+
 PyTypeObject *ptrs_py_export_type;
 
 typedef struct {
   PyObject_HEAD PtrsAccessPinGuard guard;
   Py_ssize_t offset;
-  Py_ssize_t size; // bytes
+  Py_ssize_t size;      // bytes
+  Py_ssize_t count;     // items
+  Py_ssize_t item_size; // bytes
+  char format[2];       // of an item: one character of the struct module's
+  bool read_only;
 } Export;
 
 static int
 export_getbuffer(PyObject *self, Py_buffer *view, int flags)
 {
-  const Export *const export = (Export *)self;
-  uint8_t *const mem         = (uint8_t *)export->guard.mem + export->offset;
-  return PyBuffer_FillInfo(view, self, mem, export->size, 0, flags);
+  Export *const export = (Export *)self;
+  uint8_t *const mem   = (uint8_t *)export->guard.mem + export->offset;
+  if (PyBuffer_FillInfo(view, self, mem, export->size, export->read_only, flags)) {
+    return -1;
+  }
+  // What was not asked for stays NULL.  Without a shape, the consumer takes items for bytes.
+  view->itemsize = export->item_size;
+  if (view->format) {
+    view->format = export->format;
+  }
+  if (view->shape) {
+    view->shape = &export->count;
+  }
+  if (view->strides) {
+    view->strides = &export->item_size;
+  }
+  return 0;
 }
 
 static void
@@ -75,8 +95,8 @@ begin(PtrsAccessPinGuard *guard, PtrsBlock block)
   return false;
 }
 
-// An export of the memory from a pointer on, or NULL with an exception
-static PyObject *
+// An export of the memory from a pointer on, as bytes, or NULL with an exception
+static Export *
 new_export(PtrsPyPointer *pointer)
 {
   Export *const export = PyObject_New(Export, ptrs_py_export_type);
@@ -92,7 +112,84 @@ new_export(PtrsPyPointer *pointer)
   const Py_ssize_t size = ptrs_py_pinned_left(pointer);
   export->offset        = size ? pointer->offset : 0;
   export->size          = size;
-  return (PyObject *)export;
+  export->count         = size;
+  export->item_size     = 1;
+  export->format[0]     = 'B';
+  export->format[1]     = '\0';
+  export->read_only     = false;
+  return export;
+}
+
+// Bytes of an item of a format that memoryview.cast() takes; 0 for any other
+static Py_ssize_t
+size_of_item(char format)
+{
+  switch (format) {
+  case 'b':
+  case 'B':
+  case 'c':
+    return 1;
+  case '?':
+    return sizeof(_Bool);
+  case 'h':
+  case 'H':
+    return sizeof(short);
+  case 'i':
+  case 'I':
+    return sizeof(int);
+  case 'l':
+  case 'L':
+    return sizeof(long);
+  case 'q':
+  case 'Q':
+    return sizeof(long long);
+  case 'n':
+  case 'N':
+    return sizeof(size_t);
+  case 'f':
+    return sizeof(float);
+  case 'd':
+    return sizeof(double);
+  case 'P':
+    return sizeof(void *);
+  default:
+    return 0;
+  }
+}
+
+// Take the arguments of a view; false for what is rare or wrong
+static bool
+take_arguments(
+    PyObject *const *args, Py_ssize_t n_args, PyObject *names, char *format, bool *read_only)
+{
+  if (names || n_args > 2 || (n_args == 2 && !PyBool_Check(args[1]))) {
+    return false;
+  }
+  *read_only = n_args == 2 && args[1] == Py_False;
+  if (!n_args) {
+    return true;
+  }
+  Py_ssize_t length      = 0;
+  const char *const text = PyUnicode_CheckExact(args[0]) && PyUnicode_IS_COMPACT_ASCII(args[0])
+                               ? PyUnicode_AsUTF8AndSize(args[0], &length)
+                               : NULL;
+  *format                = text && length == 1 ? text[0] : '\0';
+  return size_of_item(*format);
+}
+
+// Make items of a format; false if the bytes are no whole number of them, or if there are none,
+// which versions of memoryview.cast() treat differently
+static bool
+set_format(Export *export, char format)
+{
+  const Py_ssize_t item_size = size_of_item(format);
+  if (format != export->format[0] && (!export->size || export->size % item_size)) {
+    return false;
+  }
+  export->format[0] = format;
+  export->item_size = item_size;
+  export->count     = export->size / item_size;
+  return true;
 }
 
 // What np.ndarray(buffer=) asks with: after that it keeps the object and not the
@@ -117,7 +214,7 @@ ptrs_py_pointer_getbuffer(PyObject *self, Py_buffer *view, int flags)
         "the same way, since that would not keep the memory pinned: pass ptr.view()");
     return -1;
   }
-  PyObject *const export = new_export((PtrsPyPointer *)self);
+  PyObject *const export = (PyObject *)new_export((PtrsPyPointer *)self);
   const int failed       = export ? export_getbuffer(export, view, flags) : -1;
   Py_XDECREF(export);
   return failed;
@@ -135,12 +232,22 @@ ptrs_py_pointer_releasebuffer(PyObject *self, Py_buffer *view)
 PyObject *
 ptrs_py_pointer_view(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
-  if (n_args || names) {
+  char format    = 'B';
+  bool read_only = false;
+  if (!take_arguments(args, n_args, names, &format, &read_only)) {
     return ptrs_py_slow_method(PTRS_PY_VIEW, self, args, n_args, names);
   }
-  PyObject *const export = new_export((PtrsPyPointer *)self);
-  PyObject *const view   = export ? PyMemoryView_FromObject(export) : NULL;
-  Py_XDECREF(export);
+  Export *const export = new_export((PtrsPyPointer *)self);
+  if (!export) {
+    return NULL;
+  }
+  if (!set_format(export, format)) {
+    Py_DECREF(export);
+    return ptrs_py_slow_method(PTRS_PY_VIEW, self, args, n_args, names);
+  }
+  export->read_only    = read_only;
+  PyObject *const view = PyMemoryView_FromObject((PyObject *)export);
+  Py_DECREF(export);
   return view;
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The slots of an array in turn, as many as there were at the first.
+// The slots of an array in turn, as many as there were at the first; and of any other pointer,
+// the one object that is stored.
 #include "cpython/iterator.h"
 
 #include "cpython/operations.h"
 #include "cpython/peek.h"
+#include "cpython/value.h"
 
 #ifndef PYPY_VERSION
 
@@ -15,8 +17,8 @@ typedef struct {
   Py_ssize_t count; // negative before the first
 } SlotsIterator;
 
-PyObject *
-ptrs_py_pointer_iter(PyObject *self)
+static PyObject *
+new_iterator(PyObject *self)
 {
   SlotsIterator *const iterator = PyObject_GC_New(SlotsIterator, ptrs_py_slots_iterator_type);
   if (iterator) {
@@ -27,6 +29,32 @@ ptrs_py_pointer_iter(PyObject *self)
     PyObject_GC_Track(iterator);
   }
   return (PyObject *)iterator;
+}
+
+// An iterator over the one object that is stored, for `print(*ptr)`
+static PyObject *
+iterate_object(PyObject *self)
+{
+  const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  // As pointer.dereference(), which subclasses may have changed
+  PyObject *const obj =
+      ptrs_py_is_plain(self) ? ptrs_py_load_object(pointer->block, pointer->offset) : NULL;
+  if (!obj) {
+    return PyErr_Occurred() ? NULL : ptrs_py_slow_1(PTRS_PY_ITER, self);
+  }
+  PyObject *const one      = PyTuple_Pack(1, obj);
+  PyObject *const iterator = one ? PyObject_GetIter(one) : NULL;
+  Py_XDECREF(one);
+  Py_DECREF(obj);
+  return iterator;
+}
+
+PyObject *
+ptrs_py_pointer_iter(PyObject *self)
+{
+  // By its class: a pointer that was made without a block is no array yet
+  PyTypeObject *const array = (PyTypeObject *)ptrs_py_objects[PTRS_PY_ARRAY];
+  return PyObject_TypeCheck(self, array) ? new_iterator(self) : iterate_object(self);
 }
 
 // Slots of an array, or -1 with an exception

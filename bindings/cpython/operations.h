@@ -78,6 +78,8 @@
 #  define PTRS_PY_OPERATORS(ROW)                                                                   \
     ROW(ILSHIFT, "Pointer", "__ilshift__")                                                         \
     ROW(INVERT, "Pointer", "__invert__")                                                           \
+    ROW(ITER, "Pointer", "__iter__")                                                               \
+    ROW(STR, "Pointer", "__str__")                                                                 \
     ROW(EQUAL, "Location", "__eq__")                                                               \
     ROW(LESS, "Location", "__lt__")                                                                \
     ROW(LESS_EQUAL, "Location", "__le__")                                                          \
@@ -133,6 +135,7 @@ PyObject *ptrs_py_pointer_subtract(PyObject *a, PyObject *b);
 PyObject *ptrs_py_pointer_get(PyObject *self, PyObject *key);
 int ptrs_py_pointer_set(PyObject *self, PyObject *key, PyObject *value);
 PyObject *ptrs_py_pointer_iter(PyObject *self);
+PyObject *ptrs_py_pointer_str(PyObject *self);
 int ptrs_py_pointer_getbuffer(PyObject *self, Py_buffer *view, int flags);
 void ptrs_py_pointer_releasebuffer(PyObject *self, Py_buffer *view);
 

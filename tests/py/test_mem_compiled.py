@@ -113,7 +113,7 @@ def test_a_slot_has_its_own_bytes_alone() -> None:
 
 
 def test_arguments_that_free_the_pointer() -> None:
-    for call in (
+    calls: list[Any] = [
         lambda ptr: memset(ptr, Index(1, ptr.free), 4),
         lambda ptr: memset(ptr, 1, Index(4, ptr.free)),
         lambda ptr: memcpy(ptr, bytes(8), Index(4, ptr.free)),
@@ -121,7 +121,8 @@ def test_arguments_that_free_the_pointer() -> None:
         lambda ptr: memcpy(malloc(8), ptr, Index(4, ptr.free)),
         lambda ptr: memcmp(ptr, bytes(8), Index(4, ptr.free)),
         lambda ptr: memcmp(malloc(8), ptr, Index(4, ptr.free)),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(FreedMemoryError):
             call(malloc(16))
 

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""Views with formats: what a cast of a view would be, on both paths."""
+
+import io
+import struct
+from typing import Any
+
+import pytest
+
+from pointers import FreedMemoryError, Pointer, calloc, malloc, stack_alloc
+
+FORMATS = "cbB?hHiIlLqQnNfdP"
+
+
+@pytest.mark.parametrize("writable", [True, False])
+@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("offset", [0, 8, 16])
+def test_it_is_the_cast_of_a_view(format_: str, writable: bool, offset: int) -> None:
+    with malloc(48) as owner:
+        owner.write(bytes(range(48)))
+        ptr = owner + offset
+        cast = ptr.view().cast(format_)  # type: ignore[call-overload]
+        expected = cast if writable else cast.toreadonly()
+        view = ptr.view(format_, writable)
+        for name in (
+            "format", "itemsize", "nbytes", "ndim", "shape", "strides", "readonly", "contiguous",
+            "c_contiguous", "f_contiguous", "suboffsets",
+        ):  # fmt: skip
+            assert getattr(view, name) == getattr(expected, name), name
+        assert view.tobytes() == expected.tobytes()
+        if format_ != "f":  # where NaN is not equal to itself
+            assert view.tolist() == expected.tolist()
+        if writable:
+            view[0] = view[1]
+            assert cast[0] == cast[1]
+        else:
+            with pytest.raises(TypeError, match="read-only"):
+                view[0] = view[1]
+        for each in (view, expected, cast):
+            each.release()
+
+
+@pytest.mark.parametrize("format_", ["i", "d", "q"])
+def test_bytes_that_are_no_whole_number_of_items(format_: str) -> None:
+    for size in (1, 13):
+        with malloc(size) as ptr:
+            with pytest.raises(ValueError, match=f"{size} bytes are no whole number of items"):
+                ptr.view(format_)
+            assert ptr.realloc(size + 1).size == size + 1  # there is no pin
+
+
+@pytest.mark.parametrize("format_", ["", "e", "ii", "@i", "<i", "x", "s", "\0", "é", "∑", "i\0"])
+def test_other_formats(format_: str) -> None:
+    with malloc(16) as ptr:
+        try:
+            expected = ptr.view().cast(format_)  # type: ignore[call-overload]
+        except (ValueError, RuntimeError):
+            with pytest.raises(ValueError, match="is none of a view's"):
+                ptr.view(format_)
+        else:
+            with ptr.view(format_) as view:
+                assert view.format == expected.format
+            expected.release()
+
+
+def test_arguments_of_other_types() -> None:
+    class Text(str):
+        __slots__ = ()
+
+    with malloc(16) as ptr:
+        assert ptr.view(Text("i")).format == "i"
+        assert ptr.view("i", []).readonly  # type: ignore[arg-type]
+        assert not ptr.view("i", [0]).readonly  # type: ignore[arg-type]
+        assert ptr.view("i", writable=False).readonly
+        assert ptr.view(format="i").shape == (4,)
+        for wrong in (5, b"i", None):
+            with pytest.raises(TypeError, match="format must be a str, not"):
+                ptr.view(wrong)  # type: ignore[arg-type]
+
+
+def test_a_slot_and_a_slot_that_is_gone() -> None:
+    array = calloc(3, 12)
+    assert len(array[1].view("i")) == 3
+    assert array.view("i").shape == (9,)
+    slot = array[2]
+    array.realloc(24)
+    assert slot.view().nbytes == 0
+    with slot.view("i") as view:
+        assert (view.shape, view.format) == ((0,), "i")
+    array.free()
+    with pytest.raises(FreedMemoryError):
+        slot.view("i")
+
+
+def test_stack_memory_has_none() -> None:
+    @stack_alloc(16)
+    def inside(ptr: "Pointer[Any]") -> None:
+        with pytest.raises(BufferError, match="stack memory has no views"):
+            ptr.view("i")
+
+    inside()
+
+
+def test_who_asks_for_bytes_gets_bytes() -> None:
+    with malloc(16) as ptr:
+        ptr.write(bytes(range(16)))
+        with ptr.view("i") as view:
+            assert bytes(view) == bytes(view.obj) == bytes(range(16))  # type: ignore[arg-type]
+            assert struct.unpack_from("3b", view, 1) == (1, 2, 3)
+            assert io.BytesIO(b"abcd" * 4).readinto(view) == 16
+            assert view[0] == struct.unpack("i", b"abcd")[0]
+        with ptr.view("i", False) as view, pytest.raises((TypeError, BufferError)):
+            io.BytesIO(b"abcd" * 4).readinto(view)
+
+
+def test_numpy_takes_items() -> None:
+    numpy = pytest.importorskip("numpy")
+    with malloc(16) as ptr:
+        view = ptr.view("i")
+        for array in (numpy.asarray(view), numpy.frombuffer(view, "i"), numpy.asarray(view[1:])):
+            assert array.dtype == numpy.intc and array.ndim == 1
+            array[-1] = 7
+            assert view[3] == 7
+        same = numpy.ndarray(4, numpy.intc, buffer=view)
+        view.release()
+        same[0] = 5
+        with pytest.raises(BufferError):
+            ptr.realloc(8)
+        del same, array
