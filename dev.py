@@ -230,7 +230,7 @@ class Environment:
         base = f"{self.interpreter} {self.interpreter.executable}"
         if not self.is_done("base", base):
             if self.path.exists() and not self.stamp("base").exists():
-                raise DevError(f"{self.path.name} was made by someone else; move it away")
+                raise DevError(f"{self.path.name} was not made by dev.py; move it away")
             say(f"creating {self.path.name} for {self.interpreter}")
             shutil.rmtree(self.path, ignore_errors=True)
             self.path.mkdir()

@@ -163,7 +163,7 @@ int ptrs_access_compare(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offs
 /* cdef: end */
 
 /*
- * For callers who must not wait while they are inside of an interpreter: with
+ * For callers that hold an interpreter, and so must not wait: with
  * `would_block`, what would have to wait for another thread, or copy more than
  * PTRS_ACCESS_AT_ONCE bytes, does nothing but set *would_block.  With NULL, it waits.
  */

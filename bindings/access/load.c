@@ -73,7 +73,7 @@ decode_frequent(const uint8_t *copy, size_t avail, PtrsAccessLoad *load)
 }
 
 // Copy the image at `bytes`; its shape is that of the copy.  The block is held
-// against checked writers, but not against those who have its address.
+// against checked writers, but not against code that has its address.
 static PtrsStatus
 copy_image(const uint8_t *bytes,
            size_t avail,

@@ -158,7 +158,7 @@ call(const StackFunction *function,
       (size_t)ptrs_access_stack_limit(Py_GetRecursionLimit(), &ptrs_py_stack_needs);
   // The function that is called may drop what it is called through
   Py_INCREF(frame.func);
-  // Where other threads use the memory, it waits for them, who need no interpreter
+  // Where other threads use the memory, it waits for them; they need no interpreter
   const PtrsStatus status =
       ptrs_stack_call((size_t)size, (size_t)function->align, limit, enter, &frame);
   if (frame.pointer) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Views: memory that is lent to whoever takes buffers, and pinned meanwhile."""
+"""Views: memory that is lent to code that takes buffers, and pinned meanwhile."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def lend(pinned: Any, offset: int, size: int, kind: str, writable: bool) -> memo
             view = _cast(view, kind)
         return view if writable else view.toreadonly()
     except BaseException:
-        # Or whoever keeps the error would keep the pin, by its traceback
+        # The traceback of the error refers to the view: a program that keeps the error would
+        # keep the pin
         try:
             view.release()
         finally:
