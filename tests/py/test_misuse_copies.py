@@ -75,10 +75,10 @@ TABLES = {
         *cases(
             "numbers",
             [
-                "p < p",
-                "p <= s",
+                "p < 1",
+                "p <= None",
                 "p > 0",
-                "a >= a",
+                "a >= [a]",
                 "p * 2",
                 "p // 2",
                 "p & 1",
@@ -100,7 +100,10 @@ TABLES = {
         ),
         *cases(
             "distances",
-            ["p - s", "s - p", "p - a", "(p + 8) - malloc_other"],
+            [
+                *("p - s", "s - p", "p - a", "(p + 8) - malloc_other"),
+                *("p < s", "p <= a", "s > malloc_other", "a >= p"),
+            ],
             "ValueError",
             "different blocks",
             before=BEFORE + "malloc_other = malloc(8)",
