@@ -20,8 +20,9 @@ def _is_isolated() -> bool:
 def _calls_back() -> bool:
     """Whether C that is called from this interpreter can call it back.
 
-    Up to 3.11, C calls back into the main interpreter, from whichever interpreter it was called.  On 3.12, cffi keeps an
-    object of the interpreter that was called last, and crashes once that is gone.
+    Up to 3.11, C calls back into the main interpreter, from whichever interpreter it was
+    called.  On 3.12, cffi keeps an object of the interpreter that was called last, and crashes
+    once that is gone.
     """
     if sys.implementation.name != "cpython" or sys.version_info >= (3, 13):
         return True
