@@ -142,6 +142,16 @@ FIGURES = [
     Figure(Case("ptr.view('i')", "ptr.view('i')", ONE.format(1)), (1, CAST), (5, CAST)),
     Figure(Case("(*ptr,)", "(*ptr,)", ONE.format(12345)), (1.4, ARRAY), (2, ARRAY)),
     Figure(Case("str(ptr)", "str(ptr)", ONE.format(12345)), (2, TEXT), (2, TEXT)),
+    Figure(Case("with malloc(28)", "with malloc(28): pass", POINTERS), (2.3, ARRAY), (3, ARRAY)),
+    Figure(
+        Case(
+            "realloc 64 to 4096 and back",
+            "realloc(ptr, 4096); realloc(ptr, 64)",
+            "from pointers import realloc\n" + ONE.format(1),
+        ),
+        (5, ARRAY),
+        (12, ARRAY),
+    ),
     Figure(Case("read 1 MiB", "ptr.read()", RAW), (1 / 0.95, COPY), (1 / 0.95, COPY)),
     Figure(Case("write 1 MiB", "ptr.write(data)", RAW), (1 / 0.95, COPY), (1 / 0.95, COPY)),
 ]

@@ -130,6 +130,29 @@ ptrs_py_free(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObjec
   return ptrs_py_slow(PTRS_PY_FREE, args, n_args, names);
 }
 
+// Of the classes that are made here alone: others may have a free() of their own
+PyObject *
+ptrs_py_pointer_enter(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  if (!n_args && !names && ptrs_py_is_plain(self) && !pointer->offset &&
+      ptrs_py_peek_size(pointer->block) >= 0) {
+    Py_INCREF(self);
+    return self;
+  }
+  return ptrs_py_slow_method(PTRS_PY_ENTER, self, args, n_args, names);
+}
+
+PyObject *
+ptrs_py_pointer_exit(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  if (n_args == 3 && !names && ptrs_py_is_plain(self) && free_block(pointer)) {
+    return ptrs_py_release_held(pointer);
+  }
+  return ptrs_py_slow_method(PTRS_PY_EXIT, self, args, n_args, names);
+}
+
 // Warn of a pointer that was dropped with its block, which is gone now
 static void
 warn_leaked(PyTypeObject *type, int64_t size, PyObject *source)

@@ -45,6 +45,7 @@
     ROW(MALLOC, "malloc", "($module, size, *, align=None, allocator=None)", ptrs_py_malloc)        \
     ROW(CALLOC, "calloc", "($module, count, size, *, align=None, allocator=None)", ptrs_py_calloc) \
     ROW(FREE, "free", "($module, ptr)", ptrs_py_free)                                              \
+    ROW(REALLOC, "realloc", "($module, ptr, size)", ptrs_py_realloc)                               \
     ROW(MEMCPY, "memcpy", "($module, dst, src, n)", ptrs_py_memcpy)                                \
     ROW(MEMMOVE, "memmove", "($module, dst, src, n)", ptrs_py_memmove)                             \
     ROW(MEMSET, "memset", "($module, dst, byte, n)", ptrs_py_memset)                               \
@@ -58,6 +59,9 @@
     ROW(WRITE, "Location", "write", "($self, data)", ptrs_py_pointer_write)                        \
     ROW(VIEW, "Location", "view", "($self, format='B', writable=True)", ptrs_py_pointer_view)      \
     ROW(FREE_METHOD, "HeapPointer", "free", "($self)", ptrs_py_pointer_free)                       \
+    ROW(REALLOC_METHOD, "HeapPointer", "realloc", "($self, size)", ptrs_py_pointer_realloc)        \
+    ROW(ENTER, "HeapPointer", "__enter__", "($self)", ptrs_py_pointer_enter)                       \
+    ROW(EXIT, "HeapPointer", "__exit__", "($self, *exc_info)", ptrs_py_pointer_exit)               \
     ROW(STORE_SLOTS, "_Slots", "_store_slots", "($self, first, values)",                           \
         ptrs_py_pointer_store_slots)                                                               \
     ROW(TOLIST, "AllocatedArrayPointer", "tolist", "($self)", ptrs_py_pointer_tolist)

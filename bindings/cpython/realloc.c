@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// Other sizes for blocks.
+#include "access/access.h"
+#include "cpython/held.h"
+#include "cpython/operations.h"
+#include "cpython/peek.h"
+#include "cpython/pointer.h"
+
+#ifndef PYPY_VERSION
+
+static int
+resize(PtrsPyPointer *pointer, size_t size)
+{
+  int status = 0;
+  // Any change of size may have to wait, or to copy the block
+  Py_BEGIN_ALLOW_THREADS;
+  status = pointer->kind == PTRS_PY_KIND_ARRAY ? ptrs_access_resize_slots(pointer->block, size)
+                                               : ptrs_access_resize(pointer->block, size);
+  Py_END_ALLOW_THREADS;
+  return status;
+}
+
+// The pointer, whose block has another size now; NULL with or without an exception
+static PyObject *
+resized(PyObject *self, PyObject *number)
+{
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  PyObject *const type         = (PyObject *)Py_TYPE(self);
+  const bool is_array          = type == ptrs_py_objects[PTRS_PY_ARRAY];
+  Py_ssize_t size              = 0;
+  if ((type != ptrs_py_objects[PTRS_PY_ALLOCATED] && !is_array) || pointer->offset ||
+      !ptrs_py_as_index(number, &size) ||
+      (is_array && (!pointer->bound || size % pointer->bound)) || resize(pointer, (size_t)size)) {
+    return NULL;
+  }
+  // What was held in a part that is gone
+  if (ptrs_py_overwritten(pointer, size, PY_SSIZE_T_MAX) < 0) {
+    return NULL;
+  }
+  Py_INCREF(self);
+  return self;
+}
+
+PyObject *
+ptrs_py_pointer_realloc(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  PyObject *const result = n_args == 1 && !names ? resized(self, args[0]) : NULL;
+  return result || PyErr_Occurred()
+             ? result
+             : ptrs_py_slow_method(PTRS_PY_REALLOC_METHOD, self, args, n_args, names);
+}
+
+PyObject *
+ptrs_py_realloc(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  (void)module;
+  PyObject *const result = n_args == 2 && !names ? resized(args[0], args[1]) : NULL;
+  return result || PyErr_Occurred() ? result : ptrs_py_slow(PTRS_PY_REALLOC, args, n_args, names);
+}
+
+#endif
