@@ -145,12 +145,14 @@ FIGURES = [
     Figure(Case("with malloc(28)", "with malloc(28): pass", POINTERS), (2.3, ARRAY), (3, ARRAY)),
     Figure(
         Case(
-            "realloc 64 to 4096 and back",
+            "realloc 64 to 4096, and back",
             "realloc(ptr, 4096); realloc(ptr, 64)",
             "from pointers import realloc\n" + ONE.format(1),
+            "",
+            2,
         ),
-        (5, ARRAY),
-        (12, ARRAY),
+        (2.5, ARRAY),
+        (6, ARRAY),
     ),
     Figure(Case("read 1 MiB", "ptr.read()", RAW), (1 / 0.95, COPY), (1 / 0.95, COPY)),
     Figure(Case("write 1 MiB", "ptr.write(data)", RAW), (1 / 0.95, COPY), (1 / 0.95, COPY)),
