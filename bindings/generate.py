@@ -17,7 +17,7 @@ MODULE = "pointers._core"
 
 REGION = re.compile(r"/\* cdef: begin \*/(.*?)/\* cdef: end \*/", re.DOTALL)
 
-# What only the binding has: constants whose values the C compiler finds, and
+# Declarations that only the binding has: constants whose values the C compiler finds, and
 # the function through which the stack trampoline enters Python.
 EXTRA = """
 #define PTRS_ALIGN_DEFAULT ...

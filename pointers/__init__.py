@@ -82,7 +82,7 @@ __all__ = [
     "stack_alloc",
 ]
 
-# What is imported when it is first asked for, by the module that has it
+# Names that are imported when a program first asks for them, by the module that has them
 _LATER = {
     "_alloc.guard": ("Guard", "report_faults"),
     "_alloc.heaps": ("Arena", "Foreign", "Pool", "load_allocator"),

@@ -15,7 +15,7 @@ from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
 
-# What is compiled
+# Folders and files that are compiled
 _SOURCES = ("benchmarks/core", "bindings", "core/include", "core/src")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the collector has to be told, where objects do not go with their last reference.
+"""Memory of blocks, told to the collector where objects do not go with their last reference.
 
 There a dropped pointer keeps its block until the collector finds the pointer.  But
 the collector sees the few bytes of the pointer alone, and not those of the block:

@@ -29,7 +29,7 @@ from pointers._typing import Any
 
 
 def _install() -> None:
-    # What the table names, by the names there
+    # The Python objects that the table names, by these names
     namespace: dict[str, Any] = {
         **vars(_functions),
         **vars(_array),

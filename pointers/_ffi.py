@@ -85,7 +85,8 @@ def _load_fast() -> Any:
     """
     if sys.implementation.name != "cpython" or os.environ.get("POINTERS_FAST") == "0":
         return None
-    # What cffi makes cannot hand out Python objects; a second init function can
+    # Functions that cffi makes cannot return Python objects; a second init function makes
+    # a module whose functions can
     path = sys.modules["pointers._core"].__file__
     loader = importlib.machinery.ExtensionFileLoader("pointers._fastpath", str(path))
     spec = importlib.machinery.ModuleSpec("pointers._fastpath", loader, origin=path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the module typing is needed for at run time, without it.
+"""Stand-ins for the names of typing that are needed at run time.
 
 To import it, and what it imports, takes longer than all the rest of this
 package.  Type checkers see the real names; what they are at run time is enough
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Concatenate, ParamSpec, Self
 else:
-    # What collections.abc has, which imports all of collections
+    # The same classes as in collections.abc, which imports all of collections
     from _collections_abc import Callable, Iterator
 
     Any = Concatenate = Protocol = Self = object

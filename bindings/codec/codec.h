@@ -72,7 +72,7 @@ typedef struct {
 } PtrsCodecValue;
 /* cdef: end */
 
-/** What is known of an image before its payload is looked at. */
+/** The size and parts of an image, as its prefix tells them. */
 typedef struct {
   int kind;          /* PtrsCodecKind */
   int width;         /* STR: 1, 2 or 4; BYTES: 1; INT: 4, of its digits; else 0 */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What all allocators can do, and the allocator that is the C library's."""
+"""The base of all allocators, and the allocator of the C library."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Allocator:
     memory until the last of its blocks is gone.
     """
 
-    # What C has written to the cell, and the cell, which releases it with the last reference
+    # The C object that the cell holds, and the cell, which releases it with the last reference
     __slots__ = ("__weakref__", "_cdata", "_cell")
 
     _cdata: Any

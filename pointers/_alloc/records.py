@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What allocators tell of themselves, as tuples with names."""
+"""Statistics of allocators, as tuples with names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 else:
 
     class NamedTuple(tuple):
-        """What typing's is at run time, without that: to import it takes too long."""
+        """A stand-in for typing's at run time: to import typing takes too long."""
 
         __slots__ = ()
 
@@ -61,7 +61,7 @@ else:
 
 
 class Stats(NamedTuple):
-    """What an allocator has given out: requested bytes, and blocks."""
+    """Bytes, as they were asked for, and blocks that an allocator has given out."""
 
     current_bytes: int
     peak_bytes: int
@@ -72,7 +72,7 @@ class Stats(NamedTuple):
 
 
 class GuardInfo(NamedTuple):
-    """What a guard allocator knows beside its statistics."""
+    """Quarantine, damage and mappings of a guard allocator."""
 
     quarantine_blocks: int
     quarantine_bytes: int

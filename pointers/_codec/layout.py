@@ -20,7 +20,7 @@ COMPLEX_TYPE = _TYPE | lib.PTRS_CODEC_COMPLEX
 BYTES_TYPE = _TYPE | lib.PTRS_CODEC_BYTES
 STR_TYPE = _TYPE | lib.PTRS_CODEC_STR
 
-# What stands before the payload, as formats of the struct module
+# The words before the payload, as formats of the struct module
 HEADER_FORMAT = "=QQ"  # refcount, type word
 INT_FORMAT = "=QQQ"  # header, tag
 BYTES_FORMAT = "=QQQq"  # header, length, hash

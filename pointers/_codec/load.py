@@ -35,13 +35,13 @@ _EMPTY = (lib.PTRS_CODEC_EMPTY, -lib.PTRS_STATUS_OUT_OF_BOUNDS)
 
 
 class Key(int):
-    """What a load gives for an object stored by reference: its key, not the object."""
+    """The result of loading an object that is stored by reference: its key."""
 
     __slots__ = ()
 
 
 class Empty:
-    """What a load gives where nothing was stored."""
+    """The result of loading where nothing was stored."""
 
     __slots__ = ()
 

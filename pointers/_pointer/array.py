@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class _Slots(HeapPointer[T]):
-    """What an array and its slots share: steps are slots of the whole array."""
+    """The base of arrays and their slots: steps are slots of the whole array."""
 
     __slots__ = ()
 
@@ -131,7 +131,7 @@ class _Slots(HeapPointer[T]):
             self._store_slots(slots.start, values)
             return
         slot = self[key]
-        # What `array[i] <<= obj` does last: the object is there already
+        # The last step of `array[i] <<= obj`: the object is there already
         if not (isinstance(value, Pointer) and value == slot):
             slot.move(value)
 
@@ -284,7 +284,7 @@ def _slots_of(array: _Slots[T], indices: range) -> list[ArraySlotPointer[T]]:
 if TYPE_CHECKING:
 
     class SlotOrArray(AllocatedArrayPointer[T], ArraySlotPointer[T]):
-        """What steps lead to: a slot, or the array again.  A type checker cannot tell which."""
+        """The result of a step: a slot, or the array again.  A type checker cannot tell which."""
 
         __slots__ = ()
 

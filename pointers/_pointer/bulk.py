@@ -53,7 +53,7 @@ def store_slots(
         references = own_held()
         status = references.store_all(objects, end, _store_staged, block, start, stride, values)
     if status < 0:
-        # What is gone has no size that a value could exceed
+        # A block that is gone has no size that a value could exceed
         gone = lib.ptrs_access_size_of(block)
         raise _store_error(min(gone, 0) or status, stride, values)
 

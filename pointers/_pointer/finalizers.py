@@ -88,7 +88,7 @@ def free_leaked(
 
 
 class Finalizer:
-    """What frees the block of an owner that goes, where the owner's class does not.
+    """An object that frees the block of an owner that is gone, where the owner's class does not.
 
     Where an interpreter counts no references, an object with a finalizer costs as
     much as all the rest of a pointer, and its class has it for aliases and slots,

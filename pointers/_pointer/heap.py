@@ -76,7 +76,7 @@ class BytePointer(Pointer[T]):
         What is there already, after ``ptr[n] <<= obj``, is left as it is.
         """
         target = self + n
-        # What `ptr[n] <<= obj` does last: the object is there already
+        # The last step of `ptr[n] <<= obj`: the object is there already
         if not (isinstance(obj, Pointer) and obj == target):
             target.move(obj)
 
@@ -119,7 +119,7 @@ class HeapPointer(Pointer[T]):
                     raise status_error(status)
             disown(root)
         finally:
-            # Whatever comes in between, or came the first time
+            # Also after an interrupt, and when a first call was interrupted
             references = root._held
             if references is not None and lib.ptrs_access_size_of(self._block) < 0:
                 references.release()

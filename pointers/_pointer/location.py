@@ -18,7 +18,7 @@ _OF_NUMBERS = ("b", "d", "n", "o", "x", "X")
 
 
 class Location(PointerBase):
-    """What a pointer is without the object that is stored there."""
+    """A pointer without the object that is stored there: sizes, raw bytes, identity."""
 
     __slots__ = ()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What all pointers have in common: a location in a checked block, and the object there."""
+"""The class of all pointers: a location in a checked block, and the object there."""
 
 from __future__ import annotations
 

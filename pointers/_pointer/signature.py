@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a stack function shows of itself: what its function does, but for the pointer.
+"""Signature and attributes of a stack function: those of its function, without the pointer.
 
 All of it is found when it is asked for: to import inspect takes as long as to
 import this package.

@@ -24,7 +24,7 @@ _stack_call = lib.ptrs_access_stack_call
 
 _SUSPENDED = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 
-# What an interpreter may need of the C stack for each level of its recursion
+# Bytes of the C stack that an interpreter may need for each level of its recursion
 # limit.  CPython up to 3.13 counts levels and does not watch the stack: the
 # greediest recursion that was found, through sorted(), takes 2.5 KiB a level up
 # to 3.12 and 5.0 KiB on 3.13.  PyPy gives each level 768 bytes, of which it

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What type checkers see of stack functions: those of the call, without the pointer.
+"""The types of stack functions for type checkers: those of the call, without the pointer.
 
 At run time all are of one class, and none of these is there.
 """
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         def __get__(self, instance: S, owner: type[Any] | None = None) -> Callable[P, R]: ...
 
     class StackDecorator(Protocol):
-        """What `stack_alloc` returns.
+        """The decorator that `stack_alloc` returns.
 
         A first parameter that takes no pointer is a self.
         """

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What checked blocks need of the allocator that their memory comes from: a count of the
+// The part of an allocator that checked blocks need: a count of the
 // allocator's users, the chain of its blocks, and the lock of that chain.  An allocator that
 // is never closed has none of these.
 //

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the core needs of the operating system.  Only the files of this folder include
-// headers of the system, beside those of standard C.
+// The functions of the operating system that the core needs.  Only the files of this folder
+// include headers of the system, beside those of standard C.
 #ifndef PTRS_OS_H
 #define PTRS_OS_H
 
