@@ -20,7 +20,7 @@ from pointers._pointer import stack_call as _stack_call
 from pointers._pointer import stack_errors as _stack_errors
 from pointers._pointer.base import class_error
 from pointers._pointer.finalizers import warn_leaked
-from pointers._pointer.held import held_of
+from pointers._pointer.held import MISSING, held_of
 from pointers._pointer.location import Location
 from pointers._pointer.pointer import Pointer
 from pointers._pointer.signature import describe, find_attribute
@@ -38,6 +38,7 @@ def _install() -> None:
         **vars(_stack_call),
         **vars(_stack_errors),
         "Location": Location,
+        "MISSING": MISSING,
         "Pointer": Pointer,
         "class_error": class_error,
         "count_slots": _array._Slots._count,

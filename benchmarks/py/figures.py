@@ -51,8 +51,9 @@ BASES = [
     ),
     Case("cast of a memoryview", "memoryview(b).cast('i')", "b = bytearray(64)"),
     Case("str(12345)", "str(12345)"),
+    Case("decode 1,000 bytes", "data.decode('ascii')", "data = b'x' * 1000"),
 ]
-BUFFER, ARRAY, CALL, COPY, COPY_16, CAST, TEXT = (base.name for base in BASES)
+BUFFER, ARRAY, CALL, COPY, COPY_16, CAST, TEXT, DECODE = (base.name for base in BASES)
 NANOSECOND = "1 ns"
 
 
@@ -72,6 +73,8 @@ VALUES = {"int": "12345", "float": "1.5", "11-char str": "'hello world'", "bytes
 ONE = f"{POINTERS}\nptr = malloc(64).move({{}})"
 MANY = f"{POINTERS}\narray = calloc(1000, 28)\narray[:] = range(1000)"
 RAW = f"{POINTERS}\nptr, data = malloc({MIB}), bytes({MIB})"
+HELD = f"{POINTERS}\nheld = [1, 2]\nptr = malloc(64).move(held)"
+SLOTS = f"{POINTERS}\nvalues, array = [{{}}] * 1000, calloc(1000, 64)\narray[:] = values"
 MEMORY = (
     "from pointers import malloc, memcmp, memcpy, memmove, memset\n"
     "a, b, data = malloc(64), malloc(64), bytes(64)"
@@ -100,6 +103,34 @@ FIGURES = [
     *(
         Figure(Case(f"load {kind}", "~ptr", ONE.format(value)), (0.9, ARRAY), (1.2, ARRAY))
         for kind, value in VALUES.items()
+    ),
+    Figure(Case("store a list", "nonlocal ptr; ptr <<= held", HELD), (0.6, ARRAY), (4, ARRAY)),
+    Figure(Case("load a list", "~ptr", HELD), (0.6, ARRAY), (2, ARRAY)),
+    *(
+        Figure(Case(f"{name} {act}, each", code, SLOTS.format(value), "", 1000), *goals[act])
+        for name, value, goals in (
+            ("lists", "[]", {"in": ((0.6, ARRAY), (3, ARRAY)), "out": ((0.5, ARRAY), (2, ARRAY))}),
+            (
+                "texts",
+                "'hello'",
+                {"in": ((0.8, ARRAY), (2.5, ARRAY)), "out": ((0.8, ARRAY), (2.5, ARRAY))},
+            ),
+            (
+                "floats",
+                "1.5",
+                {"in": ((0.4, ARRAY), (1.5, ARRAY)), "out": ((0.4, ARRAY), (1.5, ARRAY))},
+            ),
+        )
+        for act, code in (("in", "array[:] = values"), ("out", "array.tolist()"))
+    ),
+    Figure(
+        Case(
+            "load a str of 1,000",
+            "~ptr",
+            "from pointers import malloc\nptr = malloc(2000).move('x' * 1000)",
+        ),
+        (1.5, ARRAY),
+        (1.3, DECODE),
     ),
     Figure(
         Case(

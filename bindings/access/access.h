@@ -17,6 +17,7 @@
 #define POINTERS_ACCESS_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "codec/codec.h"
 #include "ptrs/block.h"
@@ -28,6 +29,7 @@ typedef struct {
   PtrsCodecValue value;
   void *heap;         /* copy of an image that `small` cannot hold */
   size_t heap_size;   /* bytes of heap */
+  int leaves_text;    /* set to 1: large ASCII text is not copied, and has no `data` */
   uint64_t small[16]; /* copy of any other */
 } PtrsAccessLoad;
 
@@ -183,8 +185,20 @@ ptrs_access_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry, bool *wo
 int64_t ptrs_access_store_value(
     PtrsBlock block, size_t offset, size_t bound, const PtrsCodecValue *value, bool *would_block);
 
-/** As ptrs_access_load(); `load->heap` and `load->heap_size` alone need to be zero. */
+/**
+ * As ptrs_access_load(); `load->heap` and `load->heap_size` alone need to be zero, and
+ * `load->leaves_text` be set.
+ */
 int ptrs_access_load_value(PtrsBlock block, size_t offset, PtrsAccessLoad *load, bool *would_block);
+
+/**
+ * Copy ASCII text that ptrs_access_load_value() has left; whether it is there still.
+ *
+ * @param count Its length, as it was.
+ * @param[out] text `count` bytes, all of them ASCII if this returns 1; else undefined.
+ */
+int ptrs_access_load_ascii(
+    PtrsBlock block, size_t offset, uint8_t *text, size_t count, bool *would_block);
 
 /** Store `count` values, one every `stride` bytes: all or none. */
 int ptrs_access_store_values(PtrsBlock block,
@@ -207,6 +221,32 @@ int ptrs_access_load_integers(PtrsBlock block,
                               int64_t *integers,
                               size_t count,
                               bool *would_block);
+
+/** As ptrs_access_has_reference(), in a block that has been entered. */
+static inline bool
+ptrs_access_entry_has_reference(const PtrsEntry *entry, size_t offset, int64_t key)
+{
+  const uint64_t wanted[2] = {(uint64_t)key, PTRS_CODEC_TYPE(PTRS_CODEC_REFERENCE)};
+  // As far as a load sees: into the capacity
+  return offset < entry->size && sizeof(wanted) <= entry->capacity - offset &&
+         !memcmp(entry->mem + offset, wanted, sizeof(wanted));
+}
+
+/** Whether a reference can be stored in a block that has been entered. */
+static inline bool
+ptrs_access_entry_fits_reference(const PtrsEntry *entry, size_t offset, size_t bound)
+{
+  return bound >= PTRS_CODEC_HEADER && offset <= entry->size &&
+         entry->size - offset >= PTRS_CODEC_HEADER;
+}
+
+/** Store a reference that fits, in a block that has been entered exclusively. */
+static inline void
+ptrs_access_entry_store_reference(const PtrsEntry *entry, size_t offset, int64_t key)
+{
+  const uint64_t image[2] = {(uint64_t)key, PTRS_CODEC_TYPE(PTRS_CODEC_REFERENCE)};
+  memcpy(entry->mem + offset, image, sizeof(image));
+}
 
 /** Whether `count` strides lie inside a block from `offset` on. */
 static inline bool

@@ -98,6 +98,11 @@ copy_image(const uint8_t *bytes,
     *copy = small;
     return PTRS_STATUS_SUCCESS;
   }
+  if (load->leaves_text && shape->ascii) {
+    const PtrsCodecValue text = {.kind = PTRS_CODEC_STR, .width = 1, .count = shape->count};
+    load->value               = text;
+    return PTRS_STATUS_SUCCESS;
+  }
   const PtrsCodecShape first = *shape;
   if (would_block && first.size > PTRS_ACCESS_AT_ONCE) {
     *would_block = true;
@@ -140,6 +145,32 @@ ptrs_access_load_value(PtrsBlock block, size_t offset, PtrsAccessLoad *load, boo
 }
 
 int
+ptrs_access_load_ascii(
+    PtrsBlock block, size_t offset, uint8_t *text, size_t count, bool *would_block)
+{
+  uint8_t prefix[PTRS_CODEC_ASCII_PREFIX];
+  if (would_block && count > PTRS_ACCESS_AT_ONCE) {
+    *would_block = true;
+    return 0;
+  }
+  PtrsEntry entry;
+  const PtrsStatus status = ptrs_access_enter(block, PTRS_ACCESS_SHARED, &entry, would_block);
+  if (status || (would_block && *would_block)) {
+    return -(int)status;
+  }
+  const bool fits = offset < entry.size && entry.capacity - offset > sizeof(prefix) &&
+                    entry.capacity - offset - sizeof(prefix) > count;
+  uint8_t end = 0;
+  if (fits) {
+    memcpy(prefix, entry.mem + offset, sizeof(prefix));
+    memcpy(text, entry.mem + offset + sizeof(prefix), count);
+    end = entry.mem[offset + sizeof(prefix) + count];
+  }
+  ptrs_block_leave(&entry);
+  return fits && !end && ptrs_codec_is_ascii(prefix, text, count);
+}
+
+int
 ptrs_access_load(PtrsBlock block, size_t offset, PtrsAccessLoad *load)
 {
   return ptrs_access_load_value(block, offset, load, NULL);
@@ -148,15 +179,12 @@ ptrs_access_load(PtrsBlock block, size_t offset, PtrsAccessLoad *load)
 int
 ptrs_access_has_reference(PtrsBlock block, size_t offset, int64_t key)
 {
-  const uint64_t wanted[2] = {(uint64_t)key, PTRS_CODEC_TYPE(PTRS_CODEC_REFERENCE)};
   PtrsEntry entry;
   const PtrsStatus status = ptrs_block_enter(block, PTRS_ACCESS_SHARED, &entry);
   if (status) {
     return -(int)status;
   }
-  // As far as a load sees: into the capacity
-  const bool found = offset < entry.size && sizeof(wanted) <= entry.capacity - offset &&
-                     !memcmp(entry.mem + offset, wanted, sizeof(wanted));
+  const bool found = ptrs_access_entry_has_reference(&entry, offset, key);
   ptrs_block_leave(&entry);
   return found;
 }

@@ -27,4 +27,18 @@ ptrs_codec_decode_ascii(const uint8_t *copy, size_t avail, const uint8_t **text,
   return !has_high_bits(copy + ASCII_PREFIX, (size_t)length);
 }
 
+#define PTRS_CODEC_ASCII_PREFIX ((size_t)ASCII_PREFIX)
+
+// Whether these are the bytes before a text and the text, of which `count` bytes were copied
+// apart, of an image of ASCII text.  The byte behind it has to be zero.
+static inline bool
+ptrs_codec_is_ascii(const uint8_t *prefix, const uint8_t *text, size_t count)
+{
+  const uint32_t state = (uint32_t)1 << STATE_KIND_SHIFT | STATE_COMPACT | STATE_ASCII;
+  return get64(prefix) == 1 && get64(prefix + TYPE_OFFSET) == PTRS_CODEC_TYPE(PTRS_CODEC_STR) &&
+         get64(prefix + HASH_OFFSET) == UINT64_MAX && get64(prefix + LENGTH_OFFSET) == count &&
+         get32(prefix + STATE_OFFSET) == state && !get32(prefix + STATE_OFFSET + 4) &&
+         !has_high_bits(text, count);
+}
+
 #endif

@@ -95,6 +95,10 @@ has_high_bits(const uint8_t *bytes, size_t count)
 {
   uint64_t bits = 0;
   size_t i      = 0;
+  for (; i + 32 <= count; i += 32) {
+    bits |=
+        (get64(bytes + i) | get64(bytes + i + 8)) | (get64(bytes + i + 16) | get64(bytes + i + 24));
+  }
   for (; i + 8 <= count; i += 8) {
     bits |= get64(bytes + i);
   }

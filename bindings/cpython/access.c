@@ -11,13 +11,11 @@
 
 #  include <string.h>
 
-// Store by value; NULL without an exception for anything else
+// Store an object, but not what another pointer points at; NULL with or without an exception
 static PyObject *
 store(PtrsPyPointer *pointer, PyObject *obj)
 {
-  const int64_t size = ptrs_py_store_object(pointer->block, pointer->offset, pointer->bound, obj);
-  if (size < 0 ||
-      ptrs_py_overwritten(pointer, pointer->offset, pointer->offset + (Py_ssize_t)size) < 0) {
+  if (ptrs_py_store(pointer, pointer->offset, pointer->bound, obj) != 1) {
     return NULL;
   }
   Py_INCREF(pointer);
@@ -34,8 +32,8 @@ ptrs_py_pointer_ilshift(PyObject *self, PyObject *obj)
 PyObject *
 ptrs_py_pointer_invert(PyObject *self)
 {
-  const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
-  PyObject *const obj                = ptrs_py_load_object(pointer->block, pointer->offset);
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  PyObject *const obj          = ptrs_py_load(pointer, pointer->offset);
   return obj || PyErr_Occurred() ? obj : ptrs_py_slow_1(PTRS_PY_DEREFERENCE, self);
 }
 
@@ -53,9 +51,10 @@ PyObject *
 ptrs_py_pointer_str(PyObject *self)
 {
   const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  int64_t key                        = 0;
   // Of values alone, whose text runs no Python; a subclass may say what is here
   PyObject *const obj =
-      ptrs_py_is_plain(self) ? ptrs_py_load_object(pointer->block, pointer->offset) : NULL;
+      ptrs_py_is_plain(self) ? ptrs_py_load_object(pointer->block, pointer->offset, &key) : NULL;
   PyObject *const text = obj ? PyObject_Str(obj) : NULL;
   Py_XDECREF(obj);
   if (text) {
@@ -154,9 +153,7 @@ ptrs_py_pointer_write(PyObject *self, PyObject *const *args, Py_ssize_t n_args, 
   if (!written) {
     return ptrs_py_slow_method(PTRS_PY_WRITE, self, args, n_args, names);
   }
-  if (ptrs_py_overwritten(pointer, pointer->offset, pointer->offset + size) < 0) {
-    return NULL;
-  }
+  ptrs_py_overwritten(pointer, pointer->offset, pointer->offset + size);
   Py_RETURN_NONE;
 }
 

@@ -163,9 +163,9 @@ ptrs_py_pointer_set(PyObject *self, PyObject *key, PyObject *value)
         return 0;
       }
     } else {
-      const int64_t size = ptrs_py_store_object(pointer->block, offset, bound, value);
-      if (size >= 0) {
-        return ptrs_py_overwritten(pointer, offset, offset + (Py_ssize_t)size);
+      const int stored = ptrs_py_store(pointer, offset, bound, value);
+      if (stored) {
+        return stored < 0 ? -1 : 0;
       }
     }
   }

@@ -2,6 +2,7 @@
 // Many objects at once, in and out of the slots of an array.
 #include "access/access.h"
 #include "cpython/held.h"
+#include "cpython/held_type.h"
 #include "cpython/operations.h"
 #include "cpython/peek.h"
 #include "cpython/pointer.h"
@@ -72,7 +73,60 @@ take_objects(PyObject *list, PyObject **objects, Py_ssize_t count)
   return taken;
 }
 
-// Store values of any type; a negated status, or 0
+// Write values; a negated status, or 0
+static int
+write_values(PtrsPyPointer *pointer, Py_ssize_t start, PtrsCodecValue *values, Py_ssize_t count)
+{
+  const size_t stride = (size_t)pointer->bound;
+  int status          = 0;
+  PTRS_PY_WAIT(status, (size_t)count <= PTRS_ACCESS_AT_ONCE / stride,
+               ptrs_access_store_values(pointer->block, (size_t)start, stride, values,
+                                        (size_t)count, would_block));
+  return status;
+}
+
+// Whether values have space in the slots of an array
+static bool
+fit(PtrsPyPointer *pointer, Py_ssize_t start, const PtrsCodecValue *values, Py_ssize_t count)
+{
+  PtrsCodecShape shape;
+  const Py_ssize_t size = ptrs_py_peek_size(pointer->block);
+  bool good             = size >= start && (size - start) / pointer->bound >= count;
+  for (Py_ssize_t i = 0; good && i < count; ++i) {
+    good = !ptrs_codec_measure(&values[i], &shape) && shape.size <= (size_t)pointer->bound;
+  }
+  return good;
+}
+
+// The same for values some of which are held objects, whose keys are made here; may raise
+static int
+write_held(PtrsPyPointer *pointer,
+           Py_ssize_t start,
+           PyObject *const *objects,
+           PtrsCodecValue *values,
+           Py_ssize_t count)
+{
+  if (!fit(pointer, start, values, count)) {
+    return -PTRS_STATUS_NOT_SUPPORTED; // the slow path tells why not
+  }
+  PyObject *const held = ptrs_py_own_held(pointer);
+  int64_t *const keys  = held ? PyMem_New(int64_t, (size_t)count) : NULL;
+  int status           = -PTRS_STATUS_NO_MEM;
+  for (Py_ssize_t i = 0; keys && i < count; ++i) {
+    const bool is_held = values[i].kind == PTRS_CODEC_REFERENCE;
+    keys[i]            = is_held ? ptrs_access_new_key() : 0;
+    values[i].integer  = is_held ? keys[i] : values[i].integer;
+  }
+  if (keys && ptrs_py_hold(held, start, pointer->bound, keys, objects, count)) {
+    status = write_values(pointer, start, values, count);
+    ptrs_py_tell_held(held, start, pointer->bound, keys, count, !status);
+  }
+  PyMem_Free(keys);
+  Py_XDECREF(held);
+  return status;
+}
+
+// Store objects of any type; as above
 static int
 store_objects(PtrsPyPointer *pointer,
               Py_ssize_t start,
@@ -80,17 +134,18 @@ store_objects(PtrsPyPointer *pointer,
               PtrsCodecValue *values,
               Py_ssize_t count)
 {
-  const size_t stride = (size_t)pointer->bound;
+  bool holds = false;
   for (Py_ssize_t i = 0; i < count; ++i) {
     if (!ptrs_py_value_of(objects[i], &values[i])) {
-      return -PTRS_STATUS_NOT_SUPPORTED;
+      if (ptrs_py_is_held(objects[i]) != 1) {
+        return -PTRS_STATUS_NOT_SUPPORTED;
+      }
+      values[i].kind = PTRS_CODEC_REFERENCE;
+      holds          = true;
     }
   }
-  int status = 0;
-  PTRS_PY_WAIT(status, (size_t)count <= PTRS_ACCESS_AT_ONCE / stride,
-               ptrs_access_store_values(pointer->block, (size_t)start, stride, values,
-                                        (size_t)count, would_block));
-  return status;
+  return holds ? write_held(pointer, start, objects, values, count)
+               : write_values(pointer, start, values, count);
 }
 
 // Store a list of values of any type; as above
@@ -145,10 +200,11 @@ ptrs_py_pointer_store_slots(PyObject *self,
     const Py_ssize_t start = first * pointer->bound;
     const Py_ssize_t count = PyList_GET_SIZE(list);
     if (!store_list(pointer, start, list, count)) {
-      if (ptrs_py_overwritten(pointer, start, start + count * pointer->bound) < 0) {
-        return NULL;
-      }
+      ptrs_py_overwritten(pointer, start, start + count * pointer->bound);
       Py_RETURN_NONE;
+    }
+    if (PyErr_Occurred()) {
+      return NULL;
     }
   }
   return ptrs_py_slow_method(PTRS_PY_STORE_SLOTS, self, args, n_args, names);
@@ -209,7 +265,7 @@ load_objects(PtrsPyPointer *pointer, Py_ssize_t count)
 {
   PyObject *const list = new_list(count);
   for (Py_ssize_t i = 0; list && i < count; ++i) {
-    PyObject *const obj = ptrs_py_load_object(pointer->block, i * pointer->bound);
+    PyObject *const obj = ptrs_py_load(pointer, i * pointer->bound);
     if (!obj) {
       Py_DECREF(list);
       return NULL;

@@ -96,7 +96,8 @@ is_understood(const Blocks *blocks, PyObject *obj)
       ptrs_block_compare(blocks->direct, 0, blocks->indirect, 0, (size_t)size, &order) || order) {
     return false;
   }
-  PyObject *const loaded = ptrs_py_load_object(blocks->direct, 0);
+  int64_t key            = 0;
+  PyObject *const loaded = ptrs_py_load_object(blocks->direct, 0, &key);
   const bool same        = loaded && Py_TYPE(loaded) == Py_TYPE(obj) &&
                     PyObject_RichCompareBool(loaded, obj, Py_EQ) == 1;
   Py_XDECREF(loaded);

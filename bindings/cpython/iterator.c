@@ -3,9 +3,9 @@
 // the one object that is stored.
 #include "cpython/iterator.h"
 
+#include "cpython/held.h"
 #include "cpython/operations.h"
 #include "cpython/peek.h"
-#include "cpython/value.h"
 
 #ifndef PYPY_VERSION
 
@@ -35,10 +35,9 @@ new_iterator(PyObject *self)
 static PyObject *
 iterate_object(PyObject *self)
 {
-  const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   // As pointer.dereference(), which subclasses may have changed
-  PyObject *const obj =
-      ptrs_py_is_plain(self) ? ptrs_py_load_object(pointer->block, pointer->offset) : NULL;
+  PyObject *const obj = ptrs_py_is_plain(self) ? ptrs_py_load(pointer, pointer->offset) : NULL;
   if (!obj) {
     return PyErr_Occurred() ? NULL : ptrs_py_slow_1(PTRS_PY_ITER, self);
   }

@@ -157,13 +157,11 @@ copy_from_buffer(PtrsPyPointer *dst, PyObject *src, Py_ssize_t size)
   return !status;
 }
 
-// The pointer that was written to; NULL with an exception
+// The pointer that was written to
 static PyObject *
 written(PtrsPyPointer *dst, Py_ssize_t size)
 {
-  if (ptrs_py_overwritten(dst, dst->offset, dst->offset + size) < 0) {
-    return NULL;
-  }
+  ptrs_py_overwritten(dst, dst->offset, dst->offset + size);
   Py_INCREF(dst);
   return (PyObject *)dst;
 }

@@ -11,6 +11,7 @@
 #include "cpython/check.h"
 #include "cpython/export.h"
 #include "cpython/factories.h"
+#include "cpython/held_type.h"
 #include "cpython/install.h"
 #include "cpython/iterator.h"
 #include "cpython/pointer.h"
@@ -85,9 +86,10 @@ exec_module(PyObject *module)
   ptrs_py_slots_iterator_type = add_type(module, "SlotsIterator", &ptrs_py_slots_iterator_spec);
   ptrs_py_export_type         = add_type(module, "Export", &ptrs_py_export_spec);
   ptrs_py_stack_function_type = add_type(module, "StackFunction", &ptrs_py_stack_function_spec);
+  ptrs_py_held_type           = add_type(module, "HeldTable", &ptrs_py_held_spec);
   ptrs_py_pointer_type        = add_type(module, "PointerBase", &ptrs_py_pointer_spec);
   return ptrs_py_slots_iterator_type && ptrs_py_export_type && ptrs_py_stack_function_type &&
-                 ptrs_py_pointer_type
+                 ptrs_py_held_type && ptrs_py_pointer_type
              ? 0
              : -1;
 }

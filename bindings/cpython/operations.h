@@ -27,6 +27,8 @@
 /** Other Python objects: (id, name), with the arguments of those that are called. */
 #  define PTRS_PY_HELPERS(ROW)                                                                     \
     ROW(HELD_OF, "held_of")                 /* (handle): the held objects of a block */            \
+    ROW(MISSING, "MISSING")                 /* where held objects have no such key */              \
+    ROW(POINTER, "Pointer")                 /* the class of all pointers */                        \
     ROW(DEFAULT, "default_allocator")       /* the context variable of the default allocator */    \
     ROW(SYSTEM, "system_default")           /* its value where that is the system's */             \
     ROW(WARN_LEAKED, "warn_leaked")         /* (class of the pointer, size, pointer or None) */    \

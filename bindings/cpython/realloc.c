@@ -34,9 +34,7 @@ resized(PyObject *self, PyObject *number)
     return NULL;
   }
   // What was held in a part that is gone
-  if (ptrs_py_overwritten(pointer, size, PY_SSIZE_T_MAX) < 0) {
-    return NULL;
-  }
+  ptrs_py_overwritten(pointer, size, PY_SSIZE_T_MAX);
   Py_INCREF(self);
   return self;
 }

@@ -198,14 +198,41 @@ new_object(int kind, const PtrsCodecValue *value)
   }
 }
 
+// Large ASCII text, right into a new object; NULL with or without an exception
+static PyObject *
+load_text(PtrsBlock block, Py_ssize_t offset, Py_ssize_t count)
+{
+  PyObject *const text = PyUnicode_New(count, 127);
+  if (!text) {
+    return NULL;
+  }
+  int found           = 0;
+  uint8_t *const data = PyUnicode_1BYTE_DATA(text);
+  PTRS_PY_WAIT(found, true,
+               ptrs_access_load_ascii(block, (size_t)offset, data, (size_t)count, would_block));
+  if (found != 1) {
+    Py_DECREF(text);
+    return NULL; // the slow path finds out what is there now
+  }
+  return text;
+}
+
 PyObject *
-ptrs_py_load_object(PtrsBlock block, Py_ssize_t offset)
+ptrs_py_load_object(PtrsBlock block, Py_ssize_t offset, int64_t *key)
 {
   PtrsAccessLoad load;
-  load.heap      = NULL;
-  load.heap_size = 0;
-  int kind       = PTRS_CODEC_EMPTY;
+  load.heap        = NULL;
+  load.heap_size   = 0;
+  load.leaves_text = 1;
+  int kind         = PTRS_CODEC_EMPTY;
   PTRS_PY_WAIT(kind, true, ptrs_access_load_value(block, (size_t)offset, &load, would_block));
+  if (kind == PTRS_CODEC_REFERENCE) {
+    *key = load.value.integer;
+    return NULL;
+  }
+  if (kind == PTRS_CODEC_STR && load.value.count && !load.value.data) {
+    return load_text(block, offset, (Py_ssize_t)load.value.count);
+  }
   PyObject *const obj = new_object(kind, &load.value);
   if (load.heap) {
     ptrs_access_load_clear(&load);

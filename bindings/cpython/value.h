@@ -29,8 +29,12 @@ bool ptrs_py_value_of(PyObject *obj, PtrsCodecValue *value);
  */
 int64_t ptrs_py_store_object(PtrsBlock block, Py_ssize_t offset, Py_ssize_t bound, PyObject *obj);
 
-/** Load an object that was stored by value; NULL with or without an exception. */
-PyObject *ptrs_py_load_object(PtrsBlock block, Py_ssize_t offset);
+/**
+ * Load an object that was stored by value; NULL with or without an exception.
+ *
+ * @param[out] key Set to the key of an object that was stored by reference, else left as it is.
+ */
+PyObject *ptrs_py_load_object(PtrsBlock block, Py_ssize_t offset, int64_t *key);
 
 #endif
 #endif

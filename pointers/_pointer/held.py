@@ -6,6 +6,9 @@ in between any two steps and do the same to the same block, and an interrupt may
 operation there.  So each step is one of the interpreter's, on a dict whose keys are used
 once, or one of C, which holds the block meanwhile.  A lock would stay locked after an
 interrupt, and two finalizers could wait for each other's.
+
+With the compiled fast path, the table is that of `bindings/cpython/held.c`, each of whose
+functions is one step, and stores do not come by here, except for those without the size limit.
 """
 
 from __future__ import annotations
@@ -14,8 +17,8 @@ from weakref import KeyedRef, _remove_dead_weakref  # type: ignore[attr-defined]
 
 from pointers._codec.layout import REFERENCE_SIZE
 from pointers._codec.synth import store_key
-from pointers._ffi import lib
-from pointers._typing import Any, Callable
+from pointers._ffi import fast, lib
+from pointers._typing import TYPE_CHECKING, Any, Callable
 
 _new_key = lib.ptrs_access_new_key
 _store_reference = store_key
@@ -26,7 +29,94 @@ _size_of = lib.ptrs_access_size_of
 MISSING = object()
 
 
-class HeldObjects:
+if TYPE_CHECKING or fast is None:
+
+    class HeldTable:
+        """The objects of one block by key, and the places where their images are."""
+
+        __slots__ = ("_block", "_held", "_places")
+
+        def __init__(self, block: int) -> None:
+            self._block = block
+            # Offset and object, by key
+            self._held: dict[int, tuple[int, object]] = {}
+            # Offsets by key, of what has been written, by their REFERENCE_SIZE bytes of memory
+            self._places: dict[int, dict[int, int]] = {}
+
+        def __len__(self) -> int:
+            return len(self._held)
+
+        def _hold(self, key: int, offset: int, obj: object) -> None:
+            """Hold an object whose image, of a fresh key, is about to be written."""
+            self._held[key] = (offset, obj)
+
+        def _not_written(self, _offset: int, key: int) -> None:
+            """Hold no object by this key: no image has it, unless raw bytes forged one."""
+            # The caller of the store has the object, so that this runs no finalizer
+            self._held.pop(key, None)
+
+        def load(self, offset: int, key: int) -> Any:
+            """Return the object with this key at this offset, or `MISSING`."""
+            # No subclass of int, for which PyPy would make the dict a slow one
+            held = self._held.get(int(key))
+            return held[1] if held is not None and held[0] == offset else MISSING
+
+        def overwritten(self, block: int, start: int, end: int) -> None:
+            """Release what has lost its image to a write of the bytes [start, end)."""
+            start -= REFERENCE_SIZE - 1
+            first, last = start // REFERENCE_SIZE, (end - 1) // REFERENCE_SIZE
+            few = last - first < len(self._places)
+            released: list[object] = []
+            for place in range(first, last + 1) if few else list(self._places):
+                if first <= place <= last and place in self._places:
+                    self._look(block, place, start, end, released)
+            # Here, where nothing is under way: what these release may run anything
+            del released
+
+        def release(self) -> None:
+            """Release everything: the block is gone."""
+            # In this order: a store that holds an object after that finds out by itself, if
+            # what it tells of after that is not forgotten
+            self._places.clear()
+            self._held.clear()
+
+        def _tell(self, offset: int, key: int) -> None:
+            """Let all know that there may be an image with this key."""
+            place = offset // REFERENCE_SIZE
+            while True:
+                offsets = self._places.setdefault(place, {})
+                offsets[key] = offset
+                # Or it was taken out as empty just now
+                if self._places.get(place) is offsets:
+                    return
+
+        def _look(
+            self, block: int, place: int, start: int, end: int, released: list[object]
+        ) -> None:
+            """Take out what has no image any more, of what is at a place in [start, end)."""
+            offsets = self._places.get(place)
+            while offsets is not None:
+                for key in list(offsets):
+                    offset = offsets.get(key, end)
+                    if start <= offset < end and _has_reference(block, offset, key) != 1:
+                        released.append(self._held.pop(key, None))
+                        offsets.pop(key, None)
+                if offsets:
+                    return
+                emptied = self._places.pop(place, None)
+                if not emptied:
+                    return
+                # A key came in just before.  Others may have looked for it since: do it for them.
+                for key, offset in emptied.copy().items():
+                    self._tell(offset, key)
+                start, end = place * REFERENCE_SIZE, (place + 1) * REFERENCE_SIZE
+                offsets = self._places.get(place)
+
+else:
+    HeldTable = fast.HeldTable
+
+
+class HeldObjects(HeldTable):
     """The objects that the images in one block refer to.
 
     The memory decides what is held: an object is taken out once its image is not found
@@ -42,17 +132,7 @@ class HeldObjects:
     At worst, an object stays until the block's end.
     """
 
-    __slots__ = ("__weakref__", "_block", "_held", "_places")
-
-    def __init__(self, block: int) -> None:
-        self._block = block
-        # Offset and object, by key
-        self._held: dict[int, tuple[int, object]] = {}
-        # Offsets by key, of what has been written, by their REFERENCE_SIZE bytes of memory
-        self._places: dict[int, dict[int, int]] = {}
-
-    def __len__(self) -> int:
-        return len(self._held)
+    __slots__ = ("__weakref__",)
 
     def store(
         self,
@@ -68,10 +148,10 @@ class HeldObjects:
         """
         key = _new_key()
         try:
-            self._held[key] = (offset, obj)
+            self._hold(key, offset, obj)
             status = write(block, offset, room, key)
             if status < 0:
-                self._not_written([key])
+                self._not_written(offset, key)
             return status
         finally:
             self._tell(offset, key)
@@ -94,77 +174,17 @@ class HeldObjects:
         keys = {offset: _new_key() for offset in objects}
         try:
             for offset, key in keys.items():
-                self._held[key] = (offset, objects[offset])
+                self._hold(key, offset, objects[offset])
             status = write(block, *arguments, keys)
             if status < 0:
-                self._not_written(list(keys.values()))
+                for offset, key in keys.items():
+                    self._not_written(offset, key)
             return status
         finally:
             for offset, key in keys.items():
                 self._tell(offset, key)
             # Slots without bytes end before the images that do not fit into them
             self.overwritten(block, min(objects), max(end, max(objects) + 1))
-
-    def load(self, offset: int, key: int) -> Any:
-        """Return the object with this key at this offset, or `MISSING`."""
-        # No subclass of int, for which PyPy would make the dict a slow one
-        held = self._held.get(int(key))
-        return held[1] if held is not None and held[0] == offset else MISSING
-
-    def overwritten(self, block: int, start: int, end: int) -> None:
-        """Release what has lost its image to a write of the bytes [start, end)."""
-        start -= REFERENCE_SIZE - 1
-        first, last = start // REFERENCE_SIZE, (end - 1) // REFERENCE_SIZE
-        few = last - first < len(self._places)
-        released: list[object] = []
-        for place in range(first, last + 1) if few else list(self._places):
-            if first <= place <= last and place in self._places:
-                self._look(block, place, start, end, released)
-        # Here, where nothing is under way: what these release may run anything
-        del released
-
-    def release(self) -> None:
-        """Release everything: the block is gone."""
-        # In this order: a store that holds an object after that finds out by itself, if
-        # what it tells of after that is not forgotten
-        self._places.clear()
-        self._held.clear()
-
-    def _not_written(self, keys: list[int]) -> None:
-        """Hold no objects by these keys: no image has them, unless raw bytes forged one."""
-        for key in keys:
-            # The caller of the store has the object, so that this runs no finalizer
-            self._held.pop(key, None)
-
-    def _tell(self, offset: int, key: int) -> None:
-        """Let all know that there may be an image with this key."""
-        place = offset // REFERENCE_SIZE
-        while True:
-            offsets = self._places.setdefault(place, {})
-            offsets[key] = offset
-            # Or it was taken out as empty just now
-            if self._places.get(place) is offsets:
-                return
-
-    def _look(self, block: int, place: int, start: int, end: int, released: list[object]) -> None:
-        """Take out what has no image any more, of what is at a place in [start, end)."""
-        offsets = self._places.get(place)
-        while offsets is not None:
-            for key in list(offsets):
-                offset = offsets.get(key, end)
-                if start <= offset < end and _has_reference(block, offset, key) != 1:
-                    released.append(self._held.pop(key, None))
-                    offsets.pop(key, None)
-            if offsets:
-                return
-            emptied = self._places.pop(place, None)
-            if not emptied:
-                return
-            # A key came in just before.  Others may have looked for it since: do it for them.
-            for key, offset in emptied.copy().items():
-                self._tell(offset, key)
-            start, end = place * REFERENCE_SIZE, (place + 1) * REFERENCE_SIZE
-            offsets = self._places.get(place)
 
 
 # The held objects of each living block, by the address of the block's allocator, which

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from _misuse import PYPY
 
+from pointers._ffi import fast
+
 if PYPY:
     pytest.skip("CPython alone can be told to have no memory", allow_module_level=True)
 if sys.version_info >= (3, 12):
@@ -18,6 +20,7 @@ pytest.importorskip("_testcapi")
 OPERATIONS = {
     "store": "p.move(thing)",
     "store over": "p.move(thing), p.move(5)",
+    "store in all": "for slot in array: slot.move(thing)",
     "bulk": "array._store_slots(0, values)",
     "fill": "array.fill(thing)",
     "unsafe": "p.move(thing, unsafe=True)",
@@ -75,12 +78,14 @@ PROGRAM = """
         assert ~p.move("good") == "good" and array.fill(7).tolist() == [7] * 4, n
         free(p), free(array), arena.reset()
         assert ref() is None, (n, gc.get_referrers(ref()))
-    assert n_failed, n
+    assert n_failed or not {fails}, n
     print("done")
 """
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_no_memory_at_any_allocation(name: str, run_python: Any) -> None:
-    done = run_python(PROGRAM.format(operation=OPERATIONS[name]))
+    # In the compiled table, there is space for a second object
+    fails = fast is None or name not in ("store", "store over")
+    done = run_python(PROGRAM.format(operation=OPERATIONS[name], fails=fails))
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr

@@ -86,6 +86,8 @@ class World:
 
 OPERATIONS: dict[str, Operation] = {
     "store": lambda w: w.slots[0].move(w.new()),
+    # In Python code on both paths
+    "store unsafe": lambda w: w.slots[0].move(w.new(), unsafe=True),
     "store beside": lambda w: w.slots[1].move(w.new()),
     "store a value": lambda w: w.slots[0].move(None),
     "store many": lambda w: w.block._store_slots(0, [None, w.new()]),
@@ -98,6 +100,11 @@ PAIRS = [
     ("store", "store many"),
     ("store", "write"),
     ("store many", "write"),
+    ("store unsafe", "store"),
+    ("store unsafe", "store unsafe"),
+    ("store unsafe", "store many"),
+    ("store unsafe", "write"),
+    ("store unsafe", "free"),
     ("write", "store"),
     ("write", "write"),
     ("free", "store"),
@@ -113,7 +120,7 @@ def quietly(operation: Operation, world: Any) -> None:
 
 
 @pytest.mark.parametrize("inner", OPERATIONS)
-@pytest.mark.parametrize("outer", ["store", "store many", "write", "free"])
+@pytest.mark.parametrize("outer", ["store", "store unsafe", "store many", "write", "free"])
 def test_one_operation_between_two_steps_of_another(outer: str, inner: str) -> None:
     """As a signal handler or a finalizer does it."""
     for step in itertools.count():
@@ -162,7 +169,7 @@ def test_stores_and_writes_between_any_two_lines_of_a_write() -> None:
 
 def test_there_are_steps() -> None:
     world = World(full=True)
-    assert stop_at(10, lambda: None, lambda: OPERATIONS["store"](world))
+    assert stop_at(10, lambda: None, lambda: OPERATIONS["store unsafe"](world))
     world.end()
 
 
@@ -210,7 +217,8 @@ def test_an_interrupt_may_keep_an_object_as_long_as_its_block() -> None:
     while stopped:
         world = World(full=True)
         with contextlib.suppress(KeyboardInterrupt):
-            stopped = stop_at(len(n_kept), interrupt, lambda: world.slots[0].move(world.new()))  # noqa: B023
+            store = OPERATIONS["store unsafe"]
+            stopped = stop_at(len(n_kept), interrupt, lambda: store(world))  # noqa: B023
         memset(world.block, 0, 64)
         n_kept.append(len(world.block._held))  # type: ignore[arg-type]
         free(world.block)
