@@ -20,7 +20,8 @@ resize(PtrsPyPointer *pointer, size_t size)
   return status;
 }
 
-// The pointer, whose block has another size now; NULL with or without an exception
+// The pointer, whose block has another size now; NULL with or without an exception.  A refusal
+// is final: the slow path would try once more.
 static PyObject *
 resized(PyObject *self, PyObject *number)
 {
@@ -30,10 +31,14 @@ resized(PyObject *self, PyObject *number)
   Py_ssize_t size              = 0;
   if ((type != ptrs_py_objects[PTRS_PY_ALLOCATED] && !is_array) || pointer->offset ||
       !ptrs_py_as_index(number, &size) ||
-      (is_array && (!pointer->bound || size % pointer->bound)) || resize(pointer, (size_t)size)) {
+      (is_array && (!pointer->bound || size % pointer->bound))) {
     return NULL;
   }
-  // What was held in a part that is gone
+  const int status = resize(pointer, (size_t)size);
+  if (status) {
+    return ptrs_py_raise(PyObject_CallMethod(self, "_resize_error", "in", status, size));
+  }
+  // Objects that were held in a part that is gone
   ptrs_py_overwritten(pointer, size, PY_SSIZE_T_MAX);
   Py_INCREF(self);
   return self;
