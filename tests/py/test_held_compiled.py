@@ -15,6 +15,15 @@ from pointers._ffi import fast
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
+
+@pytest.fixture(scope="module", autouse=True)
+def _collect() -> Any:
+    """Let the pointers go here that these tests drop, and not amid those of another module."""
+    yield
+    if not CPYTHON:
+        collect_all()
+
+
 # Of 16 bytes each, and of others
 STRIDES = [16, 24, 28, 64, 1024]
 

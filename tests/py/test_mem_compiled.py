@@ -6,6 +6,7 @@ import threading
 from typing import Any, Callable
 
 import pytest
+from _collecting import CPYTHON, collect_all
 
 from pointers import (
     FreedMemoryError,
@@ -23,6 +24,14 @@ from pointers import (
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 LARGE = 200_000  # more than is copied without letting other threads run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collect() -> Any:
+    """Let the pointers go here that these tests drop, and not amid those of another module."""
+    yield
+    if not CPYTHON:
+        collect_all()
 
 
 class Bytes(bytearray):
