@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import operator
+
 from pointers._errors import status_error
 from pointers._ffi import lib
 from pointers._pointer.base import PointerBase
 from pointers._pointer.raw import read_bytes, write_bytes
 from pointers._pointer.text import as_string, read_string
 from pointers._pointer.views import lend, pin
-from pointers._typing import Any, NoReturn
+from pointers._typing import Any, Callable, NoReturn
 
 _size_of = lib.ptrs_access_size_of
+
+# They would compare themselves with the bytes of whatever has a buffer, as compiled pointers have
+_OF_BYTES = (bytearray, memoryview)
 
 # A format that ends in one of these is an int's, and asks for the address
 _OF_NUMBERS = ("b", "d", "n", "o", "x", "X")
@@ -146,7 +151,7 @@ class Location(PointerBase):
         """Whether both are to the same offset of the same block, freed or not."""
         if isinstance(other, Location):
             return self._block == other._block and self._offset == other._offset
-        return NotImplemented
+        return False if isinstance(other, _OF_BYTES) else NotImplemented
 
     def _behind(self, other: Location) -> int:
         """Return how many bytes this is behind another location of the same block.
@@ -157,24 +162,32 @@ class Location(PointerBase):
             raise ValueError("pointers into different blocks have no distance and no order")
         return self._offset - other._offset
 
+    def _compare(self, other: object, compare: Callable[[int, int], bool], sign: str) -> bool:
+        if isinstance(other, Location):
+            return compare(self._behind(other), 0)
+        if isinstance(other, _OF_BYTES):
+            names = f"{type(self).__name__!r} and {type(other).__name__!r}"
+            raise TypeError(f"{sign!r} not supported between instances of {names}")
+        return NotImplemented  # type: ignore[no-any-return]
+
     def __lt__(self, other: object) -> bool:
         """Whether this is before another location of the same block, freed or not.
 
         :raises ValueError: the other one is in another block.
         """
-        return self._behind(other) < 0 if isinstance(other, Location) else NotImplemented
+        return self._compare(other, operator.lt, "<")
 
     def __le__(self, other: object) -> bool:
         """As ``<``, or the same location."""
-        return self._behind(other) <= 0 if isinstance(other, Location) else NotImplemented
+        return self._compare(other, operator.le, "<=")
 
     def __gt__(self, other: object) -> bool:
         """As ``<``, the other way round."""
-        return self._behind(other) > 0 if isinstance(other, Location) else NotImplemented
+        return self._compare(other, operator.gt, ">")
 
     def __ge__(self, other: object) -> bool:
         """As ``>``, or the same location."""
-        return self._behind(other) >= 0 if isinstance(other, Location) else NotImplemented
+        return self._compare(other, operator.ge, ">=")
 
     def __hash__(self) -> int:
         """Return what stays the same through `realloc` and `free`."""

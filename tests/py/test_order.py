@@ -65,3 +65,14 @@ def test_order_on_the_stack() -> None:
         return bool(ptr < ptr) or not ptr <= ptr
 
     assert call() is False
+
+
+@pytest.mark.parametrize("make", [bytearray, lambda data: memoryview(bytearray(data))])
+def test_a_pointer_is_not_the_bytes_that_it_points_at(make: "object") -> None:
+    assert callable(make)
+    with malloc(3) as ptr:
+        assert (ptr == make(bytes(3))) is False
+        assert (ptr != make(bytes(3))) is True
+        for compare in ORDERS:
+            with pytest.raises(TypeError, match="not supported between"):
+                compare(ptr, make(b"abc"))

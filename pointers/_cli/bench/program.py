@@ -9,6 +9,7 @@ import math
 import os
 import signal
 import subprocess
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,6 +33,9 @@ FIGURES: dict[str, tuple[type, ...]] = {
     "peak_live_bytes": (int, type(None)),
     "fragmentation": (float, int, type(None)),
 }
+
+# What ends a comparison
+_INTERRUPTS = {signal.SIGINT, signal.SIGTERM}
 
 _LAST_LINES = 300
 
@@ -82,8 +86,10 @@ def list_workloads(program: Path) -> list[Workload]:
     return [Workload(line[0], line[1].strip() if len(line) > 1 else "") for line in lines]
 
 
-def _ended(process: subprocess.Popen[str]) -> None:
+def _ended(process: subprocess.Popen[str] | None) -> None:
     """End a child and what it has started, and wait for it."""
+    if process is None:
+        return
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.kill()
@@ -136,21 +142,27 @@ def measure(
     command = [str(program), workload, "--allocator", allocator.spec, *arguments, "--json"]
     if allocator.checked:
         command.append("--checked")
+    process: subprocess.Popen[str] | None = None
     try:
-        # In a session of its own: Ctrl-C is for us, and whatever it starts ends with it
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            env=allocator.environment(),
-            start_new_session=True,
-        )
-    except OSError as error:
-        return Outcome("failed", f"{program} does not start: {error}")
-    try:
+        # A signal amid the start would leave a child that nothing knows of: it comes after it
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
+        try:
+            # In a session of its own: Ctrl-C is for us, and whatever it starts ends with it
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                env=allocator.environment(),
+                start_new_session=True,
+                preexec_fn=partial(signal.pthread_sigmask, signal.SIG_SETMASK, before),
+            )
+        except OSError as error:
+            return Outcome("failed", f"{program} does not start: {error}")
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         output, errors = process.communicate(timeout=time_limit)
     except subprocess.TimeoutExpired:
         _ended(process)
