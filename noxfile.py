@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Every check, one session each; `nox -l` lists them.
 
-`.ci/run` runs those with the tag "ci".  What follows -- goes to pytest, or to a fuzzer.
+`.ci/run` runs those with the tag "ci", `.ci/run all` those with the tag "all", too.  What follows
+-- goes to pytest, or to a fuzzer.
 """
 
 import shutil
@@ -13,12 +14,16 @@ ROOT = Path(__file__).parent
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
 
-# Sessions that `.ci/run` runs, in the order of this file: the longest first
+# Sessions that `.ci/run` runs for each change, in the order of this file: the longest first
 CI = ["ci"]
+# And those that it runs before a release: they do at length what those of each change do shortly
+ALL = ["all"]
 
 VERSIONS = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15"]
+# The oldest and the newest; in between stand the README's command and `reference`
+EACH_CHANGE = ("3.9", "3.13")
 
-# They build something of their own, which sanitizers and coverage do not see
+# They build something of their own, of which coverage sees nothing
 BUILDING = [f"--ignore=tests/py/test_{name}.py" for name in ("dev", "clib", "packaging")]
 FUZZERS = ("access", "block", "image")
 
@@ -59,7 +64,7 @@ def readme(session: nox.Session, interpreter: str) -> None:
     session.run(*command, "--", *chosen, *session.posargs, external=True)
 
 
-@nox.session(tags=CI)
+@nox.session(tags=ALL)
 def coverage(session: nox.Session) -> None:
     """Tell which branches of the package, the bindings and the core the tests reach."""
     options = ["-Db_coverage=true", "-Dbuildtype=debug"]
@@ -68,7 +73,6 @@ def coverage(session: nox.Session) -> None:
     build_package(session, *options)
     run = ["coverage", "run", f"{session.bin}/pytest", "-q", *BUILDING]
     session.run(*run, *session.posargs)
-    # And all that `reference` runs
     run.insert(2, "--append")
     session.run(*run, "-m", "not once", *session.posargs, env={"POINTERS_FAST": "0"})
     session.run("coverage", "report", "--show-missing", "--fail-under=85")
@@ -110,14 +114,17 @@ def sanitize_python(session: nox.Session) -> None:
         session.error(f"{len(found)} processes with errors")
 
 
-@nox.session(python=VERSIONS, tags=CI)
+@nox.session
+@nox.parametrize(
+    "python", [nox.param(each, tags=CI if each in EACH_CHANGE else ALL) for each in VERSIONS]
+)
 def tests(session: nox.Session) -> None:
     """Run the Python tests, but those that do not differ by interpreter."""
     session.install(".[test]")
     session.run("pytest", "-q", "-m", "not once", *session.posargs)
 
 
-@nox.session
+@nox.session(python="3.12", tags=CI)
 def reference(session: nox.Session) -> None:
     """Run the Python tests on CPython without the fast path."""
     session.install(".[test]")
@@ -133,7 +140,7 @@ def synthesised(session: nox.Session) -> None:
     session.run("pytest", "-q", "-k", chosen, *session.posargs, env=environment)
 
 
-@nox.session(python=["3", "pypy3"], tags=CI)
+@nox.session(python=["3", "pypy3"], tags=ALL)
 def mutations(session: nox.Session) -> None:
     """Load a million images of each type that were changed at random."""
     session.install(".[test]")
@@ -163,7 +170,7 @@ def sanitize(session: nox.Session, compiler: str, sanitizer: str) -> None:
     meson(session, compiler, *options)
 
 
-@nox.session(tags=CI)
+@nox.session(tags=ALL)
 def valgrind(session: nox.Session) -> None:
     """Run the C tests under valgrind; a child of a fork cannot free what lost threads had."""
     memcheck = "--wrap=valgrind -q --error-exitcode=9 --leak-check=full"
@@ -183,7 +190,7 @@ def valgrind(session: nox.Session) -> None:
 @nox.session(tags=CI)
 @nox.parametrize("target", FUZZERS)
 def fuzz(session: nox.Session, target: str) -> None:
-    """Fuzz with libFuzzer, for a minute or as its options after -- say."""
+    """Fuzz with libFuzzer, for 20 seconds or as its options after -- say."""
     options = ["-Dfuzz=true", "-Db_lundef=false", "-Dbuildtype=debugoptimized"]
     session.install("meson>=1.3", "ninja")
     build = session.create_tmp() + "/build"
@@ -193,7 +200,7 @@ def fuzz(session: nox.Session, target: str) -> None:
     session.run("meson", "compile", "-C", build, f"fuzz_{target}")
     found = session.create_tmp() + f"/{target}"
     (ROOT / found).mkdir(exist_ok=True)
-    limits = session.posargs or ["-max_total_time=60"]
+    limits = session.posargs or ["-max_total_time=20"]
     folders = (found, f"tests/fuzz/corpus/{target}")
     program = ROOT / build / "tests" / "fuzz" / f"fuzz_{target}"
     environment = {"ASAN_OPTIONS": "allocator_may_return_null=1"}

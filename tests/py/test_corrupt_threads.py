@@ -4,6 +4,7 @@
 from typing import Any
 
 import pytest
+from _races import SECONDS
 
 # The bytes are changed through a view, which keeps no one out.  What a load finds may be
 # anything; what it gives is an object of one of the types that have images, and nothing else
@@ -69,7 +70,7 @@ VALUES = {
 
 @pytest.mark.parametrize("name", VALUES)
 def test_bits_that_flip_while_objects_are_loaded(run_python: Any, name: str) -> None:
-    done = run_python(FLIPPING.format(values=VALUES[name], seconds=1.5))
+    done = run_python(FLIPPING.format(values=VALUES[name], seconds=SECONDS))
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
@@ -147,5 +148,5 @@ LONG_VALUES = {
 
 @pytest.mark.parametrize("name", LONG_VALUES)
 def test_images_that_c_overwrites_while_they_are_loaded(run_python: Any, name: str) -> None:
-    done = run_python(RACING.format(values=LONG_VALUES[name], seconds=1.5))
+    done = run_python(RACING.format(values=LONG_VALUES[name], seconds=SECONDS))
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")

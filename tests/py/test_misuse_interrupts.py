@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from _misuse import PYPY, check_program, in_modes
+from _races import SECONDS
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timer here")
 
@@ -27,7 +28,7 @@ signal.signal(signal.SIGALRM, handler)
 def repeat(operation):
     while armed:
         operation()
-def storm(operation, seconds=1.0):
+def storm(operation, seconds):
     global armed
     pauses = itertools.cycle([1e-5 + n * 1.7e-6 for n in range(60)])
     end = time.monotonic() + seconds
@@ -180,7 +181,7 @@ assert (count(thing), count(other)) == counts, (count(thing), count(other), coun
 def program(operation: str, after: str) -> str:
     parts = (STORM, operation, "import warnings; warnings.simplefilter('ignore')")
     start = "\n".join(textwrap.dedent(part) for part in parts)
-    return f"{start}\nstorm(operation)\n{textwrap.dedent(after)}\n{textwrap.dedent(END)}"
+    return f"{start}\nstorm(operation, {SECONDS})\n{textwrap.dedent(after)}\n{textwrap.dedent(END)}"
 
 
 # From version 8 on, PyPy keeps an exception for ever whose handler was interrupted (it stays in

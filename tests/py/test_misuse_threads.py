@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from _misuse import check_program, in_modes
+from _races import SECONDS
 
 TOGETHER = """
 import itertools, threading, time
@@ -26,8 +27,8 @@ def together(*functions):
         thread.join(60)
         assert not thread.is_alive()
     return results
-def until(seconds, function):
-    end = time.monotonic() + seconds
+def until(function):
+    end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         function()
 """
@@ -102,12 +103,12 @@ PROGRAMS = {
         far = malloc(5000)
         objects = [[1], [2]]
         def resize():
-            until(1, lambda: (realloc(p, 200_000), realloc(p, 64)))
+            until(lambda: (realloc(p, 200_000), realloc(p, 64)))
         def load():
             def one():
                 assert ~p == "text" and p.read(45)[-5:] == b"text\\0"
                 memcpy(far, p, 64)
-            until(1, one)
+            until(one)
         def reach():
             def one():
                 try:
@@ -115,7 +116,7 @@ PROGRAMS = {
                     assert ~p[1000] is objects[0]
                 except (IndexError, InvalidSizeError, DereferenceError):
                     pass
-            until(1, one)
+            until(one)
         results = together(resize, load, load, reach)
         # A shrink is refused while a reference is about to be cut
         assert results == [None] * 4, results
@@ -126,12 +127,12 @@ PROGRAMS = {
         p = malloc(2200).move(None)
         def store(order):
             rotation = itertools.cycle(order)
-            return lambda: until(1, lambda: p.move(next(rotation)))
+            return lambda: until(lambda: p.move(next(rotation)))
         def load():
             def one():
                 value = ~p
                 assert any(type(value) is type(v) and value == v for v in values), value
-            until(1, one)
+            until(one)
         results = together(store(values), store(values[::-1]), load, load)
         assert results == [None] * 4, results
         free(p)
@@ -141,11 +142,11 @@ PROGRAMS = {
         def load():
             def one():
                 assert len(set(p.read())) == 1 and len(set(q.read())) == 1
-            until(1, one)
+            until(one)
         results = together(
-            lambda: until(1, lambda: memset(p, 1, 3000)),
-            lambda: until(1, lambda: p.write(b"z" * 3000)),
-            lambda: until(1, lambda: (memcpy(p, q, 3000), memcpy(q, p, 3000))),
+            lambda: until(lambda: memset(p, 1, 3000)),
+            lambda: until(lambda: p.write(b"z" * 3000)),
+            lambda: until(lambda: (memcpy(p, q, 3000), memcpy(q, p, 3000))),
             load,
         )
         assert results == [None] * 4, results
@@ -156,12 +157,12 @@ PROGRAMS = {
         p = malloc(64).move(0)
         def store(values):
             rotation = itertools.cycle(values)
-            return lambda: until(1, lambda: p.move(next(rotation)))
+            return lambda: until(lambda: p.move(next(rotation)))
         def load():
             def one():
                 value = ~p
                 assert value == 0 or value == "text" or any(value is o for o in objects), value
-            until(1, one)
+            until(one)
         results = together(store(objects), store([0, "text"]), store(objects[::-1]), load)
         assert results == [None] * 4, results
         free(p)
@@ -171,18 +172,18 @@ PROGRAMS = {
         def load():
             def one():
                 assert len(set(a.tolist())) <= 1
-            until(1, one)
+            until(one)
         def fill(n):
             def one():
                 try:
                     a.fill(n)
                 except (InvalidSizeError, IndexError, ValueError):
                     pass
-            return lambda: until(1, one)
+            return lambda: until(one)
         results = together(fill(1), fill(2), load)
         assert results == [None] * 3, results
         def resize():
-            until(1, lambda: (realloc(a, 28 * 10), realloc(a, 28 * 50)))
+            until(lambda: (realloc(a, 28 * 10), realloc(a, 28 * 50)))
         def each():
             def one():
                 for s in a:
@@ -190,7 +191,7 @@ PROGRAMS = {
                         assert ~s in (1, 2)
                     except (DereferenceError, IndexError):
                         pass
-            until(1, one)
+            until(one)
         results = together(resize, fill(1), each)
         assert results == [None] * 3, results
         free(a)
@@ -221,4 +222,4 @@ PROGRAMS = {
 @in_modes
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_threads(name: str, mode: str, tmp_path: Path) -> None:
-    check_program(TOGETHER + textwrap.dedent(PROGRAMS[name]), mode, tmp_path)
+    check_program(f"SECONDS = {SECONDS}\n{TOGETHER}{textwrap.dedent(PROGRAMS[name])}", mode, tmp_path)
