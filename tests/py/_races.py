@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How long operations race, or are interrupted: ``POINTERS_RACES``, in seconds, is for long runs."""
+"""Seconds for which operations race, or are interrupted; ``POINTERS_RACES`` sets them."""
 
 import os
 

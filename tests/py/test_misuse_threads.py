@@ -222,4 +222,5 @@ PROGRAMS = {
 @in_modes
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_threads(name: str, mode: str, tmp_path: Path) -> None:
-    check_program(f"SECONDS = {SECONDS}\n{TOGETHER}{textwrap.dedent(PROGRAMS[name])}", mode, tmp_path)
+    program = f"SECONDS = {SECONDS}\n{TOGETHER}{textwrap.dedent(PROGRAMS[name])}"
+    check_program(program, mode, tmp_path)
