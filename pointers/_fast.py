@@ -9,8 +9,9 @@ Python functions stay: they are the slow path, for what is rare or an error.
 from __future__ import annotations
 
 from pointers._alloc import functions as _functions
+from pointers._alloc.allocator import Allocator
 from pointers._alloc.blocks import no_memory
-from pointers._alloc.default import FIRST, default
+from pointers._alloc.default import allocator, default
 from pointers._ffi import fast
 from pointers._pointer import array as _array
 from pointers._pointer import heap as _heap
@@ -37,6 +38,8 @@ def _install() -> None:
         **vars(_memory),
         **vars(_stack_call),
         **vars(_stack_errors),
+        "Allocator": Allocator,
+        "allocator": allocator,
         "Location": Location,
         "MISSING": MISSING,
         "Pointer": Pointer,
@@ -47,7 +50,6 @@ def _install() -> None:
         "no_memory": no_memory,
         "pin": pin,
         "held_of": held_of,
-        "system_default": FIRST,
         "warn_leaked": warn_leaked,
     }
     for name, function in fast.install(namespace).items():

@@ -75,6 +75,11 @@ MANY = f"{POINTERS}\narray = calloc(1000, 28)\narray[:] = range(1000)"
 RAW = f"{POINTERS}\nptr, data = malloc({MIB}), bytes({MIB})"
 HELD = f"{POINTERS}\nheld = [1, 2]\nptr = malloc(64).move(held)"
 SLOTS = f"{POINTERS}\nvalues, array = [{{}}] * 1000, calloc(1000, 64)\narray[:] = values"
+ALLOCATORS = (
+    f"{POINTERS}\nfrom pointers import allocator\narena, pool = Arena(1 << 20), Pool(28)\n"
+    "arena_malloc, pool_malloc = arena.malloc, pool.malloc\n"
+    "import warnings; warnings.simplefilter('ignore', ResourceWarning)"
+)
 MEMORY = (
     "from pointers import malloc, memcmp, memcpy, memmove, memset\n"
     "a, b, data = malloc(64), malloc(64), bytes(64)"
@@ -91,6 +96,31 @@ FIGURES = [
     ),
     Figure(
         Case("malloc(28) and free", "free(malloc(28))", POINTERS), (0.65, BUFFER), (0.8, BUFFER)
+    ),
+    Figure(Case("the same", "free(malloc(28))", POINTERS), (0.9, ARRAY), (1.6, ARRAY)),
+    *(
+        Figure(Case(name, act, ALLOCATORS, "", count), (cpython, ARRAY), (pypy, ARRAY))
+        for name, act, count, cpython, pypy in (
+            ("malloc(28, align=64) and free", "free(malloc(28, align=64))", 1, 1.2, 2),
+            ("calloc(1, 28) and free", "free(calloc(1, 28))", 1, 0.9, 1.6),
+            ("leaked malloc(28)", "malloc(28)", 1, 1.4, 3),
+            (
+                "arena, reset every 1,000",
+                "for _ in range(1000): arena_malloc(28)\narena.reset()",
+                1000,
+                1,
+                1.8,
+            ),
+            (
+                "arena as the default",
+                "with allocator(arena):\n  for _ in range(1000): malloc(28)\narena.reset()",
+                1000,
+                1.1,
+                1.8,
+            ),
+            ("pool, and free", "free(pool_malloc(28))", 1, 0.95, 1.6),
+            ("with allocator(pool), and both", "with allocator(pool): free(malloc(28))", 1, 2, 3),
+        )
     ),
     *(
         Figure(

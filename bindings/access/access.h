@@ -143,6 +143,14 @@ int64_t ptrs_access_new_block(PtrsAllocator *allocator, size_t size, size_t alig
 void ptrs_access_free_cell(PtrsBlock *cell);
 /** Release the allocator that a cell names; NULL is none. */
 void ptrs_access_release_cell(PtrsAllocator **cell);
+/**
+ * Offer an allocator to ptrs_access_take_offered(), with a user for whoever takes it.
+ *
+ * @return A key that is never used again, or a negated NO_MEM: too many have been offered.
+ */
+int64_t ptrs_access_offer(PtrsAllocator *allocator);
+/** Take an offer back; nothing if it has been taken. */
+void ptrs_access_withdraw(int64_t key);
 /** What ptrs_block_info() tells, as numbers; the first four in bytes. */
 int64_t ptrs_access_size_of(PtrsBlock block);
 int64_t ptrs_access_capacity_of(PtrsBlock block);
@@ -172,6 +180,9 @@ int ptrs_access_compare(PtrsBlock a, size_t a_offset, PtrsBlock b, size_t b_offs
 
 /** Bytes that are copied without letting other threads of an interpreter run. */
 #define PTRS_ACCESS_AT_ONCE ((size_t)1 << 16)
+
+/** The allocator that was offered under a key, which the caller now uses; NULL if there is none. */
+PtrsAllocator *ptrs_access_take_offered(int64_t key);
 
 /** As ptrs_block_enter(), or ptrs_block_try_enter() where there is `would_block`. */
 static inline PtrsStatus

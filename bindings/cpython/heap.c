@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Blocks of the heap: malloc, free, and pointers that are dropped.
+// Blocks of the heap that end: free, and pointers that are dropped.
 #include "cpython/heap.h"
 
 #include "access/access.h"
@@ -11,91 +11,6 @@
 #include "cpython/warnings.h"
 
 #ifndef PYPY_VERSION
-
-#  include "ptrs/system.h"
-
-// Whether the default allocator of this context is the C library's
-static bool
-default_is_system(void)
-{
-  PyObject *found = NULL;
-  if (PyContextVar_Get(ptrs_py_objects[PTRS_PY_DEFAULT], NULL, &found) < 0) {
-    PyErr_Clear();
-    return false;
-  }
-  const bool is_system = found == ptrs_py_objects[PTRS_PY_SYSTEM];
-  Py_XDECREF(found);
-  return is_system;
-}
-
-static PtrsBlock
-new_block(Py_ssize_t size)
-{
-  PtrsAllocator *const allocator = ptrs_system_allocator();
-  PtrsBlock block                = 0;
-  PTRS_PY_WAIT(block, (size_t)size <= PTRS_ACCESS_AT_ONCE,
-               ptrs_access_new_block(allocator, (size_t)size, PTRS_ALIGN_DEFAULT));
-  return block;
-}
-
-// A pointer that owns a new block; NULL with or without an exception
-static PtrsPyPointer *
-new_owner(PyObject *type, Py_ssize_t size)
-{
-  const PtrsBlock block = new_block(size);
-  if (block == -(PtrsBlock)PTRS_STATUS_NO_MEM) {
-    // Not by the Python function, which calls through cffi: in a thread that has not
-    // done so before, cffi itself needs memory, and without any glibc ends the process
-    return (PtrsPyPointer *)ptrs_py_raise(
-        PyObject_CallFunction(ptrs_py_objects[PTRS_PY_NO_MEMORY], "n", size));
-  }
-  if (block <= 0) {
-    return NULL;
-  }
-  PtrsPyPointer *const pointer = ptrs_py_new_pointer(type, block);
-  if (pointer) {
-    pointer->owned = 1;
-  } else {
-    (void)ptrs_block_free(block);
-  }
-  return pointer;
-}
-
-PyObject *
-ptrs_py_malloc(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
-{
-  (void)module;
-  Py_ssize_t size = 0;
-  if (n_args == 1 && !names && ptrs_py_as_index(args[0], &size) && default_is_system()) {
-    PtrsPyPointer *const pointer = new_owner(ptrs_py_objects[PTRS_PY_ALLOCATED], size);
-    if (pointer || PyErr_Occurred()) {
-      return (PyObject *)pointer;
-    }
-  }
-  return ptrs_py_slow(PTRS_PY_MALLOC, args, n_args, names);
-}
-
-PyObject *
-ptrs_py_calloc(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
-{
-  (void)module;
-  Py_ssize_t count = 0;
-  Py_ssize_t size  = 0;
-  if (n_args == 2 && !names && ptrs_py_as_index(args[0], &count) &&
-      ptrs_py_as_index(args[1], &size) && (!size || count <= PY_SSIZE_T_MAX / size) &&
-      default_is_system()) {
-    PtrsPyPointer *const pointer = new_owner(ptrs_py_objects[PTRS_PY_ARRAY], count * size);
-    if (pointer) {
-      pointer->bound = size;
-      pointer->index = count;
-      pointer->kind  = PTRS_PY_KIND_ARRAY;
-    }
-    if (pointer || PyErr_Occurred()) {
-      return (PyObject *)pointer;
-    }
-  }
-  return ptrs_py_slow(PTRS_PY_CALLOC, args, n_args, names);
-}
 
 // Whether a block could be freed through this pointer, and was
 static bool

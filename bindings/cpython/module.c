@@ -8,7 +8,9 @@
 //
 // No interpreter call is made while a block is entered, and a thread that holds the interpreter
 // never waits for a block (wait.h).
+#include "cpython/allocator.h"
 #include "cpython/check.h"
+#include "cpython/default.h"
 #include "cpython/export.h"
 #include "cpython/factories.h"
 #include "cpython/held_type.h"
@@ -45,6 +47,7 @@ static PyMethodDef functions[] = {
     {"set_stack_needs", set_stack_needs, METH_VARARGS, NULL},
     {"is_direct", ptrs_py_is_direct, METH_O, NULL},
     {"call_once", ptrs_py_call_once, METH_VARARGS, NULL},
+    {"bind", ptrs_py_bind, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -87,9 +90,12 @@ exec_module(PyObject *module)
   ptrs_py_export_type         = add_type(module, "Export", &ptrs_py_export_spec);
   ptrs_py_stack_function_type = add_type(module, "StackFunction", &ptrs_py_stack_function_spec);
   ptrs_py_held_type           = add_type(module, "HeldTable", &ptrs_py_held_spec);
+  ptrs_py_allocator_type      = add_type(module, "AllocatorBase", &ptrs_py_allocator_spec);
+  ptrs_py_default_type        = add_type(module, "Default", &ptrs_py_default_spec);
   ptrs_py_pointer_type        = add_type(module, "PointerBase", &ptrs_py_pointer_spec);
   return ptrs_py_slots_iterator_type && ptrs_py_export_type && ptrs_py_stack_function_type &&
-                 ptrs_py_held_type && ptrs_py_pointer_type
+                 ptrs_py_held_type && ptrs_py_allocator_type && ptrs_py_default_type &&
+                 ptrs_py_pointer_type
              ? 0
              : -1;
 }

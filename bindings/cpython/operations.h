@@ -30,7 +30,6 @@
     ROW(MISSING, "MISSING")                 /* where held objects have no such key */              \
     ROW(POINTER, "Pointer")                 /* the class of all pointers */                        \
     ROW(DEFAULT, "default_allocator")       /* the context variable of the default allocator */    \
-    ROW(SYSTEM, "system_default")           /* its value where that is the system's */             \
     ROW(WARN_LEAKED, "warn_leaked")         /* (class of the pointer, size, pointer or None) */    \
     ROW(CLASS_ERROR, "class_error")         /* (pointer): an exception */                          \
     ROW(PIN, "pin")                         /* (handle), for the errors of that */                 \
@@ -60,6 +59,14 @@
     ROW(READ, "Location", "read", "($self, n=None)", ptrs_py_pointer_read)                         \
     ROW(WRITE, "Location", "write", "($self, data)", ptrs_py_pointer_write)                        \
     ROW(VIEW, "Location", "view", "($self, format='B', writable=True)", ptrs_py_pointer_view)      \
+    ROW(MALLOC_METHOD, "Allocator", "malloc", "($self, size, *, align=None)",                      \
+        ptrs_py_allocator_malloc)                                                                  \
+    ROW(CALLOC_METHOD, "Allocator", "calloc", "($self, count, size, *, align=None)",               \
+        ptrs_py_allocator_calloc)                                                                  \
+    ROW(DEFAULT_INIT, "allocator", "__init__", "($self, source)", ptrs_py_default_init)            \
+    ROW(DEFAULT_ENTER, "allocator", "__enter__", "($self)", ptrs_py_default_enter)                 \
+    ROW(DEFAULT_EXIT, "allocator", "__exit__", "($self, kind=None, *_exc_info)",                   \
+        ptrs_py_default_exit)                                                                      \
     ROW(FREE_METHOD, "HeapPointer", "free", "($self)", ptrs_py_pointer_free)                       \
     ROW(REALLOC_METHOD, "HeapPointer", "realloc", "($self, size)", ptrs_py_pointer_realloc)        \
     ROW(ENTER, "HeapPointer", "__enter__", "($self)", ptrs_py_pointer_enter)                       \

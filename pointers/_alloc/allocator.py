@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pointers._alloc.base import AllocatorBase, bind
 from pointers._alloc.blocks import allocate_array, allocate_block
 from pointers._alloc.records import Stats, record
 from pointers._collector import retry_pinned
@@ -22,7 +23,7 @@ _IN_USE = (
 )
 
 
-class Allocator:
+class Allocator(AllocatorBase):
     """A source of memory, with the functions of C.
 
     As a context manager, it is closed at the end.  Where views keep it from
@@ -32,10 +33,10 @@ class Allocator:
     memory until the last of its blocks is gone.
     """
 
-    # The C object that the cell holds, and the cell, which releases it with the last reference
-    __slots__ = ("__weakref__", "_cdata", "_cell")
+    # The cell, which releases its C object with the last reference, and that C object
+    __slots__ = ("__weakref__", "_cell", "_held_by_cell")
 
-    _cdata: Any
+    _held_by_cell: Any
     _cell: Any
 
     #: Whether each block is told where in the program it was allocated.
@@ -49,7 +50,9 @@ class Allocator:
         """Return a new object for the C object in a cell, which it owns."""
         self = _new(cls)
         self._cell = cell
-        self._cdata = cell[0]
+        self._held_by_cell = cell[0]
+        if not cls._labels:
+            bind(self, self._cdata)
         if cls._is_root:
             roots[source_key(self._cdata)] = self
         return self
@@ -63,11 +66,14 @@ class Allocator:
         registry[source_key(self._cdata)] = self
         return self
 
-    def __getattr__(self, name: str) -> Any:
-        # object.__new__ makes allocators that nobody has given anything
-        if name == "_cdata":
-            raise ValueError(f"this {type(self).__name__} was never made: make another one")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    # No __getattr__(), by which interpreters would look up every method more slowly
+    @property
+    def _cdata(self) -> Any:
+        try:
+            return self._held_by_cell
+        except AttributeError:  # of an object that object.__new__ has made
+            name = type(self).__name__
+            raise ValueError(f"this {name} was never made: make another one") from None
 
     def malloc(self, size: int, *, align: int | None = None) -> AllocatedPointer[Any]:
         """As `pointers.malloc`, from this allocator."""

@@ -10,20 +10,26 @@ from __future__ import annotations
 from contextvars import ContextVar
 
 from pointers._alloc.allocator import Allocator, System
-from pointers._typing import Any, Generic, TypeVar
+from pointers._ffi import fast
+from pointers._typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 A = TypeVar("A", bound=Allocator)
 
 
-class Default:
-    """An allocator that is the default, and what was it before."""
+if TYPE_CHECKING or fast is None:
 
-    __slots__ = ("before", "block", "source")
+    class Default:
+        """An allocator that is the default, and what was it before."""
 
-    def __init__(self, source: Any, block: object, before: Default | None) -> None:
-        self.source = source
-        self.block = block
-        self.before = before
+        __slots__ = ("before", "block", "source")
+
+        def __init__(self, source: Any, block: object, before: Default | None) -> None:
+            self.source = source
+            self.block = block
+            self.before = before
+
+else:
+    Default = fast.Default
 
 
 #: The default that no `with` block has made.
@@ -32,8 +38,8 @@ FIRST = Default(System(), None, None)
 #: The default of each context.
 default: ContextVar[Default] = ContextVar("pointers.allocator", default=FIRST)
 
-# Whether allocator() was ever used: looking a context up costs as much as a block
-_overridden = False
+# Whether allocator() may have been used: looking a context up costs as much as a block
+_overridden = fast is not None
 
 
 def _leave_another(block: object) -> str:

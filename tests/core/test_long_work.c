@@ -354,6 +354,46 @@ try_free_waits_for_no_allocator(void)
   ptrs_allocator_release(pool);
 }
 
+static void
+try_zalloc_waits_for_no_allocator_of(PtrsAllocator *allocator)
+{
+  PtrsBlock block        = 0;
+  bool would_block       = false;
+  PtrsStats stats        = {0};
+  has_begun              = false;
+  const pthread_t thread = begin(end_none, allocator);
+  CHECK(ptrs_block_try_zalloc(allocator, 64, 16, &would_block, &block));
+  CHECK(would_block);
+  CHECK_EQ(block, 0);
+  end(thread);
+  ptrs_allocator_stats(allocator, &stats);
+  CHECK_EQ(stats.total_blocks, 0);
+  would_block = false;
+  CHECK_EQ(ptrs_block_try_zalloc(allocator, 64, 16, &would_block, &block), PTRS_STATUS_SUCCESS);
+  CHECK(!would_block);
+  CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_SUCCESS);
+  // One user more keeps it
+  ptrs_allocator_retain(allocator);
+  ptrs_allocator_release(allocator);
+  CHECK_EQ(ptrs_block_try_zalloc(allocator, 8, 16, NULL, &block), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_allocator_close(allocator), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_try_zalloc(allocator, 8, 16, &would_block, &block), PTRS_STATUS_CLOSED);
+  CHECK(!would_block);
+  ptrs_allocator_release(allocator);
+}
+
+static void
+try_zalloc_waits_for_no_allocator(void)
+{
+  PtrsAllocator *pool  = NULL;
+  PtrsAllocator *arena = NULL;
+  CHECK_EQ(ptrs_pool_new(ptrs_system_allocator(), 64, 16, 8, &pool), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_arena_new(ptrs_system_allocator(), 4096, &arena), PTRS_STATUS_SUCCESS);
+  try_zalloc_waits_for_no_allocator_of(pool);
+  try_zalloc_waits_for_no_allocator_of(arena);
+}
+
 int
 main(void)
 {
@@ -363,5 +403,6 @@ main(void)
   TAP_RUN(forks_wait_for_it);
   TAP_RUN(forks_wait_for_rules);
   TAP_RUN(try_free_waits_for_no_allocator);
+  TAP_RUN(try_zalloc_waits_for_no_allocator);
   return tap_end();
 }

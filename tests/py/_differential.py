@@ -102,6 +102,7 @@ class Program:
             if not owner.freed:
                 owner.free()
         self.pool.clear()
+        ARENA.reset()
 
 
 def iset(ptr: Any, key: Any, obj: Any) -> None:
@@ -126,10 +127,27 @@ def on_stack(size: Any, *objects: Any) -> Any:
     return function(*objects, key="key")
 
 
+# With memory for all that a program makes, so that none is taken amid one
+ARENA = pointers.Arena(1 << 20)
+POOL = pointers.Pool(64)
+free(ARENA.malloc(1)), free(POOL.malloc(1))
+NAMES.update(ARENA=ARENA, POOL=POOL, SYSTEM=System(), BARE=object.__new__(pointers.Arena))
+
+
+def by_default(source: Any, size: Any) -> Any:
+    with pointers.allocator(source):
+        return malloc(size)
+
+
 MAKING: "dict[str, Callable[..., Any]]" = {
     "malloc": malloc,
     "calloc": calloc,
     "aligned": lambda size, align: malloc(size, align=align),
+    "arena": lambda size: ARENA.malloc(size),
+    "arena array": lambda count, size: calloc(count, size, allocator=ARENA),
+    "pool": lambda size, align: POOL.malloc(size, align=align),
+    "default": lambda size: by_default(POOL, size),
+    "given": lambda size, source: malloc(size, allocator=source),
     "stack": on_stack,
     "escape": lambda size: acquire_stack_alloc(size)(lambda ptr: ptr),
 }

@@ -137,6 +137,11 @@ making = st.one_of(
     operation("calloc", st.integers(0, 8).map(repr), st.sampled_from(["16", "28", "64", "0"])),
     operation("calloc", sizes, sizes),
     operation("aligned", sizes, st.sampled_from(["16", "64", "3", "None", "0", "'x'"])),
+    operation("arena", sizes),
+    operation("arena array", st.integers(-1, 8).map(repr), st.sampled_from(["16", "0", "2**62"])),
+    operation("pool", sizes, st.sampled_from(["None", "16", "64", "3", "0", "Index(8)"])),
+    operation("default", sizes),
+    operation("given", sizes, st.sampled_from(["ARENA", "POOL", "SYSTEM", "None", "BARE", "5"])),
     operation("stack", st.integers(0, 90).map(repr), values, values),
     operation("escape", st.integers(0, 90).map(repr)),
 )

@@ -110,7 +110,15 @@ PTRS_API PtrsStatus ptrs_allocator_close(PtrsAllocator *allocator);
 PTRS_API PtrsStatus ptrs_allocator_drop(PtrsAllocator *allocator);
 
 /**
- * Give up an allocator that was made by a `..._new` function; exactly once.
+ * Become one more user of an allocator, which stays until each user has released it.
+ *
+ * @param allocator One that the caller uses already.  Retaining the system allocator does
+ *        nothing.
+ */
+PTRS_API void ptrs_allocator_retain(PtrsAllocator *allocator);
+
+/**
+ * Give up an allocator that was made by a `..._new` function, or retained; exactly once.
  *
  * This does not close the allocator: its memory stays until its last checked
  * block has been freed and the last allocator that has it as its parent has gone;

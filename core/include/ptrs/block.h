@@ -91,6 +91,15 @@ PTRS_API PtrsStatus ptrs_block_zalloc(PtrsAllocator *allocator,
                                       PtrsBlock *block);
 
 /**
+ * As ptrs_block_zalloc(), but never waits for another thread that ends blocks of the allocator.
+ *
+ * @param[out] would_block Set to true if there is no block, since that would wait; else left as
+ *        it is.  NULL: it waits.
+ */
+PTRS_API PtrsStatus ptrs_block_try_zalloc(
+    PtrsAllocator *allocator, size_t size, size_t align, bool *would_block, PtrsBlock *block);
+
+/**
  * Make a block of memory that is owned elsewhere, and not freed with the block.
  *
  * @param mem First byte, aligned to `align`; must stay valid until

@@ -51,6 +51,14 @@ ptrs_allocator_drop(PtrsAllocator *allocator)
 }
 
 void
+ptrs_allocator_retain(PtrsAllocator *allocator)
+{
+  if (allocator->lifecycle) {
+    ptrs_lifecycle_retain(allocator->lifecycle);
+  }
+}
+
+void
 ptrs_allocator_release(PtrsAllocator *allocator)
 {
   if (allocator->lifecycle) {

@@ -16,10 +16,15 @@ check_request(size_t size, size_t align)
 }
 
 static PtrsStatus
-make_block(PtrsAllocator *allocator, size_t size, size_t align, bool zeroed, PtrsBlock *block)
+make_block(PtrsAllocator *allocator,
+           size_t size,
+           size_t align,
+           bool zeroed,
+           bool *would_block,
+           PtrsBlock *block)
 {
   const PtrsStatus status = check_request(size, align);
-  return status ? status : ptrs_lifetime_begin(allocator, size, align, zeroed, block);
+  return status ? status : ptrs_lifetime_begin(allocator, size, align, zeroed, would_block, block);
 }
 
 static PtrsStatus
@@ -42,13 +47,20 @@ leave(PtrsSlot *slot, PtrsAccess access)
 PtrsStatus
 ptrs_block_alloc(PtrsAllocator *allocator, size_t size, size_t align, PtrsBlock *block)
 {
-  return make_block(allocator, size, align, false, block);
+  return make_block(allocator, size, align, false, NULL, block);
 }
 
 PtrsStatus
 ptrs_block_zalloc(PtrsAllocator *allocator, size_t size, size_t align, PtrsBlock *block)
 {
-  return make_block(allocator, size, align, true, block);
+  return make_block(allocator, size, align, true, NULL, block);
+}
+
+PtrsStatus
+ptrs_block_try_zalloc(
+    PtrsAllocator *allocator, size_t size, size_t align, bool *would_block, PtrsBlock *block)
+{
+  return make_block(allocator, size, align, true, would_block, block);
 }
 
 PtrsStatus

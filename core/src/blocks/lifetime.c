@@ -68,10 +68,20 @@ fill_listed_slot(PtrsSlot *slot,
                  size_t size,
                  size_t align,
                  bool zeroed,
+                 bool *would_block,
                  PtrsBlock *block)
 {
   PtrsLifecycle *const lifecycle = allocator->lifecycle;
-  PtrsStatus status              = fill_slot(slot, allocator, size, align, zeroed);
+  // Before there is memory, which would count as allocated.  Once there is, the wait is short.
+  PtrsStatus status =
+      would_block ? ptrs_lifecycle_try_enter(lifecycle, would_block) : PTRS_STATUS_SUCCESS;
+  if (status) {
+    return status;
+  }
+  if (would_block) {
+    ptrs_lifecycle_unlock(lifecycle);
+  }
+  status = fill_slot(slot, allocator, size, align, zeroed);
   if (status) {
     return ptrs_lifecycle_is_closed(lifecycle) ? PTRS_STATUS_CLOSED : status;
   }
@@ -94,10 +104,11 @@ take_listed_slot(PtrsSlot *slot,
                  size_t size,
                  size_t align,
                  bool zeroed,
+                 bool *would_block,
                  PtrsBlock *block)
 {
   PtrsLifecycle *const lifecycle = allocator->lifecycle;
-  const PtrsStatus status        = ptrs_lifecycle_enter(lifecycle);
+  const PtrsStatus status        = ptrs_lifecycle_try_enter(lifecycle, would_block);
   if (status) {
     return status;
   }
@@ -127,8 +138,12 @@ take_listed_slot(PtrsSlot *slot,
 }
 
 PtrsStatus
-ptrs_lifetime_begin(
-    PtrsAllocator *allocator, size_t size, size_t align, bool zeroed, PtrsBlock *block)
+ptrs_lifetime_begin(PtrsAllocator *allocator,
+                    size_t size,
+                    size_t align,
+                    bool zeroed,
+                    bool *would_block,
+                    PtrsBlock *block)
 {
   PtrsStatus status = ptrs_allocator_check(allocator, size, align);
   if (status) {
@@ -144,9 +159,9 @@ ptrs_lifetime_begin(
       *block = ptrs_table_publish(slot, false);
     }
   } else if (allocator->lifecycle->ops->take) {
-    status = take_listed_slot(slot, allocator, size, align, zeroed, block);
+    status = take_listed_slot(slot, allocator, size, align, zeroed, would_block, block);
   } else {
-    status = fill_listed_slot(slot, allocator, size, align, zeroed, block);
+    status = fill_listed_slot(slot, allocator, size, align, zeroed, would_block, block);
   }
   if (status) {
     ptrs_table_unclaim(slot);

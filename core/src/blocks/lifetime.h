@@ -21,9 +21,14 @@ ptrs_allocator_check(const PtrsAllocator *allocator, size_t size, size_t align)
 }
 
 // Make a block of an allocator's memory.  The caller has checked size and alignment, but not
-// the allocator's own limits: TOO_LARGE.  NO_MEM, CLOSED.
-PtrsStatus ptrs_lifetime_begin(
-    PtrsAllocator *allocator, size_t size, size_t align, bool zeroed, PtrsBlock *block);
+// the allocator's own limits: TOO_LARGE.  NO_MEM, CLOSED.  `would_block`: NULL, or set where there
+// is no block since that would wait, with any status but success.
+PtrsStatus ptrs_lifetime_begin(PtrsAllocator *allocator,
+                               size_t size,
+                               size_t align,
+                               bool zeroed,
+                               bool *would_block,
+                               PtrsBlock *block);
 
 // Make a block of memory that belongs to the caller, with PtrsBlockFlags.  `on_stack`: the
 // memory is on the calling thread's stack, and the block ends in the child of a fork that

@@ -141,15 +141,40 @@ ptrs_lifecycle_wait(PtrsLifecycle *lifecycle)
   }
 }
 
-PtrsStatus
-ptrs_lifecycle_enter(PtrsLifecycle *lifecycle)
+// Lock where that does not wait
+static bool
+lock_at_once(PtrsLifecycle *lifecycle)
 {
-  ptrs_lifecycle_wait(lifecycle);
+  if (!ptrs_lifecycle_try_lock(lifecycle)) {
+    return false;
+  }
+  if (lifecycle->is_invalidating) {
+    ptrs_lifecycle_unlock(lifecycle);
+    return false;
+  }
+  return true;
+}
+
+PtrsStatus
+ptrs_lifecycle_try_enter(PtrsLifecycle *lifecycle, bool *would_block)
+{
+  if (!would_block) {
+    ptrs_lifecycle_wait(lifecycle);
+  } else if (!lock_at_once(lifecycle)) {
+    *would_block = true;
+    return PTRS_STATUS_CLOSED;
+  }
   if (lifecycle->is_closed) {
     ptrs_lifecycle_unlock(lifecycle);
     return PTRS_STATUS_CLOSED;
   }
   return PTRS_STATUS_SUCCESS;
+}
+
+PtrsStatus
+ptrs_lifecycle_enter(PtrsLifecycle *lifecycle)
+{
+  return ptrs_lifecycle_try_enter(lifecycle, NULL);
 }
 
 bool

@@ -105,6 +105,9 @@ void ptrs_lifecycle_wait(PtrsLifecycle *lifecycle);
 // As ptrs_lifecycle_wait(); CLOSED, and not locked, if the allocator has been closed.
 PtrsStatus ptrs_lifecycle_enter(PtrsLifecycle *lifecycle);
 
+// The same, but where that would wait, set *would_block and return CLOSED.  NULL: it waits.
+PtrsStatus ptrs_lifecycle_try_enter(PtrsLifecycle *lifecycle, bool *would_block);
+
 // Lock in any state; the second one only if no other thread holds the lock.
 void ptrs_lifecycle_lock(PtrsLifecycle *lifecycle);
 bool ptrs_lifecycle_try_lock(PtrsLifecycle *lifecycle);
