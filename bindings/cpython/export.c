@@ -96,6 +96,16 @@ begin(PtrsAccessPinGuard *guard, PtrsBlock block)
 }
 
 // An export of the memory from a pointer on, as bytes, or NULL with an exception
+// Where a pointer is that has no bytes behind it: at the end of its block, also if that was
+// before it once the block had shrunk
+static Py_ssize_t
+offset_of_nothing(const PtrsPyPointer *pointer)
+{
+  PtrsBlockInfo info;
+  const Py_ssize_t size = ptrs_block_info(pointer->block, &info) ? 0 : (Py_ssize_t)info.size;
+  return pointer->offset < size ? pointer->offset : size;
+}
+
 static Export *
 new_export(PtrsPyPointer *pointer)
 {
@@ -107,10 +117,9 @@ new_export(PtrsPyPointer *pointer)
     Py_DECREF(export);
     return NULL;
   }
-  // Pinned, the block keeps its size; and if its end is before the pointer, what
-  // is lent is nothing, at the start
+  // Pinned, the block keeps its size
   const Py_ssize_t size = ptrs_py_pinned_left(pointer);
-  export->offset        = size ? pointer->offset : 0;
+  export->offset        = size ? pointer->offset : offset_of_nothing(pointer);
   export->size          = size;
   export->count         = size;
   export->item_size     = 1;

@@ -7,11 +7,17 @@ import operator
 
 from pointers._errors import status_error
 from pointers._ffi import lib
+from pointers._pointer.arguments import cast, parameter
 from pointers._pointer.base import PointerBase
 from pointers._pointer.raw import read_bytes, write_bytes
 from pointers._pointer.text import as_string, read_string
 from pointers._pointer.views import lend, pin
-from pointers._typing import Any, Callable, NoReturn
+from pointers._typing import TYPE_CHECKING, Any, Callable, NoReturn, TypeVar
+
+if TYPE_CHECKING:
+    import ctypes
+
+C = TypeVar("C")
 
 _size_of = lib.ptrs_access_size_of
 
@@ -109,6 +115,33 @@ class Location(PointerBase):
         lease = pin(self._block)
         # Pinned, the block keeps its size
         return lend(lease, self._offset, self.size, format, writable)
+
+    # C
+
+    @property
+    def _as_parameter_(self) -> ctypes.Array[ctypes.c_char]:
+        """What ctypes passes where a pointer is an argument: an array over the memory.
+
+        It pins the block: during the call, `free` and `realloc` are a `BufferError`.
+
+        :raises FreedMemoryError: the block is gone.  ctypes raises `ctypes.ArgumentError` of it.
+        """
+        return parameter(self)
+
+    def cast(self, ctype: type[C]) -> C:
+        """Return an object of ctypes over the memory from here on, which pins the block.
+
+        What it shows and what is stored here are the same bytes.  A ``POINTER(c_int)`` takes
+        ``ptr.cast(c_int * n)``.
+
+        :param ctype: A simple type, an array, a Structure or a Union.
+        :raises InvalidSizeError: it takes more bytes than there are.
+        :raises ValueError: the address is not aligned as the type asks.
+        :raises TypeError: it is no such type, or one with references to Python objects.
+        :raises BufferError: it is stack memory, which could go before the object: take memory
+            of `malloc`.
+        """
+        return cast(self, ctype)
 
     def __buffer__(self, _flags: int) -> memoryview:
         """Refuse ``memoryview(ptr)`` and its like, where Python asks; compiled pointers lend.

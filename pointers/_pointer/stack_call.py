@@ -11,10 +11,14 @@ from _thread import get_ident
 from pointers._collector import retry_no_memory
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
+from pointers._pointer.arguments import copied_parameter
 from pointers._pointer.base import new_stack
 from pointers._pointer.heap import BytePointer
 from pointers._pointer.stack_errors import suspended_error
-from pointers._typing import Any, Callable, TypeVar
+from pointers._typing import TYPE_CHECKING, Any, Callable, TypeVar
+
+if TYPE_CHECKING:
+    import ctypes
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -49,6 +53,14 @@ class StackAllocatedPointer(BytePointer[T]):
     """A pointer to stack memory: dead as soon as its function has returned."""
 
     __slots__ = ()
+
+    @property
+    def _as_parameter_(self) -> ctypes.Array[ctypes.c_char]:
+        """What ctypes passes: an array with a copy, which is written back after the call.
+
+        On PyPy, where nothing tells when the call has ended, it is a `BufferError`.
+        """
+        return copied_parameter(self)
 
     def free(self) -> None:
         """Refuse: stack memory goes when its function returns."""

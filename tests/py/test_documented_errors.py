@@ -14,6 +14,7 @@ import pointers
 from pointers import PointersError
 
 SETUP = """
+from ctypes import c_int, py_object
 p = malloc(64)
 q = malloc(64)
 freed = malloc(8); free(freed)
@@ -120,6 +121,12 @@ RAISES: "dict[str, list[tuple[str, str]]]" = {
     "Location.write_string": [
         ("p.write_string('a' * 64)", "InvalidSizeError"),
         ("p.write_string('\\0')", "ValueError"),
+    ],
+    "Location.cast": [
+        ("p.cast(c_int * 17)", "InvalidSizeError"),
+        ("(p + 1).cast(c_int)", "ValueError"),
+        ("p.cast(py_object)", "TypeError"),
+        ("on_stack(lambda s: s.cast(c_int))", "BufferError"),
     ],
     "Location.__format__": [("f'{freed:x}'", "FreedMemoryError")],
     "Location.__lt__": [("p < q", "ValueError")],

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How the package looks to a type checker.  Checked by mypy --strict and pyright, never run."""
 
+import ctypes
 from collections.abc import Callable
 from typing import Any
 
@@ -105,6 +106,12 @@ def of_anything(ptr: Any, more: int) -> int:
 
 
 assert_type(of_anything(5), int)
+
+
+assert_type(malloc(16).cast(ctypes.c_int), ctypes.c_int)
+_numbers = malloc(16).cast(ctypes.c_int * 4)
+_numbers[0] = 1
+malloc(16).cast(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 class Holder:
