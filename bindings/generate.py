@@ -18,12 +18,13 @@ MODULE = "pointers._core"
 REGION = re.compile(r"/\* cdef: begin \*/(.*?)/\* cdef: end \*/", re.DOTALL)
 
 # Declarations that only the binding has: constants whose values the C compiler finds, and
-# the function through which the stack trampoline enters Python.
+# the functions through which C enters Python.
 EXTRA = """
 #define PTRS_ALIGN_DEFAULT ...
 #define PTRS_ALIGN_MAX ...
 #define PTRS_DEPTH_MAX ...
 extern "Python" void ptrs_access_enter_frame(PtrsBlock block, int64_t number);
+extern "Python" void ptrs_access_block_ended(intptr_t token);
 """
 
 

@@ -40,9 +40,11 @@ from pointers._version import __version__
 if TYPE_CHECKING:
     from pointers._alloc.guard import Guard, report_faults
     from pointers._alloc.heaps import Arena, Foreign, Pool, load_allocator
+    from pointers._interop.adopted import AdoptedPointer, from_address
     from pointers._pointer.memory import memcmp, memcpy, memmove, memset
 
 __all__ = [
+    "AdoptedPointer",
     "AllocatedArrayPointer",
     "AllocatedPointer",
     "AllocationError",
@@ -70,6 +72,7 @@ __all__ = [
     "allocator",
     "calloc",
     "free",
+    "from_address",
     "load_allocator",
     "malloc",
     "memcmp",
@@ -86,6 +89,7 @@ __all__ = [
 _LATER = {
     "_alloc.guard": ("Guard", "report_faults"),
     "_alloc.heaps": ("Arena", "Foreign", "Pool", "load_allocator"),
+    "_interop.adopted": ("AdoptedPointer", "from_address"),
     "_pointer.memory": ("memcmp", "memcpy", "memmove", "memset"),
 }
 

@@ -66,6 +66,7 @@ _EXCEPTIONS: dict[int, tuple[type[Exception], str | None]] = {
     lib.PTRS_STATUS_STALE: (FreedMemoryError, _FREED),
     lib.PTRS_STATUS_PINNED: (BufferError, _PINNED),
     lib.PTRS_STATUS_NOT_FREEABLE: (StackMemoryError, None),
+    lib.PTRS_STATUS_NOT_SUPPORTED: (ValueError, None),
     lib.PTRS_STATUS_STACK_EXHAUSTED: (StackExhaustedError, None),
     lib.PTRS_STATUS_CORRUPT: (CorruptObjectError, None),
     lib.PTRS_STATUS_FOREIGN: (LibraryError, None),

@@ -144,6 +144,24 @@ void ptrs_access_free_cell(PtrsBlock *cell);
 /** Release the allocator that a cell names; NULL is none. */
 void ptrs_access_release_cell(PtrsAllocator **cell);
 /**
+ * As ptrs_block_own(), of memory at an address, with the handle as the result.
+ *
+ * @param function The address of a function that frees the memory, as free(3) does; 0 is none.
+ * @param token Not 0: `ended` of ptrs_access_tell_ended() is called with it, and no function.
+ */
+int64_t ptrs_access_own(uintptr_t address, size_t size, uintptr_t function, intptr_t token);
+/** Call a function at an address, which takes an address, as free(3) does. */
+void ptrs_access_call_free(uintptr_t function, uintptr_t address);
+/** Called where a block with a token has ended. */
+typedef void (*PtrsAccessEnded)(intptr_t token);
+
+/**
+ * Set what is called where a block with a token has ended, from the thread in which it ends.
+ *
+ * @param ended Takes the token.  NULL: there is nothing to be called any more.
+ */
+void ptrs_access_tell_ended(PtrsAccessEnded ended);
+/**
  * Offer an allocator to ptrs_access_take_offered(), with a user for whoever takes it.
  *
  * @return A key that is never used again, or a negated NO_MEM: too many have been offered.

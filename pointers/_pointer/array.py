@@ -250,6 +250,15 @@ class ArraySlotPointer(_Slots[T]):
             raise self._not_at_start("free")
         super().free()
 
+    def release(self) -> int:
+        """Give the whole array away, through its first slot.
+
+        :raises ValueError: it is another slot.
+        """
+        if self._index:
+            raise self._not_at_start("release")
+        return super().release()
+
     def realloc(self, size: int) -> Self:
         """Change the size of the whole array, through its first slot.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pointers._collector import charge, retry_no_memory, retry_pinned
 from pointers._errors import FreedMemoryError, status_error
-from pointers._ffi import COUNTS_REFERENCES, lib
+from pointers._ffi import COUNTS_REFERENCES, ffi, lib
 from pointers._pointer.base import NO_LIMIT, disown, freeing, new_alias
 from pointers._pointer.finalizers import free_leaked
 from pointers._pointer.pointer import Pointer
@@ -16,6 +16,7 @@ from pointers._typing import Any, Callable, Self, TypeVar, overload
 T = TypeVar("T")
 
 _free = lib.ptrs_block_free
+_give = lib.ptrs_block_give
 
 
 def as_steps(value: Any) -> int:
@@ -123,6 +124,42 @@ class HeapPointer(Pointer[T]):
             references = root._held
             if references is not None and lib.ptrs_access_size_of(self._block) < 0:
                 references.release()
+
+    def release(self) -> int:
+        """Give the memory away: C owns it from now on, and frees it by free(3); return its address.
+
+        This pointer and all aliases are dead.  What was stored by reference is let go.
+
+        :raises FreedMemoryError: it has been freed or given away before.
+        :raises ValueError: this alias does not point at the start, or free(3) cannot free the
+            memory: that of an arena, a pool, a guard or another library, or one of 1 MiB and more
+            with an `align` of its own.
+        :raises BufferError: a view uses the memory.
+        """
+        if self._offset:
+            raise self._not_at_start("release")
+        root = self if self._root is None else self._root
+        cell = ffi.new("void **")
+        try:
+            status = _give(self._block, cell)
+            if status:
+                status = retry_pinned(status, _give, self._block, cell)
+                if status:
+                    raise status_error(
+                        status,
+                        not_supported="C's free() cannot free this memory, since it is "
+                        f"{self._of_what()}: copy it into memory of malloc()",
+                    )
+            disown(root)
+        finally:
+            held = root._held
+            if held is not None and lib.ptrs_access_size_of(self._block) < 0:
+                held.release()
+        return int(ffi.cast("uintptr_t", cell[0]))
+
+    def _of_what(self) -> str:
+        name = type(self.allocator).__name__
+        return "aligned and large" if name == "System" else f"of the allocator {name}"
 
     def realloc(self, size: int) -> Self:
         """Change the size of the block; the pointer and all aliases stay valid.

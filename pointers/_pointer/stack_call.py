@@ -69,6 +69,13 @@ class StackAllocatedPointer(BytePointer[T]):
             not_freeable="cannot free stack memory: it goes when its function returns",
         )
 
+    def release(self) -> int:
+        """Refuse: stack memory goes when its function returns."""
+        raise status_error(
+            lib.PTRS_STATUS_NOT_FREEABLE,
+            not_freeable="cannot give stack memory away: it goes when its function returns",
+        )
+
 
 class _Frame:
     """One call: what goes into the C function and what comes out."""

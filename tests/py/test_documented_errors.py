@@ -14,7 +14,10 @@ import pointers
 from pointers import PointersError
 
 SETUP = """
-from ctypes import c_int, py_object
+from ctypes import addressof, c_char, c_int, py_object
+import weakref
+buffer = (c_char * 8)(); here = addressof(buffer)
+adopted = from_address(here, 8)
 p = malloc(64)
 q = malloc(64)
 freed = malloc(8); free(freed)
@@ -138,6 +141,12 @@ RAISES: "dict[str, list[tuple[str, str]]]" = {
         ("(p + 8).free()", "ValueError"),
         ("pinned.free()", "BufferError"),
     ],
+    "HeapPointer.release": [
+        ("freed.release()", "FreedMemoryError"),
+        ("(p + 8).release()", "ValueError"),
+        ("arena.malloc(8).release()", "ValueError"),
+        ("pinned.release()", "BufferError"),
+    ],
     "HeapPointer.realloc": [
         ("p <<= 1; p.realloc(8)", "InvalidSizeError"),
         ("p.realloc(2**62)", "AllocationError"),
@@ -157,6 +166,17 @@ RAISES: "dict[str, list[tuple[str, str]]]" = {
     "ArraySlotPointer.realloc": [
         ("a[1].realloc(28)", "ValueError"),
         ("a[0].realloc(29)", "ValueError"),
+    ],
+    "ArraySlotPointer.release": [("a[1].release()", "ValueError")],
+    "AdoptedPointer.allocator": [("adopted.free(); adopted.allocator", "FreedMemoryError")],
+    "AdoptedPointer.realloc": [("adopted.realloc(4)", "ValueError")],
+    "from_address": [
+        ("from_address(0, 8)", "ValueError"),
+        ("from_address(here, 2**63 - here)", "ValueError"),
+        ("from_address(here, 2**70)", "AllocationError"),
+        ("from_address('8', 8)", "TypeError"),
+        ("from_address(here, 8, free=5)", "TypeError"),
+        ("from_address(here, 8, keepalive=weakref.ref(Arena))", "TypeError"),
     ],
     "Allocator.close": [("held.close()", "BufferError")],
     "Allocator.__enter__": [("closed.__enter__()", "ValueError")],

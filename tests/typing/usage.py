@@ -8,6 +8,7 @@ from typing import Any
 from typing_extensions import assert_type
 
 from pointers import (
+    AdoptedPointer,
     AllocatedArrayPointer,
     AllocatedPointer,
     ArraySlotPointer,
@@ -16,6 +17,7 @@ from pointers import (
     acquire_stack_alloc,
     calloc,
     free,
+    from_address,
     malloc,
     memcpy,
     realloc,
@@ -150,3 +152,8 @@ def too_many(ptr: StackAllocatedPointer[int], more: int) -> None: ...
 
 stack_alloc(28)(no_pointer)  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
 acquire_stack_alloc(28)(too_many)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+# Memory of C
+assert_type(from_address(1, 8), AdoptedPointer[Any])
+assert_type(malloc(8).release(), int)
+from_address("1", 8)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

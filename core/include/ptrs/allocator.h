@@ -167,6 +167,12 @@ struct PtrsAllocatorImpl {
   /** Give a block back; `size` is what was last asked for. */
   void (*free)(PtrsAllocator *allocator, void *mem, size_t size, size_t align);
 
+  /**
+   * Let a block go that is not freed here: free(3) will do that.  NULL, or false and nothing
+   * done, if free(3) cannot.
+   */
+  bool (*give)(PtrsAllocator *allocator, const void *mem, size_t size, size_t align);
+
   /** Bytes that a block of `size` requested bytes really has; >= size. */
   size_t (*capacity)(PtrsAllocator *allocator, const void *mem, size_t size, size_t align);
 

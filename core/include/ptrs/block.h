@@ -53,7 +53,8 @@ typedef int64_t PtrsBlock;
 typedef enum {
   PTRS_BLOCK_NOT_FREEABLE = 1, /* free, realloc, drop: NOT_FREEABLE */
   PTRS_BLOCK_NOT_PINNABLE = 2, /* pin: NOT_SUPPORTED */
-  PTRS_BLOCK_IN_REGION    = 4  /* goes with all others of its arena; need not be freed */
+  PTRS_BLOCK_IN_REGION    = 4, /* goes with all others of its arena; need not be freed */
+  PTRS_BLOCK_OWNED        = 8  /* made by ptrs_block_own(); realloc: NOT_SUPPORTED */
 } PtrsBlockFlags;
 
 typedef struct {
@@ -61,7 +62,7 @@ typedef struct {
   size_t size;              /* bytes that were asked for */
   size_t capacity;          /* bytes that the memory really has */
   size_t align;             /* alignment that was asked for, in bytes */
-  PtrsAllocator *allocator; /* where it came from; NULL if adopted; may go with the block */
+  PtrsAllocator *allocator; /* where it came from; may go with the block; NULL if elsewhere */
   unsigned flags;           /* PtrsBlockFlags */
   unsigned pins;            /* pins at this instant */
 } PtrsBlockInfo;
@@ -109,6 +110,33 @@ PTRS_API PtrsStatus ptrs_block_try_zalloc(
  */
 PTRS_API PtrsStatus
 ptrs_block_adopt(void *mem, size_t size, size_t align, unsigned flags, PtrsBlock *block);
+
+/** Frees memory that was allocated elsewhere; `ctx` is the caller's. */
+typedef void (*PtrsFree)(void *mem, void *ctx);
+
+/**
+ * Make a block of memory that was allocated elsewhere, and is freed with the block.
+ *
+ * @param mem First byte, aligned to `align`; not NULL (else BAD_ARG).
+ * @param size Bytes, which end before the address space does (else OVERFLOW).
+ * @param free Called once, with `mem` and `ctx`, by the thread that ends the block: in
+ *        ptrs_block_free(), or with the last pin.  The block is gone by then, and no lock is held:
+ *        the function may do anything.  NULL: the memory is not freed.
+ * @param[out] block The handle.  On any error the memory stays the caller's.
+ * @return NO_MEM.
+ */
+PTRS_API PtrsStatus
+ptrs_block_own(void *mem, size_t size, size_t align, PtrsFree free, void *ctx, PtrsBlock *block);
+
+/**
+ * End a block, and leave its memory to the caller, for whom free(3) frees it; memory of
+ * ptrs_block_own() is the caller's again as it was before.
+ *
+ * @param[out] mem The memory.
+ * @return PINNED; NOT_FREEABLE if it was adopted; NOT_SUPPORTED if free(3) cannot free it, as that
+ *         of an arena; then nothing has changed.
+ */
+PTRS_API PtrsStatus ptrs_block_give(PtrsBlock block, void **mem);
 
 /**
  * End an adopted block, after the accesses that are under way: on return no

@@ -61,6 +61,17 @@ system_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
   ptrs_os_free(mem, size, align);
 }
 
+static bool
+system_give(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
+{
+  (void)mem;
+  if (!ptrs_os_is_of_malloc(size, align)) {
+    return false;
+  }
+  ptrs_counters_free(&((PtrsSystem *)allocator)->counters, size);
+  return true;
+}
+
 static size_t
 system_capacity(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
 {
@@ -85,6 +96,7 @@ ptrs_system_allocator(void)
               .realloc  = system_realloc,
               .zrealloc = system_zrealloc,
               .free     = system_free,
+              .give     = system_give,
               .capacity = system_capacity,
               .name     = "system",
               .stats    = system_stats,

@@ -94,6 +94,25 @@ ptrs_block_disown(PtrsBlock block)
   return PTRS_STATUS_SUCCESS;
 }
 
+PtrsStatus
+ptrs_block_give(PtrsBlock block, void **mem)
+{
+  PtrsSlot *slot    = NULL;
+  PtrsStatus status = ptrs_slot_enter_exclusive(block, true, &slot);
+  if (status) {
+    return status;
+  }
+  uint8_t *const given = slot->mem;
+  status               = slot->flags & PTRS_BLOCK_NOT_FREEABLE ? PTRS_STATUS_NOT_FREEABLE
+                                                               : ptrs_lifetime_give(slot, block);
+  if (status) {
+    ptrs_slot_leave_exclusive(slot);
+    return status;
+  }
+  *mem = given;
+  return PTRS_STATUS_SUCCESS;
+}
+
 static PtrsStatus
 resize_once(PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *would_block)
 {
@@ -104,6 +123,8 @@ resize_once(PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *wo
   }
   if (slot->flags & PTRS_BLOCK_NOT_FREEABLE) {
     status = PTRS_STATUS_NOT_FREEABLE;
+  } else if (slot->flags & PTRS_BLOCK_OWNED) {
+    status = PTRS_STATUS_NOT_SUPPORTED;
   } else if (rules->check) {
     status = rules->check(slot->mem, ptrs_slot_capacity(slot), size, rules->ctx);
   }
@@ -255,7 +276,7 @@ ptrs_block_info(PtrsBlock block, PtrsBlockInfo *info)
     info->size      = slot->size;
     info->capacity  = ptrs_slot_capacity(slot);
     info->align     = ptrs_slot_align(slot);
-    info->allocator = slot->allocator;
+    info->allocator = ptrs_slot_source(slot);
     info->flags     = slot->flags;
     info->pins      = (unsigned)(ptrs_atomic_load(&slot->state) & PTRS_STATE_PINS);
     ptrs_slot_leave_shared(slot);
@@ -270,10 +291,11 @@ ptrs_block_allocator(PtrsBlock block, PtrsAllocator **allocator)
   const PtrsStatus status = ptrs_slot_enter_shared(block, &slot);
   if (!status) {
     // The block is a user of the allocator, at least until this thread leaves it
-    if (slot->allocator && slot->allocator->lifecycle) {
-      ptrs_lifecycle_retain(slot->allocator->lifecycle);
+    PtrsAllocator *const source = ptrs_slot_source(slot);
+    if (source && source->lifecycle) {
+      ptrs_lifecycle_retain(source->lifecycle);
     }
-    *allocator = slot->allocator;
+    *allocator = source;
     ptrs_slot_leave_shared(slot);
   }
   return status;

@@ -170,6 +170,19 @@ ptrs_lifetime_begin(PtrsAllocator *allocator,
 }
 
 PtrsStatus
+ptrs_lifetime_own(void *mem, size_t size, size_t align, PtrsAllocator *allocator, PtrsBlock *block)
+{
+  PtrsSlot *const slot = ptrs_table_claim();
+  if (!slot) {
+    return PTRS_STATUS_NO_MEM;
+  }
+  set_allocator(slot, allocator, align);
+  set_memory(slot, mem, size, align);
+  *block = ptrs_table_publish(slot, false);
+  return PTRS_STATUS_SUCCESS;
+}
+
+PtrsStatus
 ptrs_lifetime_adopt(
     void *mem, size_t size, size_t align, unsigned flags, bool on_stack, PtrsBlock *block)
 {
@@ -192,6 +205,12 @@ ptrs_lifetime_adopt(
 static void
 end_locked(PtrsSlot *slot, PtrsBlock block, PtrsLifecycle *lifecycle)
 {
+  if (slot->flags & PTRS_BLOCK_OWNED) {
+    // A function of the caller's runs once the block is gone, and under no lock.  It has no
+    // lifecycle, and a fork meanwhile finds memory without a block: only the parent frees it.
+    ptrs_table_retire(slot, ptrs_block_index(block), true, true);
+    return;
+  }
   const bool is_long = ptrs_slot_is_long(slot, 0);
   // The lock is released before memory is given back, unless both have to be one step
   const bool unlocks = lifecycle && !lifecycle->ops->take;
@@ -223,13 +242,31 @@ ptrs_lifetime_end(PtrsSlot *slot, PtrsBlock block)
   end_locked(slot, block, lifecycle);
 }
 
+PtrsStatus
+ptrs_lifetime_give(PtrsSlot *slot, PtrsBlock block)
+{
+  PtrsAllocator *const allocator = slot->allocator;
+  // Memory of an allocator with a lifecycle goes with that allocator
+  if (!allocator->give || allocator->lifecycle) {
+    return PTRS_STATUS_NOT_SUPPORTED;
+  }
+  ptrs_table_begin_work(slot, false);
+  const bool given = allocator->give(allocator, slot->mem, slot->size, ptrs_slot_align(slot));
+  if (given) {
+    ptrs_table_retire(slot, ptrs_block_index(block), false, false);
+  }
+  ptrs_table_end_work(slot, false);
+  return given ? PTRS_STATUS_SUCCESS : PTRS_STATUS_NOT_SUPPORTED;
+}
+
 bool
 ptrs_lifetime_try_end(PtrsSlot *slot, PtrsBlock block)
 {
   PtrsLifecycle *const lifecycle = lifecycle_of(slot);
-  // With the last block of a dropped allocator all its memory goes, which may take long
-  if (lifecycle &&
-      (ptrs_atomic_peek(&lifecycle->is_dropped) || !ptrs_lifecycle_try_lock(lifecycle))) {
+  // With the last block of a dropped allocator all its memory goes, which may take long, as may
+  // the function of an owned block
+  if ((slot->flags & PTRS_BLOCK_OWNED) || (lifecycle && (ptrs_atomic_peek(&lifecycle->is_dropped) ||
+                                                         !ptrs_lifecycle_try_lock(lifecycle)))) {
     return false;
   }
   end_locked(slot, block, lifecycle);

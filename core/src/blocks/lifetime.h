@@ -30,6 +30,11 @@ PtrsStatus ptrs_lifetime_begin(PtrsAllocator *allocator,
                                bool *would_block,
                                PtrsBlock *block);
 
+// Make a block of memory that an allocator has got already, whose block_flags have
+// PTRS_BLOCK_OWNED.  NO_MEM.
+PtrsStatus ptrs_lifetime_own(
+    void *mem, size_t size, size_t align, PtrsAllocator *allocator, PtrsBlock *block);
+
 // Make a block of memory that belongs to the caller, with PtrsBlockFlags.  `on_stack`: the
 // memory is on the calling thread's stack, and the block ends in the child of a fork that
 // another thread makes.  NO_MEM.
@@ -45,8 +50,12 @@ PtrsStatus ptrs_lifetime_resize(
 // End a block that is held exclusively, and give its memory back.
 void ptrs_lifetime_end(PtrsSlot *slot, PtrsBlock block);
 
-// The same; false, and nothing done, if the allocator's lock is not free, or if all memory of
-// the allocator would go with the block.
+// End a block that is held exclusively, and leave its memory to the caller; NOT_SUPPORTED if
+// free(3) cannot free it.
+PtrsStatus ptrs_lifetime_give(PtrsSlot *slot, PtrsBlock block);
+
+// As ptrs_lifetime_end(); false, and nothing done, if the allocator's lock is not free, or if all
+// memory of the allocator would go with the block, or a function of the caller's would run.
 bool ptrs_lifetime_try_end(PtrsSlot *slot, PtrsBlock block);
 
 #endif

@@ -65,6 +65,13 @@ ptrs_block_index(PtrsBlock block)
   return (uint32_t)((uint64_t)block & PTRS_INDEX_MASK);
 }
 
+// The allocator that a block's memory came from; NULL if that was none of ours
+static inline PtrsAllocator *
+ptrs_slot_source(const PtrsSlot *slot)
+{
+  return slot->flags & PTRS_BLOCK_OWNED ? NULL : slot->allocator;
+}
+
 static inline size_t
 ptrs_slot_align(const PtrsSlot *slot)
 {

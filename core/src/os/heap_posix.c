@@ -49,6 +49,12 @@ is_mapped(size_t size, size_t align)
   return align > PTRS_OS_MALLOC_ALIGN && size >= MAPPED_MIN;
 }
 
+bool
+ptrs_os_is_of_malloc(size_t size, size_t align)
+{
+  return !is_mapped(size, align);
+}
+
 // Bytes of the pages of a mapped block, whose size has been checked
 static size_t
 length_of(size_t size)

@@ -104,6 +104,9 @@ void *ptrs_os_zrealloc(void *mem, size_t old_size, size_t kept, size_t new_size,
 void ptrs_os_free(void *mem, size_t size, size_t align);
 size_t ptrs_os_capacity(const void *mem, size_t size, size_t align);
 
+// Whether free(3) may free such memory, which the kernel has not mapped for it alone.
+bool ptrs_os_is_of_malloc(size_t size, size_t align);
+
 // Load a shared library as dlopen(3) finds it, for ever; NULL, with the reason in `message`,
 // where that fails.
 void *ptrs_os_library_open(const char *path, char *message, size_t message_size);

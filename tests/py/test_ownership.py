@@ -1,0 +1,541 @@
+# SPDX-License-Identifier: MIT
+"""Memory that is taken from C and given to C: freed once, and never used after that."""
+
+import copy
+import ctypes
+import gc
+import sys
+import threading
+import warnings
+import weakref
+from typing import Any
+
+import pytest
+from _collecting import collect_all, settled_blocks
+
+import pointers
+from pointers import (
+    AdoptedPointer,
+    AllocationError,
+    Arena,
+    FreedMemoryError,
+    Guard,
+    InvalidSizeError,
+    Pool,
+    StackMemoryError,
+    System,
+    acquire_stack_alloc,
+    calloc,
+    free,
+    from_address,
+    malloc,
+    memcpy,
+    realloc,
+)
+from pointers._ffi import COUNTS_REFERENCES, ffi
+
+LIBC: Any = ctypes.CDLL(None)
+LIBC.strdup.restype = ctypes.c_void_p
+LIBC.malloc.restype = ctypes.c_void_p
+LIBC.malloc.argtypes = [ctypes.c_size_t]
+
+
+class Buffer:
+    """Memory that is not ours."""
+
+    def __init__(self, size: int = 64) -> None:
+        self.array = (ctypes.c_char * size)()
+        self.address = ctypes.addressof(self.array)
+        self.freed: list[int] = []
+
+    def free(self, address: int) -> None:
+        self.freed.append(address)
+
+
+@pytest.fixture
+def buffer() -> Buffer:
+    return Buffer()
+
+
+def test_memory_of_c_is_a_pointer_like_any_other(buffer: Buffer) -> None:
+    ptr = from_address(buffer.address, 64)
+    assert isinstance(ptr, AdoptedPointer)
+    assert isinstance(ptr, pointers.AllocatedPointer)
+    assert (ptr.address, ptr.size, ptr.capacity, ptr.offset) == (buffer.address, 64, 64, 0)
+    for value in (None, 5, 1.5, "text", b"bytes", ["an object"]):
+        ptr <<= value
+        assert ~ptr == value
+    (ptr + 32).move(12)
+    assert ~ptr[32] == 12
+    ptr.write(b"raw")
+    assert buffer.array.raw[:3] == b"raw"
+    with malloc(8) as other:
+        memcpy(other, ptr, 3)
+        assert other.read(3) == b"raw"
+    view = ptr.view("i")
+    view[1] = 7
+    view.release()
+    del view
+    assert ptr.cast(ctypes.c_int * 2)[1] == 7
+    for wrong in (lambda: ptr.write(bytes(65)), lambda: ptr.read(65), lambda: ptr.move("x" * 64)):
+        with pytest.raises(InvalidSizeError):
+            wrong()
+    with pytest.raises(IndexError):
+        ptr + 65
+    assert ptr.allocator is None
+    assert repr(ptr).startswith("<AdoptedPointer at 0x")
+    gc.collect()
+    free(ptr)
+    with pytest.raises(FreedMemoryError):
+        ~ptr
+    assert buffer.array.raw[4:8] == (7).to_bytes(4, sys.byteorder)
+
+
+FREES: "dict[str, Any]" = {
+    "a function of ctypes": lambda: LIBC.free,
+    "one with argtypes": lambda: with_argtypes(),
+    "a callback of ctypes": lambda: FREE_TYPE(call_free),
+    "a function of Python": lambda: call_free,
+}
+
+FREE_TYPE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+def with_argtypes() -> Any:
+    function = ctypes.CDLL(None).free
+    function.argtypes = [ctypes.c_void_p]
+    function.restype = None
+    return function
+
+
+def call_free(address: int) -> None:
+    with_argtypes()(address)
+
+
+@pytest.mark.parametrize("name", FREES)
+def test_what_frees_it(name: str) -> None:
+    text = LIBC.strdup(b"hello")
+    ptr = from_address(text, 6, free=FREES[name]())
+    gc.collect()  # of the function, nothing else is kept
+    assert ptr.string() == "hello"
+    free(ptr)
+    with pytest.raises(FreedMemoryError):
+        ptr.string()
+
+
+def test_a_function_of_cffi_frees_it() -> None:
+    freed: list[int] = []
+
+    @ffi.callback("void (void *)")
+    def function(mem: Any) -> None:
+        freed.append(int(ffi.cast("uintptr_t", mem)))
+
+    buffer = Buffer()
+    ptr = from_address(buffer.address, 8, free=function)
+    free(ptr)
+    assert freed == [buffer.address]
+
+
+@pytest.mark.skipif(not COUNTS_REFERENCES, reason="ctypes.pythonapi is CPython's")
+def test_a_function_that_needs_the_interpreter() -> None:
+    api = ctypes.pythonapi
+    allocate = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_size_t)(("PyMem_Malloc", api))
+    release = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("PyMem_Free", api))
+    ptr = from_address(allocate(64), 64, free=release)
+    ptr <<= "text"
+    assert ~ptr == "text"
+    free(ptr)
+
+
+def test_it_is_called_once(buffer: Buffer) -> None:
+    ptr = from_address(buffer.address, 64, free=buffer.free)
+    alias = ptr + 0
+    free(alias)
+    for pointer in (ptr, alias):
+        with pytest.raises(FreedMemoryError):
+            free(pointer)
+    assert buffer.freed == [buffer.address]
+    del ptr, alias, pointer
+    collect_all()
+    assert buffer.freed == [buffer.address]
+
+
+def test_with(buffer: Buffer) -> None:
+    with from_address(buffer.address, 64, free=buffer.free) as ptr:
+        assert not ptr.freed
+    assert ptr.freed
+    assert buffer.freed == [buffer.address]
+
+
+def test_a_leaked_pointer(buffer: Buffer) -> None:
+    def leak() -> None:
+        from_address(buffer.address, 64, free=buffer.free)
+        collect_all()
+
+    with pytest.warns(ResourceWarning, match="AdoptedPointer to 64 bytes was dropped"):
+        leak()
+    assert buffer.freed == [buffer.address]
+    # Where nothing has to be freed, nothing is leaked
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        from_address(buffer.address, 64)
+        from_address(buffer.address, 64, keepalive=buffer)
+        collect_all()
+
+
+def test_a_view_keeps_it(buffer: Buffer) -> None:
+    ptr = from_address(buffer.address, 64, keepalive=buffer, free=buffer.free)
+    view = ptr.view()
+    with pytest.raises(BufferError):
+        free(ptr)
+    with pytest.raises(BufferError):
+        ptr.release()
+    assert buffer.freed == []
+    del ptr
+    collect_all()
+    assert buffer.freed == []
+    view[0] = 5
+    view.release()
+    del view
+    collect_all()
+    assert buffer.freed == [buffer.address]
+
+
+def test_an_exception_passes_a_view(buffer: Buffer) -> None:
+    views: list[memoryview] = []
+
+    def fail() -> None:
+        with from_address(buffer.address, 64, free=buffer.free) as ptr:
+            views.append(ptr.view())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert buffer.freed == []
+    views.pop().release()
+    collect_all()
+    assert buffer.freed == [buffer.address]
+
+
+def test_an_error_goes_to_the_caller(buffer: Buffer) -> None:
+    def fail(address: int) -> None:
+        raise LookupError(f"no memory at {address}")
+
+    ptr = from_address(buffer.address, 64, free=fail)
+    with pytest.raises(LookupError, match=str(buffer.address)):
+        free(ptr)
+    assert ptr.freed
+    with pytest.raises(FreedMemoryError):
+        free(ptr)
+
+
+@pytest.mark.filterwarnings("ignore:.*dropped without free:ResourceWarning")
+@pytest.mark.parametrize("with_view", [False, True])
+def test_an_error_without_a_caller(
+    buffer: Buffer, with_view: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda args: seen.append(args.exc_type))
+
+    def fail(_address: int) -> None:
+        raise LookupError
+
+    ptr = from_address(buffer.address, 64, free=fail)
+    view = ptr.view() if with_view else None
+    del ptr
+    collect_all()
+    if view is not None:
+        assert seen == []
+        view.release()
+    del view
+    collect_all()
+    collect_all()
+    assert seen == [LookupError]
+
+
+def test_an_object_is_kept_as_long_as_the_block(buffer: Buffer) -> None:
+    class Owner:
+        pass
+
+    owner = Owner()
+    gone = weakref.ref(owner)
+    ptr = from_address(buffer.address, 64, keepalive=owner)
+    del owner
+    collect_all()
+    assert gone() is not None
+    alias = ptr + 8
+    view = alias.view()
+    del ptr
+    collect_all()
+    assert gone() is not None
+    del alias
+    collect_all()
+    assert gone() is not None
+    view.release()
+    del view
+    collect_all()
+    assert gone() is None
+
+
+def test_an_object_is_let_go_with_the_block(buffer: Buffer) -> None:
+    class Owner:
+        pass
+
+    owner = Owner()
+    gone = weakref.ref(owner)
+    ptr = from_address(buffer.address, 64, keepalive=owner, free=buffer.free)
+    del owner
+    free(ptr)
+    collect_all()
+    assert gone() is None
+    assert buffer.freed == [buffer.address]
+
+
+@pytest.mark.filterwarnings("ignore:.*dropped without free:ResourceWarning")
+@pytest.mark.parametrize("way", ["keepalive", "free", "stored"])
+def test_cycles_are_collected(buffer: Buffer, way: str) -> None:
+    class Node:
+        ptr: Any = None
+
+        def free(self, address: int) -> None:
+            buffer.free(address)
+
+    node = Node()
+    gone = weakref.ref(node)
+    if way == "keepalive":
+        ptr = from_address(buffer.address, 64, keepalive=node, free=buffer.free)
+    elif way == "free":
+        ptr = from_address(buffer.address, 64, free=node.free)
+    else:
+        ptr = from_address(buffer.address, 64, free=buffer.free).move(node)
+    node.ptr = ptr
+    del node, ptr
+    for _ in range(3):
+        collect_all()
+    assert gone() is None
+    assert buffer.freed == [buffer.address]
+
+
+def test_a_function_may_do_anything(buffer: Buffer) -> None:
+    seen: list[str] = []
+
+    def meddle(address: int) -> None:
+        for act in (lambda: free(ptr), lambda: ~ptr, lambda: ptr.view(), lambda: realloc(ptr, 8)):
+            try:
+                act()
+            except FreedMemoryError:
+                seen.append("freed")
+        free(malloc(64))
+        thread = threading.Thread(target=lambda: seen.append(repr(ptr)))
+        thread.start()
+        thread.join()
+        buffer.free(address)
+
+    ptr = from_address(buffer.address, 64, free=meddle)
+    ptr <<= ["an object"]
+    free(ptr)
+    assert seen == ["freed"] * 4 + ["<AdoptedPointer, freed>"]
+    assert buffer.freed == [buffer.address]
+
+
+def test_threads_that_free_the_same(buffer: Buffer) -> None:
+    for _ in range(100):
+        buffer.freed.clear()
+        ptr = from_address(buffer.address, 64, free=buffer.free)
+        results: list[Any] = []
+
+        def act(ptr: Any = ptr, results: "list[Any]" = results) -> None:
+            try:
+                results.append(free(ptr))
+            except FreedMemoryError as error:
+                results.append(error)
+
+        threads = [threading.Thread(target=act) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert results.count(None) == 1
+        assert buffer.freed == [buffer.address]
+
+
+def test_it_is_called_when_the_program_ends(run_python: Any) -> None:
+    done = run_python(
+        """
+        import ctypes
+        from pointers import *
+
+        buffer = (ctypes.c_char * 8)()
+        address = ctypes.addressof(buffer)
+        ptr = from_address(address, 8, keepalive=buffer, free=lambda _: print("once"))
+        seen = from_address(address, 8, free=lambda _: print("never"))
+        view = seen.view()
+        """,
+        "-W",
+        "ignore",
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "once\n", "")
+
+
+def test_a_resize_is_refused(buffer: Buffer) -> None:
+    ptr = from_address(buffer.address, 64)
+    for size in (0, 8, 64, 1000):
+        with pytest.raises(ValueError, match="malloc"):
+            realloc(ptr, size)
+        with pytest.raises(ValueError, match="malloc"):
+            ptr.realloc(size)
+    with pytest.raises(TypeError):
+        ptr.realloc("8")  # type: ignore[arg-type]
+    free(ptr)
+    with pytest.raises(FreedMemoryError):
+        realloc(ptr, 8)
+
+
+TOP = min(2 * (sys.maxsize + 1), 2**63)
+HERE = Buffer()
+WRONG: "dict[str, tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]]" = {
+    "NULL": ((0, 8), {}, ValueError, "NULL"),
+    "negative address": ((-8, 8), {}, ValueError, "address is -8"),
+    "address too large": ((TOP, 8), {}, ValueError, "it must be"),
+    "far too large": ((2**200, 8), {}, ValueError, "it must be"),
+    "no int": (("8", 8), {}, TypeError, "address must be an int"),
+    "None": ((None, 8), {}, TypeError, "address must be an int"),
+    "a float": ((8.0, 8), {}, TypeError, "address must be an int"),
+    "a pointer of ctypes": ((ctypes.c_void_p(8), 8), {}, TypeError, "value"),
+    "negative size": ((HERE.address, -1), {}, ValueError, "negative"),
+    "size that wraps": ((TOP - 8, 8), {}, ValueError, "address space"),
+    "size too large": ((HERE.address, 2**63), {}, AllocationError, "no block has more"),
+    "size is no int": ((HERE.address, "8"), {}, TypeError, "size must be an int"),
+    "weak proxy": ((HERE.address, 8), {"keepalive": weakref.proxy(HERE)}, TypeError, "weak"),
+    "weak reference": ((HERE.address, 8), {"keepalive": weakref.ref(HERE)}, TypeError, "weak"),
+    "free is no function": ((HERE.address, 8), {"free": 5}, TypeError, "not int"),
+    "free is text": ((HERE.address, 8), {"free": "free"}, TypeError, "not str"),
+    "free is NULL": ((HERE.address, 8), {"free": FREE_TYPE(0)}, ValueError, "NULL"),
+    "free is data": ((HERE.address, 8), {"free": ffi.new("int *")}, TypeError, "a function"),
+    "free takes two": (
+        (HERE.address, 8),
+        {"free": ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_int)(lambda a, b: None)},
+        TypeError,
+        "not 2",
+    ),
+    "NULL of cffi": (
+        (HERE.address, 8),
+        {"free": ffi.cast("void (*)(void *)", 0)},
+        ValueError,
+        "NULL",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_refused(name: str) -> None:
+    arguments, options, error, message = WRONG[name]
+    before = settled_blocks()
+    with pytest.raises(error, match=message):
+        from_address(*arguments, **options)
+    assert settled_blocks() == before
+
+
+def test_sizes_at_the_limits(buffer: Buffer) -> None:
+    with from_address(buffer.address, 0) as ptr:
+        assert ptr.read() == b""
+        with pytest.raises(InvalidSizeError):
+            ptr.write(b"x")
+    # Memory that nobody has is a promise of the caller's; nothing is read before it is asked for
+    with from_address(TOP - 16, 8) as ptr:
+        assert ptr.address == TOP - 16
+    with from_address(buffer.address + 1, 40) as ptr:
+        ptr <<= 12345
+        assert ~ptr == 12345
+
+
+def test_pointers_are_not_copied(buffer: Buffer) -> None:
+    with from_address(buffer.address, 8) as ptr, pytest.raises(TypeError):
+        copy.copy(ptr)
+    with pytest.raises(TypeError):
+        AdoptedPointer()
+
+
+# Giving memory away
+
+
+def test_c_gets_the_memory() -> None:
+    before = settled_blocks()
+    for make in (lambda: malloc(64), lambda: malloc(64, align=4096), lambda: calloc(4, 16)):
+        ptr = make()
+        ptr <<= None
+        other = ptr + 1
+        address = ptr.address
+        assert ptr.release() == address
+        assert settled_blocks() == before
+        for name in ("dereference", "free", "release"):
+            for each in (ptr, other):
+                with pytest.raises((FreedMemoryError, ValueError)):
+                    getattr(each, name)()
+        with_argtypes()(address)
+
+
+def test_objects_are_let_go_when_memory_is_given_away() -> None:
+    class Thing:
+        pass
+
+    thing = Thing()
+    gone = weakref.ref(thing)
+    ptr = malloc(64).move(thing)
+    del thing
+    address = ptr.release()
+    collect_all()
+    assert gone() is None
+    with_argtypes()(address)
+
+
+def test_memory_comes_back() -> None:
+    ptr = malloc(64).move("text")
+    again = from_address(ptr.release(), 64, free=with_argtypes())
+    assert ~again == "text"
+    free(again)
+
+
+def test_adopted_memory_goes_back_as_it_was(buffer: Buffer) -> None:
+    class Owner:
+        pass
+
+    owner = Owner()
+    gone = weakref.ref(owner)
+    ptr = from_address(buffer.address, 64, keepalive=owner, free=buffer.free)
+    del owner
+    assert ptr.release() == buffer.address
+    collect_all()
+    assert gone() is None
+    with pytest.raises(FreedMemoryError):
+        free(ptr)
+    del ptr
+    collect_all()
+    assert buffer.freed == []
+
+
+@pytest.mark.parametrize("kind", ["arena", "pool", "guard", "large and aligned"])
+def test_memory_that_free_cannot_free(kind: str) -> None:
+    source: Any = {"arena": Arena, "pool": lambda: Pool(64), "guard": Guard}.get(kind, System)()
+    ptr = source.malloc(1 << 20, align=4096) if kind not in ("arena", "pool", "guard") else None
+    ptr = ptr or source.malloc(64)
+    ptr <<= "text"
+    with pytest.raises(ValueError, match="free\\(\\) cannot free"):
+        ptr.release()
+    assert ~ptr == "text"
+    free(ptr)
+
+
+def test_what_cannot_be_given_away() -> None:
+    ptr, array = malloc(64), calloc(3, 16)
+    for wrong in (ptr + 8, array[1]):
+        with pytest.raises(ValueError, match="release"):
+            wrong.release()
+    view = ptr.view()
+    with pytest.raises(BufferError):
+        ptr.release()
+    view.release()
+    with pytest.raises(StackMemoryError):
+        acquire_stack_alloc(64)(lambda stack: stack.release())
+    with_argtypes()(ptr.release())
+    with_argtypes()(array[0].release())
