@@ -77,6 +77,11 @@ class AdoptedPointer(AllocatedPointer[T]):
             "malloc()"
         )
 
+    def _leave(self) -> None:
+        # Weak references may be gone before the pointer's finalizer has run
+        self._own_ending().wait()
+        super()._leave()
+
     def release(self) -> int:
         """Give the memory back as it was: the address; nothing is called, and nothing is kept."""
         address = super().release()

@@ -49,6 +49,11 @@ class Ending:
             self.token = next(_numbers)
             _endings[self.token] = self
 
+    def wait(self) -> None:
+        """Wait for the last view, also where the pointer is gone."""
+        if self.token and self.block:
+            _waiting[self.token] = self
+
     def forget(self) -> None:
         """Do nothing any more, and keep nothing."""
         self.block = 0
