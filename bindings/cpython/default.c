@@ -11,12 +11,18 @@
 #  include <structmember.h>
 
 typedef struct {
-  PyObject_HEAD PyObject *source; // the allocator
+  PyObject_HEAD PtrsAllocator *allocator; // that of `source`; NULL if it is for the slow path
+  PyObject *source;                       // the allocator's object
   PyObject *block;  // the `with` block that made it the default; None of the first default
   PyObject *before; // the entry before this one; None of the first default
 } PyDefault;
 
 PyTypeObject *ptrs_py_default_type;
+
+// The first default, which stays, and is the default of each context as long as there is no
+// other: to look a context up costs as much as a part of a block
+static PyDefault *first;
+static bool is_only = true;
 
 static PyObject *
 new_default(PyTypeObject *type, PyObject *source, PyObject *block, PyObject *before)
@@ -26,9 +32,16 @@ new_default(PyTypeObject *type, PyObject *source, PyObject *block, PyObject *bef
     Py_INCREF(source);
     Py_INCREF(block);
     Py_INCREF(before);
-    entry->source = source;
-    entry->block  = block;
-    entry->before = before;
+    entry->source    = source;
+    entry->block     = block;
+    entry->before    = before;
+    entry->allocator = ptrs_py_known_allocator(source);
+    if (first) {
+      __atomic_store_n(&is_only, false, __ATOMIC_RELAXED);
+    } else {
+      Py_INCREF(entry);
+      first = entry;
+    }
   }
   return (PyObject *)entry;
 }
@@ -63,6 +76,7 @@ static int
 default_clear(PyObject *self)
 {
   PyDefault *const entry = (PyDefault *)self;
+  entry->allocator       = NULL;
   Py_CLEAR(entry->source);
   Py_CLEAR(entry->block);
   Py_CLEAR(entry->before);
@@ -128,19 +142,18 @@ ptrs_py_source(PyObject *given, PtrsPySource *source)
     source->allocator = ptrs_py_known_allocator(given);
     return source->allocator;
   }
+  if (__atomic_load_n(&is_only, __ATOMIC_RELAXED) && first && first->allocator) {
+    source->allocator = first->allocator;
+    return true;
+  }
   PyDefault *const entry = current();
-  if (!entry) {
+  if (!entry || !entry->allocator) {
+    Py_XDECREF(entry);
     return false;
   }
-  // NULL once the collector has cleared the entry
-  PyObject *const found = entry->source;
-  source->allocator     = found ? ptrs_py_known_allocator(found) : NULL;
-  if (source->allocator) {
-    Py_INCREF(found);
-    source->keeps = found;
-  }
-  Py_DECREF(entry);
-  return source->allocator;
+  source->allocator = entry->allocator;
+  source->keeps     = (PyObject *)entry;
+  return true;
 }
 
 static bool
