@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from pointers._alloc.heaps import Arena, Foreign, Pool, load_allocator
     from pointers._interop.adopted import AdoptedPointer, from_address
     from pointers._pointer.memory import memcmp, memcpy, memmove, memset
+    from pointers._show.dump import dump
+    from pointers._show.layouts import layout
 
 __all__ = [
     "AdoptedPointer",
@@ -71,8 +73,10 @@ __all__ = [
     "acquire_stack_alloc",
     "allocator",
     "calloc",
+    "dump",
     "free",
     "from_address",
+    "layout",
     "load_allocator",
     "malloc",
     "memcmp",
@@ -91,6 +95,8 @@ _LATER = {
     "_alloc.heaps": ("Arena", "Foreign", "Pool", "load_allocator"),
     "_interop.adopted": ("AdoptedPointer", "from_address"),
     "_pointer.memory": ("memcmp", "memcpy", "memmove", "memset"),
+    "_show.dump": ("dump",),
+    "_show.layouts": ("layout",),
 }
 
 

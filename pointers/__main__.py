@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The command line: ``python -m pointers demo``, ``python -m pointers bench``."""
+"""The command line: ``python -m pointers`` with demo, info, dump, layout or bench."""
 
 from __future__ import annotations
 
 import argparse
 
 from pointers import __version__
-from pointers._cli import demo
+from pointers._cli import demo, show
 from pointers._cli.bench import command
 
 
@@ -18,6 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("demo", help="a short tour: each step with its result")
+    show.add_commands(commands)
     bench = commands.add_parser(
         "bench",
         help="compare allocators on this machine",
@@ -26,7 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     command.add_arguments(bench)
     options = parser.parse_args(arguments)
-    return command.main(options) if options.command == "bench" else demo.main()
+    if options.command == "bench":
+        return command.main(options)
+    return demo.main() if options.command == "demo" else show.run(options)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ _STEPS: tuple[tuple[str, str], ...] = (
         ptr = malloc(sizeof(7))
         ptr <<= 7
         print(*ptr, ~ptr + 1, sizeof(7), sizeof(0))
+        print(ptr.dump())
         free(ptr)
         """,
     ),

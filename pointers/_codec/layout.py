@@ -20,6 +20,19 @@ COMPLEX_TYPE = _TYPE | lib.PTRS_CODEC_COMPLEX
 BYTES_TYPE = _TYPE | lib.PTRS_CODEC_BYTES
 STR_TYPE = _TYPE | lib.PTRS_CODEC_STR
 
+#: What all type words have in their upper half, and the names of the types by the lower one.
+TYPE_MARK = _TYPE >> 32
+KINDS = {
+    lib.PTRS_CODEC_NONE: "None",
+    lib.PTRS_CODEC_BOOL: "bool",
+    lib.PTRS_CODEC_INT: "int",
+    lib.PTRS_CODEC_FLOAT: "float",
+    lib.PTRS_CODEC_COMPLEX: "complex",
+    lib.PTRS_CODEC_BYTES: "bytes",
+    lib.PTRS_CODEC_STR: "str",
+    lib.PTRS_CODEC_REFERENCE: "reference",
+}
+
 # The words before the payload, as formats of the struct module
 HEADER_FORMAT = "=QQ"  # refcount, type word
 INT_FORMAT = "=QQQ"  # header, tag

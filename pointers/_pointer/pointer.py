@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from pointers._codec.layout import sizeof
 from pointers._codec.load import EMPTY, Key, load
 from pointers._codec.store import STORES
@@ -147,6 +149,15 @@ class Pointer(Location, Generic[T]):
 
     def _alias(self, _offset: int) -> Self:
         raise TypeError(f"{type(self).__name__} has no steps: malloc() and calloc() make others")
+
+    def dump(self) -> Any:
+        """Return what is in memory from here on, as `pointers.dump`: bytes, images, fields."""
+        # What shows memory stands above pointers, and is imported when it is asked for
+        return sys.modules["pointers"].dump(self)
+
+    def _repr_html_(self) -> str:
+        html: str = self.dump()._repr_html_()
+        return html
 
     def __str__(self) -> str:
         """Return the text of the object that is stored here, or else the `repr`.

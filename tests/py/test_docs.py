@@ -67,6 +67,7 @@ def test_commands_name_options_that_exist(path: Path) -> None:
         "python3 dev.py": ["dev.py"],
         "python3 benchmarks/compare.py": ["pointers/_cli/bench/command.py"],
         "python -m pointers bench": ["pointers/_cli/bench/command.py"],
+        "python -m pointers": ["pointers/_cli/show.py"],
         "python benchmarks/py/run.py": ["benchmarks/py/run.py", "benchmarks/py/case.py"],
         "meson": ["meson_options.txt"],
     }

@@ -50,7 +50,9 @@ def test_cffi_is_the_only_dependency(installed: Distribution) -> None:
 
 
 def test_nothing_else_is_installed(files: list[PackagePath]) -> None:
-    folders = {path.parts[0] for path in files}
+    programs = [path for path in files if path.parts[0] == ".."]
+    assert [path.stem for path in programs] == ["pointers"]
+    folders = {path.parts[0] for path in files if path not in programs}
     assert "pointers" in folders
     folders.remove("pointers")
     assert [folder.endswith(".dist-info") for folder in folders] == [True]

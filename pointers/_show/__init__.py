@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Memory and images made visible."""
