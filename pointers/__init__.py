@@ -26,6 +26,7 @@ from pointers._errors import (
     InvalidSizeError,
     LibraryError,
     PointersError,
+    ReadOnlyError,
     StackExhaustedError,
     StackMemoryError,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "Pointer",
     "PointersError",
     "Pool",
+    "ReadOnlyError",
     "StackAllocatedPointer",
     "StackExhaustedError",
     "StackMemoryError",

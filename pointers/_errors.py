@@ -26,6 +26,10 @@ class DereferenceError(PointersError, ValueError):
     """There is no object where a pointer points."""
 
 
+class ReadOnlyError(PointersError, TypeError):
+    """A read-only pointer was told to change memory, or to lend memory for that."""
+
+
 class CorruptObjectError(DereferenceError):
     """There are bytes where a pointer points, but they are not those of an object."""
 

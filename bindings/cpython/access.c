@@ -25,7 +25,8 @@ store(PtrsPyPointer *pointer, PyObject *obj)
 PyObject *
 ptrs_py_pointer_ilshift(PyObject *self, PyObject *obj)
 {
-  PyObject *const result = store((PtrsPyPointer *)self, obj);
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  PyObject *const result       = pointer->readonly ? NULL : store(pointer, obj);
   return result || PyErr_Occurred() ? result : ptrs_py_slow_2(PTRS_PY_MOVE, self, obj);
 }
 
@@ -134,7 +135,7 @@ ptrs_py_pointer_write(PyObject *self, PyObject *const *args, Py_ssize_t n_args, 
 {
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   Py_buffer source;
-  if (n_args != 1 || names || ptrs_py_is_pointer(args[0])) {
+  if (n_args != 1 || names || pointer->readonly || ptrs_py_is_pointer(args[0])) {
     return ptrs_py_slow_method(PTRS_PY_WRITE, self, args, n_args, names);
   }
   if (PyObject_GetBuffer(args[0], &source, PyBUF_SIMPLE)) {

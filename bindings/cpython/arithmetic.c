@@ -130,7 +130,7 @@ static bool
 find_target(PtrsPyPointer *pointer, PyObject *key, Py_ssize_t *offset, Py_ssize_t *bound)
 {
   Py_ssize_t n = 0;
-  if (!ptrs_py_is_plain((PyObject *)pointer)) {
+  if (pointer->readonly || !ptrs_py_is_plain((PyObject *)pointer)) {
     return false;
   }
   if (!has_slots(pointer)) {

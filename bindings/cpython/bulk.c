@@ -195,8 +195,9 @@ ptrs_py_pointer_store_slots(PyObject *self,
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   Py_ssize_t first             = 0;
   PyObject *const list         = n_args == 2 && !names ? args[1] : NULL;
-  if (list && ptrs_py_as_index(args[0], &first) && Py_TYPE(list) == &PyList_Type &&
-      pointer->bound > 0 && PyList_GET_SIZE(list) > 0 && first <= PY_SSIZE_T_MAX / pointer->bound) {
+  if (list && !pointer->readonly && ptrs_py_as_index(args[0], &first) &&
+      Py_TYPE(list) == &PyList_Type && pointer->bound > 0 && PyList_GET_SIZE(list) > 0 &&
+      first <= PY_SSIZE_T_MAX / pointer->bound) {
     const Py_ssize_t start = first * pointer->bound;
     const Py_ssize_t count = PyList_GET_SIZE(list);
     if (!store_list(pointer, start, list, count)) {

@@ -125,7 +125,7 @@ new_export(PtrsPyPointer *pointer)
   export->item_size     = 1;
   export->format[0]     = 'B';
   export->format[1]     = '\0';
-  export->read_only     = false;
+  export->read_only     = pointer->readonly;
   return export;
 }
 
@@ -254,7 +254,7 @@ ptrs_py_pointer_view(PyObject *self, PyObject *const *args, Py_ssize_t n_args, P
     Py_DECREF(export);
     return ptrs_py_slow_method(PTRS_PY_VIEW, self, args, n_args, names);
   }
-  export->read_only    = read_only;
+  export->read_only    = export->read_only || read_only;
   PyObject *const view = PyMemoryView_FromObject((PyObject *)export);
   Py_DECREF(export);
   return view;

@@ -134,6 +134,13 @@ new_step(PyObject *module, PyObject *args)
 }
 
 static PyObject *
+new_readonly(PyObject *module, PyObject *pointer)
+{
+  (void)module;
+  return is_pointer(pointer) ? ptrs_py_new_readonly((PtrsPyPointer *)pointer) : NULL;
+}
+
+static PyObject *
 disown(PyObject *module, PyObject *root)
 {
   (void)module;
@@ -161,15 +168,11 @@ own_held(PyObject *module, PyObject *args)
 }
 
 PyMethodDef ptrs_py_factories[] = {
-    {"new_owner", new_owner, METH_VARARGS, NULL},
-    {"new_stack", new_stack, METH_VARARGS, NULL},
-    {"new_array", new_array, METH_VARARGS, NULL},
-    {"new_alias", new_alias, METH_VARARGS, NULL},
-    {"new_slot", new_slot, METH_VARARGS, NULL},
-    {"new_step", new_step, METH_VARARGS, NULL},
-    {"disown", disown, METH_O, NULL},
-    {"own_held", own_held, METH_VARARGS, NULL},
-    {NULL, NULL, 0, NULL},
+    {"new_owner", new_owner, METH_VARARGS, NULL}, {"new_stack", new_stack, METH_VARARGS, NULL},
+    {"new_array", new_array, METH_VARARGS, NULL}, {"new_alias", new_alias, METH_VARARGS, NULL},
+    {"new_slot", new_slot, METH_VARARGS, NULL},   {"new_step", new_step, METH_VARARGS, NULL},
+    {"new_readonly", new_readonly, METH_O, NULL}, {"disown", disown, METH_O, NULL},
+    {"own_held", own_held, METH_VARARGS, NULL},   {NULL, NULL, 0, NULL},
 };
 
 #endif

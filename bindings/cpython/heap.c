@@ -17,7 +17,8 @@ static bool
 free_block(PtrsPyPointer *pointer)
 {
   bool would_block = false;
-  if (pointer->offset || (pointer->kind == PTRS_PY_KIND_SLOT && pointer->index) ||
+  if (pointer->offset || pointer->readonly ||
+      (pointer->kind == PTRS_PY_KIND_SLOT && pointer->index) ||
       ptrs_block_try_free(pointer->block, PTRS_ACCESS_AT_ONCE, &would_block) || would_block) {
     return false;
   }
@@ -50,7 +51,7 @@ PyObject *
 ptrs_py_pointer_enter(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
-  if (!n_args && !names && ptrs_py_is_plain(self) && !pointer->offset &&
+  if (!n_args && !names && ptrs_py_is_plain(self) && !pointer->offset && !pointer->readonly &&
       ptrs_py_peek_size(pointer->block) >= 0) {
     Py_INCREF(self);
     return self;

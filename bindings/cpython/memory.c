@@ -17,6 +17,13 @@ typedef struct {
   PtrsEntry entry;
 } Side;
 
+// Whether an object is a pointer to which bytes may be copied here
+static bool
+is_target(PyObject *obj)
+{
+  return ptrs_py_is_plain(obj) && !((PtrsPyPointer *)obj)->readonly;
+}
+
 // Take a number of bytes; false also where a slot has fewer.  How many the block has is
 // checked in the block.
 static bool
@@ -170,7 +177,7 @@ static PyObject *
 copy_by(PtrsPyId id, bool overlapping, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
   Py_ssize_t size = 0;
-  if (n_args == 3 && !names && ptrs_py_is_plain(args[0])) {
+  if (n_args == 3 && !names && is_target(args[0])) {
     PtrsPyPointer *const dst = (PtrsPyPointer *)args[0];
     PtrsPyPointer *const src = (PtrsPyPointer *)args[1];
     bool copied              = false;
@@ -224,7 +231,7 @@ ptrs_py_memset(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObj
   (void)module;
   Py_ssize_t byte = 0;
   Py_ssize_t size = 0;
-  if (n_args == 3 && !names && ptrs_py_is_plain(args[0])) {
+  if (n_args == 3 && !names && is_target(args[0])) {
     PtrsPyPointer *const dst = (PtrsPyPointer *)args[0];
     if (ptrs_py_as_index(args[1], &byte) && byte <= UINT8_MAX && as_size(args[2], dst, &size)) {
       PtrsStatus status = PTRS_STATUS_SUCCESS;

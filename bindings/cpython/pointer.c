@@ -53,8 +53,9 @@ ptrs_py_new_alias(PtrsPyPointer *pointer, PyTypeObject *type, Py_ssize_t offset)
 {
   PtrsPyPointer *const alias = ptrs_py_new_pointer((PyObject *)type, pointer->block);
   if (alias) {
-    alias->offset = offset;
-    alias->root   = (PyObject *)ptrs_py_root(pointer);
+    alias->offset   = offset;
+    alias->readonly = pointer->readonly;
+    alias->root     = (PyObject *)ptrs_py_root(pointer);
     Py_INCREF(alias->root);
   }
   return (PyObject *)alias;
@@ -65,14 +66,30 @@ ptrs_py_new_slot(PtrsPyPointer *pointer, PyObject *type, Py_ssize_t index)
 {
   PtrsPyPointer *const slot = ptrs_py_new_pointer(type, pointer->block);
   if (slot) {
-    slot->offset = index * pointer->bound;
-    slot->bound  = pointer->bound;
-    slot->index  = index;
-    slot->kind   = PTRS_PY_KIND_SLOT;
-    slot->root   = (PyObject *)ptrs_py_root(pointer);
+    slot->offset   = index * pointer->bound;
+    slot->bound    = pointer->bound;
+    slot->index    = index;
+    slot->kind     = PTRS_PY_KIND_SLOT;
+    slot->readonly = pointer->readonly;
+    slot->root     = (PyObject *)ptrs_py_root(pointer);
     Py_INCREF(slot->root);
   }
   return (PyObject *)slot;
+}
+
+PyObject *
+ptrs_py_new_readonly(PtrsPyPointer *pointer)
+{
+  PyObject *const made = ptrs_py_new_alias(pointer, Py_TYPE(pointer), pointer->offset);
+  if (made) {
+    PtrsPyPointer *const alias = (PtrsPyPointer *)made;
+    alias->bound               = pointer->bound;
+    alias->index               = pointer->index;
+    alias->kind                = pointer->kind;
+    alias->stepped             = pointer->stepped;
+    alias->readonly            = 1;
+  }
+  return made;
 }
 
 PyObject *
@@ -80,9 +97,12 @@ ptrs_py_new_step(PtrsPyPointer *pointer, PyObject *type, Py_ssize_t index)
 {
   const bool stepped = pointer->kind == PTRS_PY_KIND_ARRAY || pointer->stepped;
   if (stepped && !index) {
-    PyObject *const array = (PyObject *)ptrs_py_root(pointer);
+    PtrsPyPointer *const array = ptrs_py_root(pointer);
+    if (pointer->readonly) {
+      return ptrs_py_new_readonly(array);
+    }
     Py_INCREF(array);
-    return array;
+    return (PyObject *)array;
   }
   PyObject *const slot = ptrs_py_new_slot(pointer, type, index);
   if (slot) {

@@ -32,9 +32,10 @@ typedef struct {
   PyObject *root;    // the pointer that owns the block; NULL in that pointer itself
   PyObject *held;    // the held objects of the block, in the root; or NULL
   PyObject *weakrefs;
-  char owned;   // the block has to be freed by this pointer
-  char kind;    // PtrsPyKind
-  char stepped; // slot: steps from the array have led here, and lead back to it
+  char owned;    // the block has to be freed by this pointer
+  char kind;     // PtrsPyKind
+  char stepped;  // slot: steps from the array have led here, and lead back to it
+  char readonly; // no operation on this pointer, or on one that is made of it, changes the block
 } PtrsPyPointer;
 
 /** The type that all pointers are of; NULL until the module is loaded. */
@@ -79,6 +80,9 @@ PyObject *ptrs_py_new_slot(PtrsPyPointer *pointer, PyObject *type, Py_ssize_t in
 
 /** The same by steps, which lead from an array to its slots and back to it. */
 PyObject *ptrs_py_new_step(PtrsPyPointer *pointer, PyObject *type, Py_ssize_t index);
+
+/** An alias of the same kind whose operations do not change the block. */
+PyObject *ptrs_py_new_readonly(PtrsPyPointer *pointer);
 
 /** Keep the memory of a pointer that is gone, for the next one; false if that cannot be. */
 bool ptrs_py_recycle(PyObject *self);

@@ -30,7 +30,7 @@ resized(PyObject *self, PyObject *number)
   const bool is_array          = type == ptrs_py_objects[PTRS_PY_ARRAY];
   Py_ssize_t size              = 0;
   if ((type != ptrs_py_objects[PTRS_PY_ALLOCATED] && !is_array) || pointer->offset ||
-      !ptrs_py_as_index(number, &size) ||
+      pointer->readonly || !ptrs_py_as_index(number, &size) ||
       (is_array && (!pointer->bound || size % pointer->bound))) {
     return NULL;
   }

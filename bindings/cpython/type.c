@@ -199,16 +199,19 @@ get_stepped(PyObject *self, void *unused)
   return PyBool_FromLong(pointer->kind == PTRS_PY_KIND_ARRAY || pointer->stepped);
 }
 
+static PyObject *
+get_readonly(PyObject *self, void *unused)
+{
+  (void)unused;
+  return PyBool_FromLong(((PtrsPyPointer *)self)->readonly);
+}
+
 static PyGetSetDef pointer_fields[] = {
-    {"__class__", get_class, set_class, NULL, NULL},
-    {"_stepped", get_stepped, NULL, NULL, NULL},
-    {"_block", get_block, NULL, NULL, NULL},
-    {"_root", get_root, NULL, NULL, NULL},
-    {"_owned", get_owned, NULL, NULL, NULL},
-    {"_held", get_held, NULL, NULL, NULL},
-    {"_index", get_index, NULL, NULL, NULL},
-    {"_n_empty", get_n_empty, NULL, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
+    {"__class__", get_class, set_class, NULL, NULL}, {"_stepped", get_stepped, NULL, NULL, NULL},
+    {"_readonly", get_readonly, NULL, NULL, NULL},   {"_block", get_block, NULL, NULL, NULL},
+    {"_root", get_root, NULL, NULL, NULL},           {"_owned", get_owned, NULL, NULL, NULL},
+    {"_held", get_held, NULL, NULL, NULL},           {"_index", get_index, NULL, NULL, NULL},
+    {"_n_empty", get_n_empty, NULL, NULL, NULL},     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMemberDef pointer_members[] = {

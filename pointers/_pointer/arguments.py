@@ -45,6 +45,7 @@ def _array_over(size: int) -> Any:
 
 def parameter(ptr: Any) -> ctypes.Array[ctypes.c_char]:
     """Return an array over the memory from a pointer on, which pins the block."""
+    ptr._check_writable()  # ctypes knows no parameter that is only read
     array: ctypes.Array[ctypes.c_char]
     if fast is not None:
         size = ptr.size
@@ -92,6 +93,7 @@ def copied_parameter(ptr: Any) -> ctypes.Array[ctypes.c_char]:
             "stack memory cannot be passed to C here, since nothing tells when the call has "
             "ended: pass memory of malloc()"
         )
+    ptr._check_writable()
     before = ptr.read()
     size = len(before)
     kind = _copies.get(size)
@@ -154,6 +156,7 @@ def cast(ptr: Any, kind: type[C]) -> C:
         over, needed, align = _checked[kind]
     except (KeyError, TypeError):  # or it has no hash
         over, needed, align = _check(kind)
+    ptr._check_writable()
     view = ptr.view()
     try:
         if view.nbytes < needed:

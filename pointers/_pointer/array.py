@@ -136,6 +136,7 @@ class _Slots(HeapPointer[T]):
             slot.move(value)
 
     def _store_slots(self, first: int, values: list[Any]) -> None:
+        self._check_writable()
         start = first * self._bound
         values = [v.dereference() if isinstance(v, Pointer) else v for v in values]
         root: Any = self if self._root is None else self._root

@@ -54,6 +54,7 @@ if TYPE_CHECKING or fast is None:
         "_n_empty": 0,
         "_offset": 0,
         "_owned": False,
+        "_readonly": False,
         "_root": None,
         "_stepped": False,
     }
@@ -71,6 +72,7 @@ if TYPE_CHECKING or fast is None:
         # _n_empty: the number of slots of an array, if they are empty.
         # _offset: bytes from the start of the block.
         # _owned: what frees the block of a leaked pointer; False where nothing has to.
+        # _readonly: whether no operation on this pointer, or one made of it, changes the block.
         # _root: the pointer that owns the block; None in that pointer itself.
         # _stepped: whether this is an array, or a slot that steps from one have reached.
         __slots__ = (
@@ -82,6 +84,7 @@ if TYPE_CHECKING or fast is None:
             "_n_empty",
             "_offset",
             "_owned",
+            "_readonly",
             "_root",
             "_stepped",
         )
@@ -102,6 +105,7 @@ if TYPE_CHECKING or fast is None:
         _n_empty: int
         _offset: int
         _owned: bool | Finalizer
+        _readonly: bool
         _root: Any
         _stepped: bool
 
@@ -114,6 +118,7 @@ if TYPE_CHECKING or fast is None:
         pointer._root = None
         pointer._owned = False
         pointer._held = None
+        pointer._readonly = False
         return pointer
 
     def new_owner(kind: type[P], block: int) -> P:
@@ -140,6 +145,17 @@ if TYPE_CHECKING or fast is None:
         alias._root = pointer if pointer._root is None else pointer._root
         alias._owned = False
         alias._held = None
+        alias._readonly = pointer._readonly
+        return alias
+
+    def new_readonly(pointer: P) -> P:
+        """Return an alias of the same kind whose operations do not change the block."""
+        alias = new_alias(pointer, pointer._offset)
+        alias._bound = pointer._bound
+        alias._index = pointer._index
+        alias._n_empty = pointer._n_empty
+        alias._stepped = pointer._stepped
+        alias._readonly = True
         return alias
 
     def new_slot(kind: type[P], pointer: PointerBase, index: int) -> P:
@@ -153,12 +169,14 @@ if TYPE_CHECKING or fast is None:
         slot._held = None
         slot._index = index
         slot._stepped = False
+        slot._readonly = pointer._readonly
         return slot
 
     def new_step(kind: type[P], pointer: PointerBase, index: int) -> Any:
         """Return the slot that steps lead to, or the array where they lead back to its start."""
         if pointer._stepped and not index:
-            return pointer if pointer._root is None else pointer._root
+            array: Any = pointer if pointer._root is None else pointer._root
+            return new_readonly(array) if pointer._readonly else array
         slot = new_slot(kind, pointer, index)
         slot._stepped = pointer._stepped
         return slot
@@ -183,6 +201,7 @@ else:
     new_array = fast.new_array
     new_stack = fast.new_stack
     new_alias = fast.new_alias
+    new_readonly = fast.new_readonly
     new_slot = fast.new_slot
     new_step = fast.new_step
     disown = fast.disown

@@ -109,6 +109,7 @@ class HeapPointer(Pointer[T]):
         :raises ValueError: this alias does not point at the start.
         :raises BufferError: a view uses the memory.
         """
+        self._check_writable()
         if self._offset:
             raise self._not_at_start("free")
         root = self if self._root is None else self._root
@@ -136,6 +137,7 @@ class HeapPointer(Pointer[T]):
             with an `align` of its own.
         :raises BufferError: a view uses the memory.
         """
+        self._check_writable()
         if self._offset:
             raise self._not_at_start("release")
         root = self if self._root is None else self._root
@@ -169,6 +171,7 @@ class HeapPointer(Pointer[T]):
             any offset.  One that starts behind the new end is gone.
         :raises AllocationError: there is no memory; the block is as it was.
         """
+        self._check_writable()
         if self._offset:
             raise self._not_at_start("realloc")
         self._resize(as_size(size))
@@ -212,6 +215,7 @@ class HeapPointer(Pointer[T]):
         """
         if self.freed:
             raise FreedMemoryError("the memory was freed: allocate it anew")
+        self._check_writable()
         if self._offset:  # at the end it would be too late to refuse
             raise self._not_at_start("free")
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import operator
 
-from pointers._errors import status_error
+from pointers._errors import ReadOnlyError, status_error
 from pointers._ffi import lib
 from pointers._pointer.arguments import cast, parameter
 from pointers._pointer.base import PointerBase
@@ -91,7 +91,9 @@ class Location(PointerBase):
         """Copy all bytes of a bytes-like object to here.
 
         :raises InvalidSizeError: they do not fit; nothing was written.
+        :raises ReadOnlyError: the pointer is read-only.
         """
+        self._check_writable()
         if isinstance(data, Location):
             raise TypeError("data must be bytes-like: copy from a pointer with memcpy()")
         self._overwritten(write_bytes(self._block, self._offset, self.size, data))
@@ -106,6 +108,8 @@ class Location(PointerBase):
         alone, `release` of the view also lets go of what ctypes, cffi and NumPy
         have made of it.
 
+        A view of a read-only pointer is read-only.
+
         :param format: What an item is, as in the struct module: one character.
         :raises ValueError: the bytes are no whole number of items, or `format` is
             none of a memoryview's.
@@ -114,7 +118,13 @@ class Location(PointerBase):
         """
         lease = pin(self._block)
         # Pinned, the block keeps its size
-        return lend(lease, self._offset, self.size, format, writable)
+        return lend(lease, self._offset, self.size, format, writable and not self._readonly)
+
+    def _check_writable(self) -> None:
+        if self._readonly:
+            raise ReadOnlyError(
+                "this pointer is read-only: use the pointer that it was made of, by readonly()"
+            )
 
     # C
 

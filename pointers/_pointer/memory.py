@@ -18,8 +18,12 @@ def _pointer(value: Any, name: str) -> Pointer[Any]:
     return value
 
 
+def _target(value: Any) -> None:
+    _pointer(value, "dst")._check_writable()
+
+
 def _copy(dst: P, src: Any, n: int, overlap: bool) -> P:
-    _pointer(dst, "dst")
+    _target(dst)
     if not isinstance(src, Pointer):
         room = dst.size
         size = write_bytes(dst._block, dst._offset, room, src, as_range(n, room))
@@ -59,7 +63,7 @@ def memset(dst: P, byte: int, n: int) -> P:
     :raises InvalidSizeError: there are fewer; nothing was written.
     :raises ValueError: `byte` is another number, or `n` is negative.
     """
-    _pointer(dst, "dst")
+    _target(dst)
     value = as_int(byte, "byte must be an int")
     if not 0 <= value <= 255:
         raise ValueError(f"byte is {value}: it must be from 0 to 255")

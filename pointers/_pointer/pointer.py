@@ -9,7 +9,7 @@ from pointers._codec.layout import sizeof
 from pointers._codec.load import EMPTY, Key, load
 from pointers._codec.store import STORES
 from pointers._errors import CorruptObjectError, DereferenceError, PointersError, status_error
-from pointers._pointer.base import own_held
+from pointers._pointer.base import new_readonly, own_held
 from pointers._pointer.held import MISSING, HeldObjects, held_of
 from pointers._pointer.location import Location
 from pointers._pointer.unsafe import move_unsafe
@@ -51,7 +51,10 @@ class Pointer(Location, Generic[T]):
             `capacity` of the block.
         :raises InvalidSizeError: the object does not fit; nothing was written.
         :raises DereferenceError: nothing is stored where the other pointer points.
+        :raises ReadOnlyError: the pointer is read-only.
         """
+        if self._readonly:
+            self._check_writable()
         if unsafe:
             move_unsafe(self, obj)
             return self
@@ -81,6 +84,7 @@ class Pointer(Location, Generic[T]):
         Where the object does not fit, it is written over whatever lies behind;
         a `RuntimeWarning` comes first where that leaves the `capacity`.
         """
+        self._check_writable()
         move_unsafe(self, obj)
         return self
 
@@ -150,6 +154,14 @@ class Pointer(Location, Generic[T]):
     def _alias(self, _offset: int) -> Self:
         raise TypeError(f"{type(self).__name__} has no steps: malloc() and calloc() make others")
 
+    def readonly(self) -> Self:
+        """Return an alias whose operations do not change the memory: it and what is made of it.
+
+        Stores, raw writes, writable views and ctypes objects, `free` and `realloc` are a
+        `ReadOnlyError`.  What other pointers store is seen.  Nothing makes it writable again.
+        """
+        return new_readonly(self)
+
     def dump(self) -> Any:
         """Return what is in memory from here on, as `pointers.dump`: bytes, images, fields."""
         # What shows memory stands above pointers, and is imported when it is asked for
@@ -177,6 +189,8 @@ class Pointer(Location, Generic[T]):
         name = type(self).__name__
         try:
             state = "assigned" if self.assigned else "empty"
+            if self._readonly:
+                state += ", read-only"
             return f"<{name} at 0x{self.address:x}, {self.size} bytes, {state}>"
         except ValueError:
             return f"<{name}, freed>"

@@ -107,10 +107,14 @@ RAISES: "dict[str, list[tuple[str, str]]]" = {
     "Pointer.move": [
         ("p.move('x' * 99)", "InvalidSizeError"),
         ("p.move(q)", "DereferenceError"),
+        ("p.readonly().move(1)", "ReadOnlyError"),
     ],
     "Pointer.dereference": [("~p", "DereferenceError"), ("~write_junk(p)", "CorruptObjectError")],
     "Location.read": [("p.read(65)", "InvalidSizeError")],
-    "Location.write": [("p.write(bytes(65))", "InvalidSizeError")],
+    "Location.write": [
+        ("p.write(bytes(65))", "InvalidSizeError"),
+        ("p.readonly().write(b'')", "ReadOnlyError"),
+    ],
     "Location.view": [
         ("seven.view('i')", "ValueError"),
         ("p.view('ii')", "ValueError"),

@@ -157,3 +157,4 @@ acquire_stack_alloc(28)(too_many)  # type: ignore[arg-type]  # pyright: ignore[r
 assert_type(from_address(1, 8), AdoptedPointer[Any])
 assert_type(malloc(8).release(), int)
 from_address("1", 8)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+assert_type(malloc(8).readonly(), AllocatedPointer[Any])
