@@ -19,6 +19,7 @@ from pointers._pointer import memory as _memory
 from pointers._pointer import stack as _stack
 from pointers._pointer import stack_call as _stack_call
 from pointers._pointer import stack_errors as _stack_errors
+from pointers._pointer.arguments import arrays_over
 from pointers._pointer.base import class_error
 from pointers._pointer.finalizers import warn_leaked
 from pointers._pointer.held import MISSING, held_of
@@ -43,6 +44,7 @@ def _install() -> None:
         "Location": Location,
         "MISSING": MISSING,
         "Pointer": Pointer,
+        "arrays_over": arrays_over,
         "class_error": class_error,
         "count_slots": _array._Slots._count,
         "default_allocator": default,

@@ -52,8 +52,21 @@ BASES = [
     Case("cast of a memoryview", "memoryview(b).cast('i')", "b = bytearray(64)"),
     Case("str(12345)", "str(12345)"),
     Case("decode 1,000 bytes", "data.decode('ascii')", "data = b'x' * 1000"),
+    Case(
+        "strlen of an array of ctypes",
+        "length(array)",
+        "import ctypes\nlength, array = ctypes.CDLL(None).strlen, (ctypes.c_char * 64)()",
+    ),
+    Case(
+        "from_buffer of a bytearray",
+        "ints.from_buffer(data)",
+        "import ctypes\nints, data = ctypes.c_int * 4, bytearray(64)",
+    ),
+    Case("ptr + 8", "ptr + 8", "from pointers import malloc\nptr = malloc(64)"),
 ]
-BUFFER, ARRAY, CALL, COPY, COPY_16, CAST, TEXT, DECODE = (base.name for base in BASES)
+BUFFER, ARRAY, CALL, COPY, COPY_16, CAST, TEXT, DECODE, CALL_C, OVER, STEP = (
+    base.name for base in BASES
+)
 NANOSECOND = "1 ns"
 
 
@@ -79,6 +92,13 @@ ALLOCATORS = (
     f"{POINTERS}\nfrom pointers import allocator\narena, pool = Arena(1 << 20), Pool(28)\n"
     "arena_malloc, pool_malloc = arena.malloc, pool.malloc\n"
     "import warnings; warnings.simplefilter('ignore', ResourceWarning)"
+)
+FOREIGN = (
+    "import ctypes\n"
+    "from pointers import free, from_address, malloc\n"
+    "length = ctypes.CDLL(None).strlen\n"
+    "array, ptr = (ctypes.c_char * 64)(), malloc(64)\n"
+    "ints, address = ctypes.c_int * 4, ctypes.addressof(array)"
 )
 MEMORY = (
     "from pointers import malloc, memcmp, memcpy, memmove, memset\n"
@@ -200,6 +220,14 @@ FIGURES = [
             "memcmp(a, b, 16)",
         )
     ),
+    Figure(Case("strlen(ptr)", "length(ptr)", FOREIGN), (2.2, CALL_C), (1.1, CALL_C)),
+    Figure(Case("ptr.cast(c_int * 4)", "ptr.cast(ints)", FOREIGN), (2, OVER), (2, OVER)),
+    Figure(
+        Case("from_address and free", "free(from_address(address, 64))", FOREIGN),
+        (2, ARRAY),
+        (4, ARRAY),
+    ),
+    Figure(Case("ptr.readonly()", "ptr.readonly()", ONE.format(1)), (1.2, STEP), (1.2, STEP)),
     Figure(Case("ptr.view('i')", "ptr.view('i')", ONE.format(1)), (1, CAST), (5, CAST)),
     Figure(Case("(*ptr,)", "(*ptr,)", ONE.format(12345)), (1.4, ARRAY), (2, ARRAY)),
     Figure(Case("str(ptr)", "str(ptr)", ONE.format(12345)), (2, TEXT), (2, TEXT)),

@@ -39,6 +39,7 @@
     ROW(SUSPENDED_ERROR, "suspended_error") /* (function, result): an exception */                 \
     ROW(WRAPPED_ERROR, "wrapped_error")     /* (function): an exception */                         \
     ROW(NO_SELF_ERROR, "no_self_error")     /* (function): an exception */                         \
+    ROW(ARRAYS_OVER, "arrays_over")         /* dict: size: (buffer): an array of ctypes */         \
     ROW(COUNT_SLOTS, "count_slots")         /* (pointer): slots of its array */
 
 /** Functions: (id, name, signature, C function). */
@@ -82,7 +83,8 @@
     ROW(CAPACITY, "Location", "capacity", ptrs_py_get_capacity)                                    \
     ROW(ADDRESS, "Location", "address", ptrs_py_get_address)                                       \
     ROW(OFFSET, "Location", "offset", ptrs_py_get_offset)                                          \
-    ROW(FREED, "Location", "freed", ptrs_py_get_freed)
+    ROW(FREED, "Location", "freed", ptrs_py_get_freed)                                             \
+    ROW(PARAMETER, "Location", "_as_parameter_", ptrs_py_get_parameter)
 
 /**
  * Operators: (id, class, name).  Their C functions stand in the slots of the type that all

@@ -64,4 +64,29 @@ ptrs_py_get_freed(PyObject *self, void *unused)
   return live || gone ? PyBool_FromLong(gone) : ptrs_py_slow_1(PTRS_PY_FREED, self);
 }
 
+PyObject *
+ptrs_py_get_parameter(PyObject *self, void *unused)
+{
+  (void)unused;
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  const Py_ssize_t left        = pointer->readonly ? -1 : ptrs_py_peek_left(pointer);
+  PyObject *const size         = left < 0 ? NULL : PyLong_FromSsize_t(left);
+  PyObject *const over =
+      size ? PyDict_GetItemWithError(ptrs_py_objects[PTRS_PY_ARRAYS_OVER], size) : NULL;
+  PyObject *array = NULL;
+  if (over) {
+    Py_INCREF(over);
+    PyObject *const args[] = {self};
+    array                  = PyObject_Vectorcall(over, args, 1, NULL);
+    Py_DECREF(over);
+  }
+  Py_XDECREF(size);
+  if (array || (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_ValueError))) {
+    return array;
+  }
+  // Also where the block has become smaller since
+  PyErr_Clear();
+  return ptrs_py_slow_1(PTRS_PY_PARAMETER, self);
+}
+
 #endif

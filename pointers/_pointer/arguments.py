@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
 C = TypeVar("C")
 
-# What makes an object over a buffer, by the size of an array of bytes; and of types of cast(), with
-# their sizes and alignments.  To make a type takes a hundred times as long as to call a function.
-_arrays: dict[int, Any] = {}
+#: What makes an array of bytes over a buffer, by its size.  To make a type takes a hundred times as
+#: long as to call a function.
+arrays_over: dict[int, Any] = {}
+
 _copies: dict[int, Any] = {}
+
+# What makes an object of a type over a buffer, and the size and alignment of the type
 _checked: dict[Any, tuple[Any, int, int]] = {}
 _MAX_TYPES = 256
 
@@ -40,26 +43,27 @@ def _ctypes() -> Any:
 
 
 def _array_over(size: int) -> Any:
-    return _keep(_arrays, size, (_ctypes().c_char * size).from_buffer)
+    return _keep(arrays_over, size, (_ctypes().c_char * size).from_buffer)
 
 
 def parameter(ptr: Any) -> ctypes.Array[ctypes.c_char]:
     """Return an array over the memory from a pointer on, which pins the block."""
     ptr._check_writable()  # ctypes knows no parameter that is only read
+    # A compiled pointer is a buffer itself, which takes less time than a view
+    size, source = (ptr.size, ptr) if fast is not None else (-1, None)
     array: ctypes.Array[ctypes.c_char]
-    if fast is not None:
-        size = ptr.size
+    while True:
+        if source is None:
+            source = ptr.view()
+            size = source.nbytes
         try:
-            array = (_arrays.get(size) or _array_over(size))(ptr)
+            array = (arrays_over.get(size) or _array_over(size))(source)
         except ValueError:
-            # The block has become smaller since its size was asked for
-            pass
+            if source is not ptr:
+                raise
+            source = None  # the block has become smaller since its size was asked for
         else:
             return array
-    view = ptr.view()
-    size = view.nbytes
-    array = (_arrays.get(size) or _array_over(size))(view)
-    return array
 
 
 class _Copy:
@@ -88,12 +92,12 @@ def copied_parameter(ptr: Any) -> ctypes.Array[ctypes.c_char]:
 
     :raises BufferError: nothing tells when the call has ended.
     """
+    ptr._check_writable()
     if not COUNTS_REFERENCES:
         raise BufferError(
             "stack memory cannot be passed to C here, since nothing tells when the call has "
             "ended: pass memory of malloc()"
         )
-    ptr._check_writable()
     before = ptr.read()
     size = len(before)
     kind = _copies.get(size)
