@@ -185,19 +185,26 @@ def from_address(
     if function_address and keepalive is not None:
         # C calls back once, to let the object go
         function, function_address = _called_by_address(function_address), 0
+    given = ffi.new("void **")  # before there is a block: later there may be no memory for it
     ending = Ending(AdoptedPointer, number, function, keepalive)
     block = lib.ptrs_access_own(number, n_bytes, function_address, ending.token)
     if block < 0:
         raise status_error(block, no_mem="no memory for another block")
+    ending.warns = free is not None
+    return _pointer_to(block, ending, given)
+
+
+def _pointer_to(block: int, ending: Ending, given: Any) -> AdoptedPointer[Any]:
+    # A function of its own: where there is no memory, 3.11 makes no number above 256, and so never
+    # ends in a handler that is farther from the start
     try:
-        ptr = new_stack(AdoptedPointer, block)
+        ptr: AdoptedPointer[Any] = new_stack(AdoptedPointer, block)
         ptr._ending = ending
+        ending.block = block
     except BaseException:
         # The memory is still the caller's
-        lib.ptrs_block_give(block, ffi.new("void **"))
+        lib.ptrs_block_give(block, given)
         raise
-    ending.warns = free is not None
-    ending.block = block
     return ptr
 
 

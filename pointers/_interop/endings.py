@@ -120,21 +120,25 @@ class _Unraisable:
         raise self.error
 
 
-@ffi.def_extern()
-def ptrs_access_block_ended(token: int) -> None:
-    """End the block with a token, in the thread in which C has ended it."""
-    ending = _waiting.pop(token, None) or _endings.get(token)
-    if ending is not None:
-        ending.end()
+def _listen(waiting: dict[int, Ending], endings: WeakValueDictionary[int, Ending]) -> None:
+    # In a closure, since a module's globals may be gone when the last views go
+    @ffi.def_extern()
+    def ptrs_access_block_ended(token: int) -> None:
+        """End the block with a token, in the thread in which C has ended it."""
+        ending = waiting.pop(token, None) or endings.get(token)
+        if ending is not None:
+            ending.end()
 
 
+_listen(_waiting, _endings)
+# The same function for all interpreters, each of which finds its own endings
 lib.ptrs_access_tell_ended(ffi.addressof(lib, "ptrs_access_block_ended"))
 
 
 @atexit.register
 def _end_all() -> None:
-    """Free what is left, while functions can be called; views keep what they have."""
+    """Free what is left, while functions can be called; what views still use stays as it is."""
     for ending in [ref() for ref in _endings.valuerefs()]:
         if ending is not None and ending.function is not None and ending.block:
             ending.__del__()
-    lib.ptrs_access_tell_ended(ffi.NULL)
+            ending.function = None

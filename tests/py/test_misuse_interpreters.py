@@ -39,6 +39,16 @@ INSIDE = f"""if True:
     except FreedMemoryError:
         pass
     free(a)
+    freed = []
+    try:
+        adopted = from_address(12345, 0, free=freed.append)
+    except ValueError as error:
+        assert "cannot be called back" in str(error), error
+        assert not {CALLS_BACK}
+    else:
+        free(adopted)
+        assert freed == [12345]
+        lost = from_address(12345, 0, free=freed.append)  # for the end of the interpreter
     try:
         assert stack_alloc(64)(lambda p: ~p.move([1]))() == [1]
     except RuntimeError as error:
@@ -82,6 +92,9 @@ def run(code, isolated=False):
 
 USE = """
 from pointers import *
+freed = []
+free(from_address(12345, 0, free=freed.append))
+assert freed == [12345], freed
 q = malloc(64).move([1])
 assert ~q == [1]
 free(q)
@@ -91,7 +104,10 @@ assert stack_alloc(64)(lambda p: ~p.move([1]))() == [1]
 
 @in_modes
 def test_beside_the_main_interpreter(mode: str, tmp_path: Path) -> None:
-    code = f"{START}for _ in range(3):\n    run({LEGACY!r})\n    assert not harm(), harm()\n{USE}"
+    adopted = "early = from_address(1, 0, free=(ended := []).append)\n"
+    after = "free(early)\nassert ended == [1]\n"
+    runs = f"for _ in range(3):\n    run({LEGACY!r})\n    assert not harm(), harm()\n"
+    code = f"{START}{adopted}{runs}{after}{USE}"
     check_program(code, mode, tmp_path)
 
 
