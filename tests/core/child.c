@@ -7,7 +7,7 @@
 
 #include "tap.h"
 
-// Longer than any child needs under valgrind
+// Seconds: more than any child takes under valgrind
 #define SECONDS 30
 
 void

@@ -70,7 +70,7 @@ addresses_are_aligned(void)
   }
 }
 
-// A neighbour after each step keeps the block from growing where it is
+// A block behind it after each step keeps the block from growing in place
 static void
 reallocated_addresses_are_aligned(void)
 {
@@ -113,7 +113,7 @@ blocks_are_disjoint(void)
   for (size_t i = 0; i < n_pieces; ++i) {
     CHECK_FILLED(pieces[i].mem, capacity_of(&pieces[i]), (int)i);
     for (size_t j = 0; j < i; ++j) {
-      CHECK(pieces[i].mem != pieces[j].mem); // also those of no bytes
+      CHECK(pieces[i].mem != pieces[j].mem); // blocks of no bytes, too, have addresses of their own
     }
   }
   for (size_t i = 0; i < n_pieces; ++i) {
@@ -121,7 +121,7 @@ blocks_are_disjoint(void)
   }
 }
 
-// Memory that was written and given back is likely to be handed out again
+// Freed memory with old bytes is likely to be handed out again
 static void
 zalloc_gives_zeros(void)
 {
@@ -156,7 +156,7 @@ realloc_keeps_contents(void)
         if (!CHECK(piece.mem)) {
           return;
         }
-        // Not the size only: what the capacity holds is kept too
+        // Growth keeps bytes up to the capacity, not up to the old size alone
         const size_t filled = capacity_of(&piece);
         memset(piece.mem, 0x77, filled);
         void *const mem = subject->realloc(subject, piece.mem, sizes[i], sizes[j], align);
@@ -170,7 +170,7 @@ realloc_keeps_contents(void)
   }
 }
 
-// What a block was before does not show in what is added
+// Added bytes are zero, not what the block held there before it shrank
 static void
 zrealloc_gives_zeros(void)
 {
@@ -217,7 +217,7 @@ statistics_are_exact(void)
   CHECK(now.peak_blocks >= now.current_blocks);
   CHECK(now.peak_bytes >= now.current_bytes);
 
-  // Growing counts for what was added, shrinking for nothing
+  // The total counts the bytes that growth adds; shrinking adds none
   a.mem  = (uint8_t *)subject->realloc(subject, a.mem, 100, 1000, 16);
   a.size = 1000;
   b.mem  = (uint8_t *)subject->realloc(subject, b.mem, 50, 20, 8);
@@ -228,7 +228,7 @@ statistics_are_exact(void)
   CHECK_EQ(now.total_blocks - before.total_blocks, 3);
   CHECK_EQ(now.total_bytes - before.total_bytes, 1050);
 
-  // A failure counts for nothing
+  // A failed call changes no statistic
   PtrsStats failed;
   CHECK_PTR(get(PTRS_SIZE_MAX, 16, false), NULL);
   CHECK_PTR(subject->realloc(subject, a.mem, 1000, PTRS_SIZE_MAX, 16), NULL);
@@ -244,7 +244,7 @@ statistics_are_exact(void)
   CHECK_EQ(now.total_bytes - before.total_bytes, 1050);
 }
 
-// Above the highest mark so far, the peak is the current value
+// Once the current value passes the old peak, it is the peak
 static void
 peaks_are_kept(void)
 {
@@ -299,7 +299,7 @@ exhaustion_gives_null(void)
       CHECK_PTR(get(huge[i], align, false), NULL);
       CHECK_PTR(get(huge[i], align, true), NULL);
 
-      // The old block is as it was
+      // A failed realloc leaves the old block unchanged
       const Piece piece = {(uint8_t *)get(40, align, false), 40, align};
       memset(piece.mem, 0x33, 40);
       CHECK_PTR(subject->realloc(subject, piece.mem, 40, huge[i], align), NULL);
@@ -309,7 +309,7 @@ exhaustion_gives_null(void)
   }
 }
 
-// One more than there may be is refused, and changes nothing
+// A request above the limit is refused, and changes no statistic
 static void
 limits_are_kept(void)
 {

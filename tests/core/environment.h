@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the program runs under, where a case cannot work there.
+// The tools that a test runs under, since some cases cannot work under them.
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H
 
@@ -30,7 +30,7 @@
 #  define UNDER_ADDRESS_SANITIZER false
 #endif
 
-// An emulator of other machines (tests/cross/), which keeps no limits of memory and
+// An emulator of other machines (tests/cross/): it keeps no limits of memory, and
 // cannot run the program once more
 static inline bool
 under_emulator(void)

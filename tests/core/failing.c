@@ -84,7 +84,7 @@ failing_zalloc(PtrsAllocator *allocator, size_t size, size_t align)
   PtrsAllocator *const parent = failing->parent;
   void *const mem             = parent->zalloc(parent, size, align);
   if (mem) {
-    // The interface promises zeros for the size only
+    // zalloc promises zeros up to the size, not up to the capacity
     const size_t capacity = parent->capacity(parent, mem, size, align);
     memset((uint8_t *)mem + size, FAILING_JUNK, capacity - size);
     remember(failing, mem, size, align);
@@ -103,7 +103,7 @@ failing_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new
   const size_t old_capacity   = parent->capacity(parent, mem, old_size, align);
   void *const new_mem         = parent->realloc(parent, mem, old_size, new_size, align);
   if (new_mem) {
-    // No more than this is promised to be kept
+    // realloc promises to keep these bytes, and no more
     const size_t capacity = parent->capacity(parent, new_mem, new_size, align);
     const size_t kept     = old_capacity < new_size ? old_capacity : new_size;
     memset((uint8_t *)new_mem + kept, FAILING_JUNK, capacity - kept);

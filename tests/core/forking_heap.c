@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A library with a malloc(3) family that takes a lock of its own, also when the process
-// forks, as those have that are made for many threads.  While it is told to be slow, its
-// realloc gives a fork the time to take that lock first, if anything lets it.
+// forks, as the allocators for many threads do.  While forking_is_slow is set, its realloc
+// waits before it takes the lock, so that a fork which is let in takes the lock first.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdatomic.h>

@@ -59,7 +59,8 @@ forbid_huge_blocks(void)
   void *room        = mmap(NULL, huge, PROT_NONE, flags, -1, 0);
   while (room != MAP_FAILED) {
     (void)munmap(room, huge);
-    (void)mmap(NULL, huge / 4, PROT_NONE, flags, -1, 0); // and stays
+    (void)mmap(NULL, huge / 4, PROT_NONE, flags, -1,
+               0); // never unmapped: the addresses must stay taken
     room = mmap(NULL, huge, PROT_NONE, flags, -1, 0);
   }
 #endif

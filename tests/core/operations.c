@@ -6,10 +6,10 @@
 #include "ptrs/system.h"
 #include "tap.h"
 
-// What outputs hold before a call that must not write them
+// The value of outputs before a call that must not write them
 #define UNTOUCHED 0x5C
 
-// The other party of copies and comparisons: a fresh block for each
+// The second block of a copy or comparison, a new one for each
 static PtrsBlock
 partner(void)
 {
@@ -168,7 +168,7 @@ refuse_to_be_called(const uint8_t *mem, size_t capacity, size_t new_size, void *
   (void)capacity;
   (void)new_size;
   (void)ctx;
-  CHECK(!"the check was called for something that is no block");
+  CHECK(!"the rule was called for a handle that names no block");
   return PTRS_STATUS_SUCCESS;
 }
 
@@ -217,7 +217,7 @@ check_all_refuse(PtrsBlock block, PtrsStatus expected)
   for (size_t i = 0; i < n_operations; ++i) {
     const PtrsStatus status = operations[i].call(block);
     if (!CHECK_EQ(status, expected)) {
-      CHECK_STR("", operations[i].name); // which one it was
+      CHECK_STR("", operations[i].name); // fails, to print the operation's name
     }
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Every public function that takes a block, as a list to go through.
+// A list of every public function that takes a block.
 #ifndef OPERATIONS_H
 #define OPERATIONS_H
 
@@ -15,12 +15,12 @@ typedef struct {
 extern const Operation operations[];
 extern const size_t n_operations;
 
-// Check that every function answers `expected` for a handle that is not, or
-// is no longer, a block, and writes none of its outputs.
+// Check that every function returns `expected` for a handle that never named a
+// block, or names a freed one, and writes none of its outputs.
 void check_all_refuse(PtrsBlock block, PtrsStatus expected);
 
-// Check that a block is live and as it should be: its size, pins, and `size`
-// bytes that all equal `byte`.
+// Check that a block is live, and has this size, this many pins, and `size` bytes
+// that all equal `byte`.
 void check_block(PtrsBlock block, size_t size, unsigned pins, int byte);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// A broken loop must not bury the first failure under a million others
+// At most so many failures are printed: a loop that fails must not bury the first
 #define MAX_DIAGNOSTICS 20
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -43,8 +43,8 @@ end_at_once(void *unused)
   return unused;
 }
 
-// From its first thread on, even after that has ended, the library takes other
-// ways (atomic.h): with TAP_BESIDE in the environment, cases are run by those
+// Once the process has had a second thread, the core uses atomic instructions
+// (atomic.h): with TAP_BESIDE in the environment, all cases run that way
 static void
 begin(void)
 {
@@ -64,7 +64,7 @@ tap_run(const char *name, void (*function)(void))
   ++n_cases;
   n_failures = 0;
   skipped    = NULL;
-  // A case may fork, and what is buffered would come out twice
+  // A case may fork, and the child would print buffered output a second time
   fflush(stdout);
 
   function();
@@ -135,7 +135,7 @@ tap_check_filled(
   const unsigned char *const bytes = (const unsigned char *)mem;
   const unsigned char wanted       = (unsigned char)byte;
   if (!size || (bytes[0] == wanted && !memcmp(bytes, bytes + 1, size - 1))) {
-    return true; // all equal to their neighbours
+    return true; // if each byte equals the next, all equal the first
   }
   for (size_t i = 0; i < size; ++i) {
     if (bytes[i] != wanted) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The interface itself, and the allocator that the other tests fail with.
+// The allocator interface, and the failing allocator of the other tests.
 #include "ptrs/allocator.h"
 
 #include "failing.h"
@@ -28,7 +28,7 @@ constants(void)
   CHECK_EQ(PTRS_SIZE_MAX, PTRDIFF_MAX);
 }
 
-// The sweeps are worth what the failing allocator is worth
+// A fault of the failing allocator would let every sweep pass
 static void
 failing_allocator_fails_as_told(void)
 {
@@ -54,7 +54,7 @@ failing_allocator_fails_as_told(void)
 
   allocator->free(allocator, a, 8, 8);
   CHECK_EQ(failing.n_mistakes, 0);
-  allocator->free(allocator, b, 8, 8); // of 9 bytes
+  allocator->free(allocator, b, 8, 8); // a wrong size: the block has 9 bytes
   CHECK_EQ(failing.n_mistakes, 1);
   CHECK_EQ(failing.n_blocks, 0);
   CHECK_EQ(failing.n_bytes, 0);

@@ -53,7 +53,7 @@ bad_arguments_are_refused(void)
   CHECK_EQ(mark, 77);
 }
 
-// A chunk that cannot be had is no more than an allocation that fails
+// Where a new chunk fails, the allocation fails, and the arena stays usable
 static void
 chunks_of_any_size(void)
 {
@@ -86,7 +86,7 @@ the_last_block_grows_where_it_is(void)
   CHECK_PTR(arena->realloc(arena, last, 2000, 10, 16), last);
   uint8_t *const next = (uint8_t *)arena->alloc(arena, 16, 1);
   CHECK_PTR(next, last + 10);
-  // Not the last any more: it stays to shrink, and moves to grow
+  // A block that is not the last shrinks in place, and moves to grow
   CHECK_PTR(arena->realloc(arena, last, 10, 5, 16), last);
   CHECK(arena->realloc(arena, last, 5, 50, 16) != (void *)last);
   CHECK_PTR(arena->realloc(arena, first, 100, 0, 16), first);
@@ -101,7 +101,7 @@ the_last_block_gives_its_bytes_back(void)
   void *const b              = arena->alloc(arena, 32, 16);
   arena->free(arena, b, 32, 16);
   CHECK_PTR(arena->alloc(arena, 48, 16), b);
-  arena->free(arena, a, 32, 16); // somewhere in the middle
+  arena->free(arena, a, 32, 16); // neither the first block nor the last
   CHECK(arena->alloc(arena, 16, 16) != a);
   ptrs_allocator_release(arena);
 }
@@ -127,7 +127,7 @@ reset_ends_all_blocks(void)
       check_all_refuse(blocks[i], PTRS_STATUS_STALE);
     }
   }
-  // What was written before does not come back
+  // Bytes from before the reset do not come back
   const PtrsBlock block = block_of(arena, 40, 0);
   check_block(block, 40, 0, 0);
   PtrsStats system;
@@ -159,7 +159,7 @@ a_pin_keeps_all_blocks(void)
   CHECK_EQ(ptrs_arena_rewind(arena, mark), PTRS_STATUS_SUCCESS); // the pin is before it
   check_all_refuse(c, PTRS_STATUS_STALE);
   check_block(b, 40, 0, 2);
-  // Dropped, it stays for its pin
+  // A dropped block stays until its pin ends
   CHECK_EQ(ptrs_block_drop(a), PTRS_STATUS_SUCCESS);
   CHECK_EQ(ptrs_arena_reset(arena), PTRS_STATUS_PINNED);
   CHECK_EQ(ptrs_block_unpin(a), PTRS_STATUS_SUCCESS);
@@ -181,7 +181,8 @@ rewind_goes_back_to_a_mark(void)
   CHECK_EQ(ptrs_arena_mark(arena, &second), PTRS_STATUS_SUCCESS);
   CHECK(first && second && first != second);
   const PtrsBlock c = block_of(arena, 10, 4);
-  CHECK_EQ(ptrs_block_realloc(moving, 500), PTRS_STATUS_SUCCESS); // moves behind the marks
+  CHECK_EQ(ptrs_block_realloc(moving, 500),
+           PTRS_STATUS_SUCCESS); // so that it lies behind both marks
   check_current(arena, 4, 60 + 500 + 300 + 10);
 
   CHECK_EQ(ptrs_arena_rewind(arena, second), PTRS_STATUS_SUCCESS);
@@ -190,7 +191,8 @@ rewind_goes_back_to_a_mark(void)
   check_block(a, 60, 0, 1);
   check_block(b, 300, 0, 3);
   check_current(arena, 2, 360);
-  CHECK_EQ(ptrs_arena_rewind(arena, second), PTRS_STATUS_SUCCESS); // still good
+  CHECK_EQ(ptrs_arena_rewind(arena, second),
+           PTRS_STATUS_SUCCESS); // a later rewind has not ended this mark
 
   CHECK_EQ(ptrs_block_free(a), PTRS_STATUS_SUCCESS); // from before the mark
   check_current(arena, 1, 300);
@@ -206,7 +208,7 @@ rewind_goes_back_to_a_mark(void)
   ptrs_allocator_release(arena);
 }
 
-// Plain memory, which the arena knows only by what it counts
+// Plain memory, of which the arena knows no blocks, only their number
 static void
 rewind_counts_plain_memory(void)
 {

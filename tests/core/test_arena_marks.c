@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Arenas with many marks: programs made up at random, beside a model that knows which
-// memory was had when; and what is looked at when blocks are ended.
+// Arenas with many marks: random programs beside a model that knows when each block
+// was allocated; and how many blocks a rewind looks at.
 #include <string.h>
 
 #include "blocks/invalidate.h"
@@ -18,7 +18,7 @@ typedef struct {
   PtrsBlock block; // 0: none
   const void *mem;
   size_t size;
-  uint64_t since; // when its memory was had
+  uint64_t since; // when its memory was allocated
 } Piece;
 
 typedef struct {
@@ -101,7 +101,7 @@ check_all(const Model *model)
   CHECK_EQ(stats.current_bytes, bytes);
 }
 
-// Refused as long as a block behind it is pinned: nothing has changed then
+// A rewind is refused while a block behind the mark is pinned, and changes nothing
 static void
 rewind_to(Model *model, size_t i)
 {
@@ -162,7 +162,7 @@ step(Model *model)
     }
   } else if (choice < 995) {
     if (model->n_marks) {
-      // Mostly one of the newest
+      // Mostly one of the newest marks
       const size_t back = next_random(model, 4) ? next_random(model, 4) : next_random(model, 60);
       rewind_to(model, model->n_marks - 1 - back % model->n_marks);
     }
@@ -195,7 +195,7 @@ programs_beside_a_model(void)
   }
 }
 
-// Whose chunks are not zero once they have been used
+// An arena as the parent: its memory is not zero once it was used
 static void
 programs_in_an_arena_of_an_arena(void)
 {

@@ -59,7 +59,7 @@ requests_are_checked(void)
   CHECK_EQ(block, 77);
 }
 
-// The memory was filled with junk below, also behind the requested size
+// The failing allocator filled the memory with junk, also behind the requested size
 static void
 zalloc_zeroes_the_capacity(void)
 {
@@ -84,7 +84,7 @@ free_makes_stale(void)
   CHECK_EQ(ptrs_block_free(old), PTRS_STATUS_SUCCESS);
   check_all_refuse(old, PTRS_STATUS_STALE);
 
-  // Also while other blocks live in its place
+  // A stale handle stays stale while another block uses its slot
   PtrsBlock others[100];
   for (size_t i = 0; i < 100; ++i) {
     CHECK_EQ(ptrs_block_zalloc(heap(), 8, 8, &others[i]), PTRS_STATUS_SUCCESS);
@@ -114,9 +114,9 @@ forged_handles_are_refused(void)
         INT64_MAX,
         index,                                       // generation 0
         live + generation,                           // the next generation
-        index + INT64_MAX / generation * generation, // the last one
+        index + INT64_MAX / generation * generation, // the last generation
         live + 1000,                                 // a slot that was never used
-        generation + 900,                            // the same, in a generation that is there
+        generation + 900, // a slot that was never used, in a generation that others have
         generation + 100 * 1000 * 1000,
         generation + generation - 1, // the last slot of all
   };
@@ -126,13 +126,13 @@ forged_handles_are_refused(void)
   check_block(live, 8, 0, 0);
   CHECK_EQ(ptrs_block_free(live), PTRS_STATUS_SUCCESS);
 
-  // The generation that will be next was not issued yet
+  // The next generation of a slot is stale until it is issued
   CHECK_EQ(ptrs_block_fill(live + generation, 0, 0, 0), PTRS_STATUS_BAD_HANDLE);
   CHECK_EQ(ptrs_block_unpin(live + generation), PTRS_STATUS_BAD_HANDLE);
   CHECK_EQ(ptrs_block_free(live + generation), PTRS_STATUS_BAD_HANDLE);
 }
 
-// From each size to each: what is kept, and that the rest is zero
+// From each size to each: old bytes are kept, and the rest is zero
 static void
 realloc_keeps_and_zeroes(void)
 {
@@ -158,7 +158,7 @@ realloc_keeps_and_zeroes(void)
     CHECK_FILLED(info.mem, kept, 0x11);
     CHECK_FILLED((uint8_t *)info.mem + kept, to - kept, 0);
 
-    // Nor was there anything behind the end, that would come out now
+    // Bytes behind the end were zero as well, and growth shows zeros
     CHECK_EQ(ptrs_block_realloc(block, to + 20), PTRS_STATUS_SUCCESS);
     CHECK_EQ(ptrs_block_info(block, &info), PTRS_STATUS_SUCCESS);
     CHECK_FILLED((uint8_t *)info.mem + kept, to + 20 - kept, 0);
@@ -168,7 +168,7 @@ realloc_keeps_and_zeroes(void)
   CHECK_EQ(dirty.n_mistakes, 0);
 }
 
-// What was cut off does not come back
+// Bytes that a shrink cut off do not come back
 static void
 shrunk_and_grown_is_zero(void)
 {
@@ -188,7 +188,7 @@ shrunk_and_grown_is_zero(void)
   }
 }
 
-// Added bytes are zero, also where they were in the capacity all along
+// Added bytes are zero, also those that lay within the capacity before
 static void
 alloc_then_grow_is_zero(void)
 {
@@ -262,7 +262,7 @@ realloc_if_asks_first_and_tells_afterwards(void)
   CHECK_EQ(ptrs_block_fill(block, 0, 40, 0x66), PTRS_STATUS_SUCCESS);
   CHECK_EQ(ptrs_block_info(block, &info), PTRS_STATUS_SUCCESS);
 
-  // A refusal is passed on as it is, and nothing has been asked of the allocator
+  // A rule's refusal is returned as it is, before the allocator is called
   Check check                 = {.answer = PTRS_STATUS_CORRUPT};
   const PtrsResizeRules rules = {.check = answer_check, .changed = note_change, .ctx = &check};
   const size_t n_calls        = failing.n_calls;
@@ -274,7 +274,7 @@ realloc_if_asks_first_and_tells_afterwards(void)
   CHECK_EQ(failing.n_calls, n_calls);
   check_block(block, 40, 0, 0x66);
 
-  // Not asked about what is refused anyway
+  // The rule is not called for a resize that is refused anyway
   void *mem = NULL;
   CHECK_EQ(ptrs_block_realloc_if(block, SIZE_MAX, &rules), PTRS_STATUS_OVERFLOW);
   CHECK_EQ(ptrs_block_pin(block, &mem), PTRS_STATUS_SUCCESS);
@@ -282,7 +282,7 @@ realloc_if_asks_first_and_tells_afterwards(void)
   CHECK_EQ(ptrs_block_unpin(block), PTRS_STATUS_SUCCESS);
   CHECK_EQ(check.n_calls, 1);
 
-  // Nor told of a change where there was none
+  // Nor is it told of a change where the allocation failed
   check.answer    = PTRS_STATUS_SUCCESS;
   failing.fail_at = failing.n_calls + 1;
   CHECK_EQ(ptrs_block_realloc_if(block, 20, &rules), PTRS_STATUS_NO_MEM);

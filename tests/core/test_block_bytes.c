@@ -41,7 +41,7 @@ static const Range ranges[] = {
     {SIZE, 1, false},
     {SIZE + 1, 0, false},
     {SIZE + 1, SIZE_MAX, false}, // the sum wraps to SIZE
-    {1, SIZE_MAX, false},        // to 0
+    {1, SIZE_MAX, false},        // the sum wraps to 0
     {SIZE_MAX, 1, false},
     {SIZE_MAX - SIZE + 1, SIZE, false},
     {SIZE_MAX, SIZE_MAX, false},
@@ -79,7 +79,7 @@ ranges_are_checked(void)
     CHECK_EQ(order, ranges[i].inside ? 0 : 9);
     CHECK_FILLED(data, SIZE, 0x21);
 
-    // Only one of the two ranges is wrong
+    // One of the two ranges is outside, the other inside
     if (!ranges[i].inside && size <= SIZE) {
       CHECK_EQ(ptrs_block_copy(a, 0, b, offset, size), expected);
       CHECK_EQ(ptrs_block_copy(a, 0, a, offset, size), expected);
@@ -91,14 +91,14 @@ ranges_are_checked(void)
       CHECK_EQ(order, 9);
     }
   }
-  // Whatever failed has left both, so that they can be held exclusively
+  // No failed call still counts as a reader: both blocks can be held exclusively
   check_block(a, SIZE, 0, 0x21);
   check_block(b, SIZE, 0, 0x21);
   destroy(a);
   destroy(b);
 }
 
-// The bound is the size that was asked for, not what the memory has
+// The bound is the requested size, not the capacity
 static void
 slack_is_out_of_bounds(void)
 {
@@ -126,7 +126,7 @@ bytes_go_where_they_should(void)
   destroy(block);
 }
 
-// No bytes: no address is needed either
+// A call for no bytes needs no address
 static void
 nothing_needs_no_buffer(void)
 {
@@ -158,7 +158,7 @@ copies_may_overlap(void)
   }
 }
 
-// Blocks over the same bytes
+// Two blocks over the same bytes
 static void
 adopted_copies_may_overlap(void)
 {
@@ -218,7 +218,7 @@ compare_orders_unsigned_bytes(void)
   CHECK_EQ(order_of(low, 0, high, 0, 16), -1);
   CHECK_EQ(order_of(high, 0, low, 0, 16), 1);
   CHECK_EQ(order_of(low, 0, high, 0, 15), 0);
-  CHECK_EQ(order_of(high, 15, low, 0, 0), 0); // no bytes are equal
+  CHECK_EQ(order_of(high, 15, low, 0, 0), 0); // empty ranges are equal
   CHECK_EQ(order_of(high, 15, high, 0, 1), 1);
   CHECK_EQ(order_of(high, 0, high, 15, 1), -1);
   CHECK_EQ(order_of(high, 0, high, 1, 14), 0);
@@ -226,7 +226,7 @@ compare_orders_unsigned_bytes(void)
   destroy(high);
 }
 
-// A block inside a greater one, so that the bytes behind it are ours
+// A block inside an array of the test, so that a write past its end harms nothing
 static void
 unsafe_writes_have_no_bound(void)
 {
@@ -262,7 +262,7 @@ entries_show_the_block(void)
   entry.mem[0] = 0x32;
   ptrs_block_leave(&entry);
 
-  // Two readers at a time
+  // Two readers at the same time
   PtrsEntry other = {0};
   CHECK_EQ(ptrs_block_enter(block, PTRS_ACCESS_SHARED, &entry), PTRS_STATUS_SUCCESS);
   CHECK_EQ(ptrs_block_enter(block, PTRS_ACCESS_SHARED, &other), PTRS_STATUS_SUCCESS);
@@ -272,9 +272,8 @@ entries_show_the_block(void)
   destroy(block);
 }
 
-// The caller's bytes may be the block's own, by its address or a view of it.  The
-// C library happens to copy some of these right by memcpy(3), too; AddressSanitizer
-// does not let it.
+// The caller's bytes may be the block's own, by its address or a view of it.  memcpy(3)
+// happens to copy some such ranges correctly; AddressSanitizer finds every one.
 static void
 bytes_may_overlap_the_block(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Every allocation made to fail in turn: what was there before is unharmed.
+// Every allocation fails in turn: blocks from before are unharmed.
 #include <string.h>
 
 #include "failing.h"
@@ -9,7 +9,7 @@
 
 #define UNTOUCHED ((PtrsBlock)-77)
 
-// SUCCESS or NO_MEM, according to whether the allocator failed the call
+// Expect NO_MEM if the allocator failed the call, else SUCCESS
 static bool
 check_outcome(const FailingAllocator *failing, size_t n_failed_before, PtrsStatus status)
 {
@@ -96,7 +96,7 @@ copy_and_drop(FailingAllocator *failing)
     return;
   }
   CHECK_EQ(ptrs_block_pin(a, &mem), PTRS_STATUS_SUCCESS);
-  CHECK_EQ(ptrs_block_drop(a), PTRS_STATUS_SUCCESS); // goes at the unpin
+  CHECK_EQ(ptrs_block_drop(a), PTRS_STATUS_SUCCESS); // freed at the unpin
   if (make(failing, 300, 16, false, &b)) {
     CHECK_EQ(ptrs_block_copy(b, 0, a, 0, 300), PTRS_STATUS_SUCCESS);
     CHECK_EQ(ptrs_block_compare(a, 0, b, 0, 300, &order), PTRS_STATUS_SUCCESS);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Pins, drops, and memory that belongs to somebody else.
+// Pins, drops, and blocks over memory that the caller owns.
 #include <string.h>
 
 #include "failing.h"
@@ -10,7 +10,7 @@
 
 #define MAX_PINS 65535
 
-// Counts what the blocks of one case have outstanding
+// Counts the memory that the blocks of one case have outstanding
 static FailingAllocator counted;
 
 static PtrsBlock
@@ -54,7 +54,7 @@ pinned_blocks_stay(void)
   CHECK_EQ(counted.n_blocks, 0);
 }
 
-// Only the place is kept: the bytes may be read and written
+// A pin keeps the address: the bytes may be read and written
 static void
 pinned_blocks_are_accessible(void)
 {
@@ -88,7 +88,7 @@ pins_have_a_ceiling(void)
   void *untouched = &mem;
   CHECK_EQ(ptrs_block_pin(block, &untouched), PTRS_STATUS_OVERFLOW);
   CHECK_PTR(untouched, &mem);
-  check_block(block, 24, MAX_PINS, 0); // nothing spilt into the neighbouring counts
+  check_block(block, 24, MAX_PINS, 0); // no carry into the neighbouring counts of the state word
   CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_PINNED);
   CHECK_EQ(ptrs_block_write(block, 0, 1, "x"), PTRS_STATUS_SUCCESS);
   for (int i = 0; i < MAX_PINS; ++i) {
@@ -116,7 +116,7 @@ drop_waits_for_the_last_pin(void)
   CHECK_EQ(ptrs_block_drop(block), PTRS_STATUS_SUCCESS);
   check_block(block, 24, 2, 0);
 
-  // Not gone yet: usable, and it can still be pinned or dropped again
+  // Until the last unpin the block is usable, and can be pinned and dropped again
   CHECK_EQ(ptrs_block_fill(block, 0, 24, 0x19), PTRS_STATUS_SUCCESS);
   CHECK_EQ(ptrs_block_drop(block), PTRS_STATUS_SUCCESS);
   CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_PINNED);
@@ -131,7 +131,7 @@ drop_waits_for_the_last_pin(void)
   check_all_refuse(block, PTRS_STATUS_STALE);
 }
 
-// A drop must not stick to the slot
+// A drop of one block must not free the next block of its slot
 static void
 drops_are_forgotten(void)
 {
@@ -139,7 +139,7 @@ drops_are_forgotten(void)
     const PtrsBlock block = make();
     pin(block);
     CHECK_EQ(ptrs_block_unpin(block), PTRS_STATUS_SUCCESS);
-    check_block(block, 24, 0, 0); // not freed by that
+    check_block(block, 24, 0, 0); // not freed: the drop was of the block before it
     pin(block);
     CHECK_EQ(ptrs_block_drop(block), PTRS_STATUS_SUCCESS);
     CHECK_EQ(ptrs_block_unpin(block), PTRS_STATUS_SUCCESS);
@@ -171,7 +171,7 @@ adopted_blocks_are_lent(void)
   CHECK_EQ(ptrs_block_write(block, 0, 1, "w"), PTRS_STATUS_SUCCESS);
   CHECK_EQ(mem[0], 'w');
 
-  // It may be pinned, and then not taken back
+  // An adopted block can be pinned, and is then not disowned
   pin(block);
   CHECK_EQ(ptrs_block_disown(block), PTRS_STATUS_PINNED);
   CHECK_EQ(ptrs_block_drop(block), PTRS_STATUS_NOT_FREEABLE);

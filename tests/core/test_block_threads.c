@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Several threads at one block: who wins, and what they may see.
+// Several threads at one block: which of them succeeds, and which bytes they see.
 #define _GNU_SOURCE
 #include "ptrs/block.h"
 
@@ -14,7 +14,7 @@
 #include "threads.h"
 
 #define N_THREADS 4
-#define SIZE ((size_t)256) // more than a cache line, so that it can tear
+#define SIZE ((size_t)256) // more than a cache line, so that a store can tear
 
 static PtrsBlock
 make(size_t size, int byte)
@@ -77,7 +77,7 @@ double_free_has_one_winner(void)
   arena_run(&arena, N_THREADS, free_once);
 }
 
-// Freed memory is overwritten at once by its next owner
+// Freed memory is allocated again and overwritten at once
 static void
 read_while_freed(size_t index, void *ctx)
 {
@@ -114,7 +114,7 @@ readers_never_see_freed_memory(void)
   CHECK_EQ(ptrs_block_free(arena.block), PTRS_STATUS_SUCCESS);
 }
 
-// Long enough for a thread to be seen in the middle of it
+// Bytes that take so long to store that other threads come amid the store
 #define STORE_SIZE ((size_t)16 * 1024)
 
 static void
@@ -153,7 +153,7 @@ stores_do_not_tear(void)
   CHECK_EQ(ptrs_block_free(arena.block), PTRS_STATUS_SUCCESS);
 }
 
-// The count is no atomic: it is exact if nobody else was inside
+// The count is no atomic: it is exact only if no other thread was inside
 static void
 count_exclusively(size_t index, void *ctx)
 {
@@ -194,7 +194,7 @@ read_while_resized(size_t index, void *ctx)
     return;
   }
   while (!arena->stop) {
-    // 64 bytes are always there; of more, none or zeros
+    // The first 64 bytes stay; those behind are out of bounds or zero
     uint8_t data[300];
     CHECK_EQ(ptrs_block_read(arena->block, 0, 64, data), PTRS_STATUS_SUCCESS);
     CHECK_FILLED(data, 64, 0x42);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The arithmetic on which every bound rests, at its limits.
+// Size arithmetic, on which every bounds check rests, at its limits.
 #include "base/checked.h"
 
 #include "tap.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// fork(2) while other threads are inside blocks and allocators: the child can
-// use everything, and has nothing to wait for.
+// fork(2) while other threads are inside blocks and allocators: the child can use
+// all of them, and waits for no thread that it does not have.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdatomic.h>
@@ -26,7 +26,7 @@ make(PtrsAllocator *allocator)
   return block;
 }
 
-// Every kind of access, so that whatever was left behind would be waited for
+// Every kind of access: a reader or lock that fork left behind would stop one of them
 static void
 use(PtrsBlock block)
 {
@@ -78,7 +78,7 @@ stay_inside(void *argument)
   return NULL;
 }
 
-// The thread inside does not exist in the child, and would never leave
+// The reading thread does not exist in the child, and would never leave the block
 static void
 fork_with_guest(PtrsAccess access)
 {
@@ -106,7 +106,7 @@ writers_are_not_inherited(void)
   fork_with_guest(PTRS_ACCESS_EXCLUSIVE);
 }
 
-// Pins are the child's as well: the address that was given out is valid there
+// The child has the pins, too: an address that was handed out stays valid there
 static void
 expect_pinned(void *ctx)
 {
@@ -127,8 +127,8 @@ pins_are_inherited(void)
   free_after_use(block);
 }
 
-// An allocator that is slow between giving up the old memory and telling of
-// the new: in that time a slot shows memory that is not there
+// An allocator that waits between freeing the old memory and returning the new: in
+// that time the slot has the address of freed memory
 static atomic_bool is_slow;
 static atomic_bool was_slow;
 
@@ -300,7 +300,7 @@ static void
 children_of_busy_parents(void)
 {
   if (UNDER_ADDRESS_SANITIZER) {
-    // Seen waiting in the child for the lock of the sanitizer's own allocator
+    // The child would wait for the lock of the sanitizer's own allocator
     tap_skip("this sanitizer's allocator does not survive fork with threads");
     return;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// fork(2) while a thread is in an allocator of a library, which takes locks of its own
-// when the process forks.
+// fork(2) while a thread is in the allocator of a library that takes locks of its own
+// as the process forks: neither thread may wait for the other.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
@@ -23,7 +23,7 @@ static PtrsBlock
 make(size_t size)
 {
   PtrsBlock block = 0;
-  // No more than every malloc(3) aligns to, so that its own realloc(3) is called
+  // An alignment that every malloc(3) has, so that the library's own realloc is called
   CHECK_EQ(ptrs_block_zalloc(library, size, 8, &block), PTRS_STATUS_SUCCESS);
   return block;
 }
@@ -47,19 +47,19 @@ use_in_child(void *ctx)
   CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_SUCCESS);
 }
 
-// Short work and long work, one after the other
+// A small block and a large one: long work takes other locks
 static void
 forks_do_not_stand_still(void)
 {
   char message[200] = "";
-  // As a program has it that has used other blocks before
+  // Most programs have used other blocks before
   PtrsBlock other = 0;
   CHECK_EQ(ptrs_block_alloc(ptrs_system_allocator(), 8, 8, &other), PTRS_STATUS_SUCCESS);
   if (ptrs_foreign_new(LIBRARY, "forking_", message, sizeof(message), &library)) {
     CHECK_STR(message, "");
     return;
   }
-  // Which it has no function for
+  // An alignment for which the library has no function
   PtrsBlock aligned = 0;
   CHECK_EQ(ptrs_block_zalloc(library, 8, PTRS_ALIGN_DEFAULT, &aligned), PTRS_STATUS_SUCCESS);
   CHECK_EQ(ptrs_block_realloc(aligned, 5000), PTRS_STATUS_SUCCESS);

@@ -41,8 +41,8 @@ fill(PtrsBlock block, void *mem, size_t size, void *ctx)
   CHECK_FILLED(mem, size, 'z');
 }
 
-// The most that is granted is there, and no more than the stack has, of which musl
-// gives somewhat more than was asked for
+// The largest grant can be used, and is no more than the stack has; musl makes stacks
+// somewhat larger than they were asked for
 static void
 use_stack(size_t stack)
 {
@@ -140,7 +140,7 @@ static void
 a_child_of_the_first_thread_has_its_stack(void)
 {
   size_t size = 0;
-  // Where the thread has not asked before, the child finds the same
+  // The child finds the same bounds if its parent has not asked for them before
   child_run(start_thread, NULL);
   size = stack_size();
   CHECK(size > 2 * SMALL);
@@ -175,7 +175,7 @@ stay_inside(void *ctx)
 typedef struct {
   PtrsBlock lost;
   PtrsBlock own[2];
-  PtrsBlock lent; // memory of nobody's stack
+  PtrsBlock lent; // memory that is on no stack
 } Blocks;
 
 static void
@@ -188,14 +188,14 @@ expect_own_blocks_alone(void *ctx)
   check_block(blocks->lent, 8, 0, 0);
   CHECK_EQ(ptrs_block_fill(blocks->own[1], 0, 500, 2), PTRS_STATUS_SUCCESS);
 
-  // The slot serves another block, and the handle from before does not name it
+  // The slot serves other blocks now, which the old handle must not reach
   for (int i = 0; i < 200; ++i) {
     PtrsBlock block = 0;
     CHECK_EQ(ptrs_block_zalloc(ptrs_system_allocator(), 8, 8, &block), PTRS_STATUS_SUCCESS);
     CHECK_EQ(ptrs_block_write(blocks->lost, 0, 1, "x"), PTRS_STATUS_STALE);
     check_block(block, 8, 0, 0);
   }
-  // qemu's own records of threads are broken here
+  // In a forked child, qemu's own records of threads are broken
   if (!under_emulator()) {
     run_on_small_stack(use_small_stack_of_thread, NULL);
   }
@@ -244,7 +244,7 @@ blocks_of_lost_threads_end(void)
   blocks.lost = hold.block;
   (void)fork_inside(&blocks);
   run_on_small_stack(fork_inside, &blocks);
-  check_block(blocks.lost, 1000, 0, 0); // in the parent it is there
+  check_block(blocks.lost, 1000, 0, 0); // the parent still has it
   hold.leave = true;
   CHECK_EQ(pthread_join(thread, NULL), 0);
   CHECK_EQ(ptrs_block_disown(blocks.lent), PTRS_STATUS_SUCCESS);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a guard allocator promises beside what all do: where its blocks lie, and
-// what becomes of their pages.
+// The promises of guard allocators alone: where their blocks lie, and what becomes
+// of the pages.
 #define _GNU_SOURCE
 #include "ptrs/guard.h"
 
@@ -148,7 +148,7 @@ freed_pages_cannot_be_touched(void)
   }
 }
 
-// Sizes on both sides of where pages are given back
+// Sizes below and above the one from which freed pages go back to the system
 static void
 large_blocks_give_their_memory_back(void)
 {
@@ -167,8 +167,8 @@ large_blocks_give_their_memory_back(void)
   ptrs_allocator_release(guard);
 }
 
-// Where the next block would have come to lie there is something already: all of
-// its place, or the lower part
+// Other code has mapped pages where the next block would lie: over all of its place,
+// or over the lower part
 static void
 others_map_pages_in_between(void)
 {
@@ -219,7 +219,7 @@ the_quarantine_is_bounded(void)
     CHECK_EQ(info.quarantine_bytes, info.quarantine_blocks * span);
   }
 
-  // One that is larger than the quarantine passes through, and all others leave
+  // A block larger than the quarantine does not stay in it, and pushes out all others
   void *const large = guard->alloc(guard, 10 * span, 8);
   guard->free(guard, large, 10 * span, 8);
   CHECK_EQ(info_of(guard).quarantine_blocks, 0);
@@ -241,7 +241,7 @@ without_a_quarantine_pages_are_used_again(void)
   ptrs_allocator_release(guard);
 }
 
-// Sizes whose pages are kept, and such that are given back
+// Sizes whose freed pages are kept, and sizes whose pages go back to the system
 static void
 zeroed_blocks_are_zero_when_pages_are_used_again(void)
 {
@@ -310,7 +310,7 @@ damage_is_found(void)
     guard->free(guard, damaged_block(guard, damage), size, damage->align);
     CHECK_EQ(info_of(guard).damaged_blocks, 1);
 
-    // Found by the resizing, and then left behind
+    // A resize finds the damage and moves the block away from it
     void *const mem =
         guard->realloc(guard, damaged_block(guard, damage), size, 2 * size, damage->align);
     CHECK_EQ(info_of(guard).damaged_blocks, 2);

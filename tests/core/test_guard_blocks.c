@@ -85,7 +85,7 @@ its_last_block_keeps_it(void)
   CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_SUCCESS);
 }
 
-// The end of an arena's chunk is guarded
+// A guard page lies behind each chunk of the arena
 static void
 arenas_may_have_it_as_their_parent(void)
 {
@@ -104,7 +104,7 @@ arenas_may_have_it_as_their_parent(void)
 #define N_THREADS 4
 #define N_CELLS 32
 
-// A block lies in a cell until a thread takes it, checks it and frees it
+// Each cell has a block until some thread takes that block, checks it and frees it
 typedef struct {
   uint8_t *mem;
   size_t size;
@@ -189,7 +189,7 @@ threads_trade_blocks(void)
   ptrs_allocator_release(exchange.guard);
 }
 
-// Whatever a thread gets, it can use until the allocator is closed
+// A thread can use each block that it gets until the allocator is closed
 static void
 make_until_closed(size_t index, void *ctx)
 {
@@ -226,10 +226,11 @@ closing_stops_threads(void)
 
 typedef struct {
   PtrsAllocator *guard;
-  size_t n_live; // that were seen
+  size_t n_live; // live records that were seen
 } Watch;
 
-// All blocks end where their guard page begins, and labels are of one letter
+// A record is whole if its block ends where a guard page begins, under a label of one
+// repeated letter
 static bool
 check_view(PtrsSpan *span, void *ctx)
 {
@@ -268,12 +269,12 @@ watch_or_work(size_t index, void *ctx)
   }
 }
 
-// As a signal handler does, without a lock
+// Reads records without a lock, as a signal handler does
 static void
 records_are_never_mixtures(void)
 {
   Watch watch = {.guard = make()};
-  // The others may have none each time that the watcher gets to run
+  // The watcher may by chance run only while the other threads have no block
   void *const mem = watch.guard->alloc(watch.guard, 1, 1);
   crew_run(N_THREADS, watch_or_work, &watch);
   CHECK(watch.n_live > 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Guard allocators when there is no more memory, or no more mappings, to be had.
+// Guard allocators once the system refuses memory or mappings.
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ info_of(PtrsAllocator *guard)
   return info;
 }
 
-// Let there be mappings for `n_blocks` more; returns the limit that was
+// Allow mappings for `n_blocks` more blocks; returns the old limit
 static size_t
 leave_room_for(PtrsAllocator *guard, size_t n_blocks)
 {
@@ -77,7 +77,7 @@ mappings_end(void)
   ptrs_allocator_stats(guard, &after);
   CHECK(!memcmp(&before, &after, sizeof(after)));
 
-  // Blocks in quarantine give way, the oldest first, and no more than needed
+  // Quarantined blocks are released, the oldest first, and no more than needed
   guard->free(guard, blocks[0], 8, 8);
   guard->free(guard, blocks[1], 8, 8);
   CHECK(!info_of(guard).is_full);
@@ -93,7 +93,7 @@ mappings_end(void)
   ptrs_allocator_release(guard);
 }
 
-// So do those that are no longer in quarantine, whatever their size
+// Pages kept after the quarantine are released as well, whatever their size
 static void
 spare_pages_give_way(void)
 {
@@ -116,7 +116,7 @@ spare_pages_give_way(void)
   ptrs_allocator_release(guard);
 }
 
-// No allocator keeps others from their blocks by those that it has freed
+// Freed blocks of one allocator do not keep other allocators from new blocks
 static void
 quarantines_of_others_give_way(void)
 {
@@ -131,14 +131,14 @@ quarantines_of_others_give_way(void)
   CHECK(info_of(third).is_full);
   CHECK_PTR(third->alloc(third, 8, 8), NULL);
 
-  // Freed in turns
+  // By turns, so that the oldest block is the first's, then the second's
   for (size_t i = 0; i < N_BLOCKS; ++i) {
     first->free(first, blocks[i], 8, 8);
     second->free(second, own[i], 8, 8);
   }
   CHECK(!info_of(first).is_full && !info_of(second).is_full && !info_of(third).is_full);
   for (size_t i = 0; i < N_BLOCKS; ++i) {
-    // The oldest first, whose ever they are
+    // The oldest is released first, whichever allocator it belongs to
     CHECK_EQ(info_of(first).quarantine_blocks, N_BLOCKS - (i + 1) / 2);
     CHECK_EQ(info_of(second).quarantine_blocks, N_BLOCKS - i / 2);
     blocks[i] = third->alloc(third, 8, 8);
@@ -146,7 +146,7 @@ quarantines_of_others_give_way(void)
   }
   CHECK_EQ(info_of(third).mappings, info_of(third).max_mappings);
 
-  // What an allocator takes back with it does not count any more
+  // Mappings of a closed allocator count no longer
   CHECK_EQ(ptrs_allocator_close(second), PTRS_STATUS_SUCCESS);
   CHECK(info_of(third).mappings < info_of(third).max_mappings);
   for (size_t i = 0; i < N_BLOCKS; ++i) {
@@ -162,7 +162,7 @@ quarantines_of_others_give_way(void)
   ptrs_allocator_release(third);
 }
 
-// So do pages that are kept for the next blocks
+// Pages that one allocator keeps for its next blocks do not keep others from theirs
 static void
 spare_pages_of_others_give_way(void)
 {
@@ -185,7 +185,7 @@ spare_pages_of_others_give_way(void)
   ptrs_allocator_release(second);
 }
 
-// Of all guard allocators together
+// All guard allocators together have one limit
 static void
 mappings_are_shared(void)
 {
@@ -204,7 +204,7 @@ mappings_are_shared(void)
   ptrs_allocator_release(b);
 }
 
-// All give their mappings back, however they end
+// A released allocator gives all mappings back, of live, freed and resized blocks
 static void
 mappings_are_counted(void)
 {
@@ -230,7 +230,7 @@ mappings_are_counted(void)
   ptrs_allocator_release(other);
 }
 
-// The kernel's own limit, which is not reached: everybody else still gets memory
+// The kernel's own limit is not reached: other code in the process still gets memory
 static void
 fill_the_process(void *ctx)
 {
@@ -267,7 +267,7 @@ the_kernels_limit_is_kept(void)
   child_run(fill_the_process, NULL);
 }
 
-// Address space that may be had beside what there is
+// Bytes of address space that the process may take beside those that it has
 static void
 limit_address_space(size_t more)
 {
@@ -295,9 +295,9 @@ use_little_address_space(void *ctx)
   CHECK_PTR(guard->alloc(guard, (size_t)20 << 20, 8), NULL);
   CHECK_PTR(guard->realloc(guard, kept, 100, (size_t)20 << 20, 4), NULL);
   CHECK_FILLED(kept, 100, 'k');
-  CHECK(!info_of(guard).is_full); // it is memory that is missing
+  CHECK(!info_of(guard).is_full); // memory ran out, not mappings
 
-  // Freed blocks give way, else this would fail at the third block, whose ever they are
+  // Unless freed blocks of any allocator were released, the third block would fail
   PtrsAllocator *const other = make((size_t)64 << 20);
   for (unsigned i = 0; i < 10; ++i) {
     PtrsAllocator *const one = i % 4 < 2 ? guard : other;
@@ -308,7 +308,7 @@ use_little_address_space(void *ctx)
   ptrs_allocator_release(other);
   void *const last = guard->alloc(guard, (size_t)6 << 20, 8);
   guard->free(guard, last, (size_t)6 << 20, 8);
-  // ... but not for a block that has no place even so
+  // ... but none is released for a block that would have no place even so
   const uint64_t n_quarantined = info_of(guard).quarantine_blocks;
   CHECK(n_quarantined > 0);
   CHECK_PTR(guard->alloc(guard, (size_t)60 << 20, 8), NULL);
@@ -341,8 +341,8 @@ set_data_limit(rlim_t size)
   CHECK_EQ(setrlimit(RLIMIT_DATA, &limit), 0);
 }
 
-// A limit on writable memory: freed pages cannot be opened again, nor new ones
-// be made
+// A limit on writable memory: freed pages cannot be made writable again, and no new
+// ones be mapped
 static void
 use_little_writable_memory(void *ctx)
 {
@@ -353,7 +353,7 @@ use_little_writable_memory(void *ctx)
   CHECK_EQ(info_of(guard).mappings, 2);
   set_data_limit(4096);
   CHECK_PTR(guard->alloc(guard, 8, 8), NULL);
-  CHECK_EQ(info_of(guard).mappings, 0); // not to be relied on any more
+  CHECK_EQ(info_of(guard).mappings, 0); // pages that failed are not kept
   set_data_limit(RLIM_INFINITY);
   char *const again = (char *)guard->alloc(guard, 8, 8);
   if (CHECK(again)) {

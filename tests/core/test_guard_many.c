@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Many guarded blocks at once: each is found, and all end, whatever else goes on.
+// Many guarded blocks at once: each is found by its address, and all end with their
+// allocator, also while threads use it.
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,7 @@ n_live(PtrsAllocator *guard)
   return stats.current_blocks;
 }
 
-// Up and down, past every number from which on there is one more place to look at
+// So many blocks that the index grows and shrinks through all of its levels
 static void
 each_is_found(void)
 {
@@ -49,7 +50,7 @@ each_is_found(void)
       CHECK_EQ(ptrs_guard_label(blocks[i / 2], "found"), PTRS_STATUS_SUCCESS);
     }
     CHECK_EQ(n_live(guard), N_BLOCKS);
-    // In an order that has nothing to do with that of the addresses
+    // In an order that is neither that of allocation nor that of the addresses
     for (size_t i = 0; i < N_BLOCKS; ++i) {
       void **const block = &blocks[i * 7 % N_BLOCKS];
       CHECK_EQ(ptrs_guard_label(*block, "found"), PTRS_STATUS_SUCCESS);
@@ -74,7 +75,7 @@ all_end_with_their_allocator(void)
     uint8_t *const mem = (uint8_t *)guard->alloc(guard, 5, 8);
     CHECK(mem);
     if (i % 1000 == 500) {
-      mem[5]  = 1; // the pattern begins there
+      mem[5]  = 1; // the first byte past the end
       damaged = mem;
     } else if (i % 10 == 0) {
       guard->free(guard, mem, 5, 8);
@@ -91,7 +92,7 @@ all_end_with_their_allocator(void)
   ptrs_allocator_release(other);
 }
 
-// One closes while others are inside, in it and in another one
+// A thread closes one allocator while others allocate from it and from a second one
 typedef struct {
   PtrsAllocator *closing;
   PtrsAllocator *other;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Large blocks: pages that nobody has written are zero and take no memory, whatever
-// the alignment, and stay so where a block is resized.
+// Large blocks: pages that were never written are zero and take no memory, whatever
+// the alignment, also after a resize.
 #define _GNU_SOURCE
 #include <unistd.h>
 
@@ -16,7 +16,7 @@
 #define MIB ((size_t)1 << 20)
 #define LARGE (32 * MIB)
 
-// Pages that a few writes, and pages of the system that are larger, may take
+// Bytes that a few written pages may take, also where the system's pages are larger
 #define FEW (3 * MIB)
 
 static const size_t aligns[] = {16, 32, 64, 4096, 65536, PTRS_ALIGN_MAX};
@@ -59,7 +59,7 @@ resize(PtrsBlock block, size_t size)
   CHECK_EQ(ptrs_block_realloc(block, size), PTRS_STATUS_SUCCESS);
 }
 
-// With `moves`, the allocator resizes by copying what was there
+// With `moves`, the allocator resizes by copying the bytes
 static void
 use_large(PtrsAllocator *allocator, size_t align, bool moves)
 {
@@ -79,7 +79,7 @@ use_large(PtrsAllocator *allocator, size_t align, bool moves)
   check_byte(block, LARGE, 0);
   check_byte(block, 4 * LARGE - 1, 0);
 
-  // What was cut does not come back
+  // Bytes that a shrink cut off do not come back
   CHECK_EQ(ptrs_block_fill(block, 0, 3 * MIB, 'x'), PTRS_STATUS_SUCCESS);
   resize(block, MIB + 1);
   resize(block, 4 * MIB);
@@ -166,7 +166,7 @@ next_random(uint32_t *state)
   return *state >> 8;
 }
 
-// Back and forth over the size from which on the kernel is asked, by any way
+// Resizes over the size from which blocks are mappings of their own, by every way
 static void
 any_sizes_after_each_other(void)
 {
@@ -194,7 +194,7 @@ any_sizes_after_each_other(void)
   CHECK_EQ(stats_of(system).current_bytes, before.current_bytes);
 }
 
-// More than there is: nothing has changed
+// A resize to more memory than there is fails, and leaves the block unchanged
 static void
 too_large_is_refused(void)
 {

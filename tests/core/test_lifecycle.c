@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What keeps an allocator: its users, its blocks, and allocators with it as their parent.
+// An allocator lives as long as it has users, blocks or child allocators.
 #include <pthread.h>
 #include <string.h>
 
@@ -77,7 +77,7 @@ released_it_stays_for_its_blocks(void)
   CHECK_EQ(ptrs_block_drop(b), PTRS_STATUS_SUCCESS);
   check_block(b, 64, 1, 0);
   CHECK_EQ(system_blocks(), before + 1);
-  CHECK_EQ(ptrs_block_unpin(b), PTRS_STATUS_SUCCESS); // the last user of all
+  CHECK_EQ(ptrs_block_unpin(b), PTRS_STATUS_SUCCESS); // the pin was the allocator's last user
   CHECK_EQ(system_blocks(), before);
 }
 
@@ -93,7 +93,7 @@ a_block_leads_to_its_allocator(void)
   CHECK_PTR(found, pool);
   CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_SUCCESS);
   CHECK_EQ(ptrs_block_allocator(block, &found), PTRS_STATUS_STALE);
-  CHECK_EQ(stats_of(found).total_blocks, 1); // it is still there
+  CHECK_EQ(stats_of(found).total_blocks, 1); // a live block keeps its allocator
   CHECK_EQ(ptrs_allocator_close(found), PTRS_STATUS_SUCCESS);
   ptrs_allocator_release(found);
   CHECK_EQ(system_blocks(), before);
@@ -107,7 +107,7 @@ a_block_leads_to_its_allocator(void)
   CHECK_EQ(ptrs_block_disown(adopted), PTRS_STATUS_SUCCESS);
 }
 
-// The memory of one below is pinned in the one above
+// A parent pins the memory that it lends to a child
 static void
 parents_outlast_children(void)
 {
@@ -162,7 +162,7 @@ closed_from_below_upwards(void)
   }
 }
 
-// One below that has no memory yet does not keep its parent from closing
+// A child that has taken no memory yet does not keep its parent from closing
 static void
 children_of_a_closed_parent_get_nothing(void)
 {
@@ -188,7 +188,7 @@ a_parent_must_serve_what_is_asked_of_it(void)
   ptrs_allocator_release(parent);
 }
 
-// The last one below the system's, with all others above it
+// The last of a chain of parents, as long as the limit allows
 static PtrsAllocator *
 deepest(PtrsAllocator **nearest)
 {
@@ -196,7 +196,7 @@ deepest(PtrsAllocator **nearest)
   *nearest                 = allocator;
   for (unsigned depth = 1; depth < PTRS_DEPTH_MAX; ++depth) {
     PtrsAllocator *const parent = allocator;
-    // A pool waits for its parent as well, of which it takes more than it gives
+    // A pool amid the chain: it, too, calls its parent, with larger requests
     allocator = depth == PTRS_DEPTH_MAX / 2 ? pool_on(parent, 4096) : arena_on(parent, 1);
     ptrs_allocator_release(parent);
   }
@@ -220,11 +220,11 @@ use_deepest(void *argument)
   CHECK_EQ(ptrs_allocator_close(nearest), PTRS_STATUS_PINNED);
   CHECK_EQ(ptrs_block_free(from_above), PTRS_STATUS_SUCCESS);
   CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_SUCCESS);
-  ptrs_allocator_release(last); // and with it all others
+  ptrs_allocator_release(last); // and with it all of its parents
   return NULL;
 }
 
-// One waits for its parent, on whatever stack
+// A call passes down the whole chain, so that each level must take little stack
 static void
 the_deepest_needs_little_stack(void)
 {
@@ -240,7 +240,7 @@ the_deepest_needs_little_stack(void)
   CHECK_EQ(system_blocks(), before);
 }
 
-// Handles do not come back with another allocator at the same place
+// Old handles stay stale when a new allocator gets the address of a closed one
 static void
 handles_of_closed_allocators_stay_stale(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Allocators that are dropped: pinned blocks stay, and all else ends at once.
+// Allocators that are dropped: pinned blocks stay, and all others end at once.
 #include <stdatomic.h>
 #include <string.h>
 
@@ -181,7 +181,7 @@ memory_that_is_lent_comes_back_first(void)
   check_all_refuse(own, PTRS_STATUS_STALE);
   check_block(below, SIZE, 0, 0);
   CHECK_EQ(ptrs_allocator_close(arena), PTRS_STATUS_PINNED);
-  // The slab has one more; another slab is not to be had
+  // The slab has one free block; the dropped parent gives no second slab
   const PtrsBlock last = block_of(pool);
   CHECK_EQ(ptrs_block_alloc(pool, SIZE, 16, &none), PTRS_STATUS_NO_MEM);
   CHECK(system_blocks() > before);
@@ -221,7 +221,7 @@ one_pin_far_below_holds_all_above(void)
   CHECK_EQ(system_blocks(), before);
 }
 
-// Blocks are made, pinned and let go of, until the allocator takes part no more
+// Threads make, pin and free blocks until the allocator refuses new ones
 typedef struct {
   PtrsAllocator *allocator;
 } Stage;
@@ -247,7 +247,7 @@ drop_among_users(size_t index, void *ctx)
       if (index == 2) {
         sleep_ms(1);
       }
-      memset(mem, 2, SIZE); // a pin is a promise, also while the allocator goes
+      memset(mem, 2, SIZE); // pinned memory can be written, also while the allocator is dropped
       CHECK_EQ(ptrs_block_unpin(block), PTRS_STATUS_SUCCESS);
     }
     const PtrsStatus ended = index % 2 ? ptrs_block_free(block) : ptrs_block_drop(block);
@@ -269,7 +269,7 @@ drop_against_everything(void)
   }
 }
 
-// The last pins go in whatever thread they are in
+// The last unpin closes the allocator, whichever thread it happens in
 typedef struct {
   PtrsBlock blocks[N_THREADS];
 } Pinned;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Threads that use blocks while another one ends them all, and forks amid that.
+// Threads that use blocks while one thread ends all of them, and forks in that time.
 #define _GNU_SOURCE
 #include <stdatomic.h>
 #include <string.h>
@@ -21,7 +21,7 @@
 typedef struct {
   PtrsAllocator *arena;
   PtrsAllocator *other;
-  _Atomic PtrsBlock blocks[N_BLOCKS]; // of either, live or not
+  _Atomic PtrsBlock blocks[N_BLOCKS]; // of either allocator, live or stale
   atomic_size_t n_endings;
   _Atomic double end;
 } Stage;
@@ -33,7 +33,7 @@ next_random(uint32_t *state)
   return *state >> 8;
 }
 
-// What an operation on a block may answer that any thread may have ended
+// The statuses of an operation on a block that another thread may have ended
 static void
 check_answer(PtrsStatus status)
 {
@@ -72,11 +72,11 @@ use_blocks(Stage *stage, uint32_t *state)
     const PtrsStatus status = ptrs_block_read(block, 0, SIZE, data);
     check_answer(status);
     if (!status) {
-      CHECK_FILLED(data, SIZE, data[0]); // whole, whoever wrote it
+      CHECK_FILLED(data, SIZE, data[0]); // all of one store, not of two
     }
     break;
   }
-  case 5: // from one to the other, in any order
+  case 5: // copies in both directions must not deadlock
     check_answer(ptrs_block_copy(block, 0, second, 0, SIZE));
     break;
   case 6: {
@@ -106,13 +106,13 @@ reset_among_users(size_t index, void *ctx)
   Stage *const stage = (Stage *)ctx;
   uint32_t state     = (uint32_t)index;
   uint64_t mark      = 0;
-  // However busy the machine is, one of these succeeds once the other threads are done
+  // On a busy machine, too, a reset succeeds once the other threads are done
   while (clock_seconds() < stage->end || (!index && !stage->n_endings)) {
     for (int i = 0; i < 50; ++i) {
       use_blocks(stage, &state);
     }
     if (!index) {
-      // Pins come and go, so that some of these are refused
+      // A reset that meets a pin is refused
       CHECK_EQ(ptrs_arena_mark(stage->arena, &mark), PTRS_STATUS_SUCCESS);
       use_blocks(stage, &state);
       const PtrsStatus status = next_random(&state) % 2 ? ptrs_arena_rewind(stage->arena, mark)
@@ -160,7 +160,7 @@ reset_against_everything(void)
   tear_down(&stage);
 }
 
-// One thread closes; the others find that out at their own pace
+// One thread closes the allocator; the others go on until a call fails
 typedef struct {
   PtrsAllocator *allocator;
   atomic_size_t n_closed;
@@ -189,7 +189,7 @@ close_among_users(size_t index, void *ctx)
     void *mem = NULL;
     check_answer(ptrs_block_fill(block, 0, SIZE, 1));
     if (!ptrs_block_pin(block, &mem)) {
-      memset(mem, 2, SIZE); // a pin is a promise
+      memset(mem, 2, SIZE); // pinned memory can be written
       CHECK_EQ(ptrs_block_unpin(block), PTRS_STATUS_SUCCESS);
     }
     check_answer(index % 2 ? ptrs_block_free(block) : ptrs_block_drop(block));
@@ -214,7 +214,7 @@ close_against_everything(void)
   }
 }
 
-// The last user of an allocator may go in any thread: that which frees the last block
+// The allocator ends in the thread that frees the last block, whichever that is
 static void
 free_the_last(size_t index, void *ctx)
 {
@@ -250,7 +250,7 @@ use_all_in_child(void *ctx)
     use_blocks(stage, &state);
   }
   PtrsStatus status = ptrs_arena_reset(stage->arena);
-  // A thread that does not exist here may have left a pin
+  // A thread that the child does not have may have left a pin
   CHECK(status == PTRS_STATUS_SUCCESS || status == PTRS_STATUS_PINNED);
   PtrsBlock block = 0;
   CHECK_EQ(ptrs_block_zalloc(stage->arena, SIZE, 16, &block), PTRS_STATUS_SUCCESS);

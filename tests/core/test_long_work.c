@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Long work on one block keeps no other one waiting, and a fork waits for it.  The
-// work is an allocator's, or a rule's, that does not end before others have been
-// served: where they had to wait, the program would stand still.
+// Long work on one block keeps no other block waiting, and a fork waits for the work.
+// An allocator or a rule does the work, and does not return before other blocks were
+// served: if these had to wait, the test would hang.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,7 +21,7 @@
 
 #define LONG ((size_t)1 << 20)
 
-// Where a thread works at a block, until it may end
+// Long work begins, and lasts until may_end is set
 static atomic_bool has_begun;
 static atomic_bool may_end;
 static atomic_bool is_slow;
@@ -82,7 +82,7 @@ static PtrsAllocator slow = {
     .capacity = plain_capacity,
 };
 
-// A block, and others of the same thread's, which share what there is to share
+// A block, and others of the same thread, which share a part of each table with it
 typedef struct {
   PtrsAllocator *allocator;
   PtrsBlock block;
@@ -131,7 +131,7 @@ set_slow(void)
   is_slow   = true;
 }
 
-// Begin work in another thread, and leave it at it
+// Begin long work in another thread; returns while that thread is at it
 static pthread_t
 begin(void *(*function)(void *ctx), void *ctx)
 {
@@ -140,7 +140,7 @@ begin(void *(*function)(void *ctx), void *ctx)
   while (!has_begun) {
     sleep_ms(1);
   }
-  is_slow = false; // for all others
+  is_slow = false; // for all other blocks
   return thread;
 }
 
@@ -181,7 +181,7 @@ changed(uint8_t *mem, size_t kept, size_t capacity, void *ctx)
   work();
 }
 
-// As long as a copy may take, a rule that is told of it may take as well
+// A rule that is told of a resize may take as long as the copy
 static void *
 resize_by_rules(void *ctx)
 {
@@ -235,7 +235,7 @@ others_of_the_same_allocator_are_served(void)
   }
 }
 
-// The child of a fork sees memory and slot in agreement, and nothing half done
+// In the child of a fork, slot and memory agree, and no resize is half done
 static void
 expect_freed(void *ctx)
 {
@@ -307,7 +307,7 @@ forks_wait_for_rules(void)
   ptrs_allocator_release(arena);
 }
 
-// Who ends many blocks holds the lock of their allocator
+// Ending many blocks at once holds the lock of their allocator
 static bool
 select_none(const PtrsSlot *slot, void *ctx)
 {
@@ -372,7 +372,7 @@ try_zalloc_waits_for_no_allocator_of(PtrsAllocator *allocator)
   CHECK_EQ(ptrs_block_try_zalloc(allocator, 64, 16, &would_block, &block), PTRS_STATUS_SUCCESS);
   CHECK(!would_block);
   CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_SUCCESS);
-  // One user more keeps it
+  // The second user ends without ending the allocator
   ptrs_allocator_retain(allocator);
   ptrs_allocator_release(allocator);
   CHECK_EQ(ptrs_block_try_zalloc(allocator, 8, 16, NULL, &block), PTRS_STATUS_SUCCESS);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What marks and chunks are found by: few steps, however many there are.
+// A mark or a chunk is found in few steps, however many there are.
 #include "allocators/marks.h"
 
 #include <stdlib.h>
@@ -28,7 +28,7 @@ log_of(size_t count)
   return log;
 }
 
-// Marks beside a plain account of each
+// Marks, and beside each an account that is kept by plain addition
 typedef struct {
   PtrsMark marks[N_MARKS];
   PtrsAccount own[N_MARKS];
@@ -43,7 +43,7 @@ push(Model *model)
 {
   PtrsMark *const mark = &model->marks[model->n_marks];
   const size_t i       = model->n_marks++;
-  // Half of them in a chunk each
+  // The first half in one chunk, the second in another
   *mark         = (PtrsMark){.number = ++model->n_ever,
                              .chunk  = &model->chunks[i >= N_MARKS / 2],
                              .used   = 100 + 10 * (i % (N_MARKS / 2))};
@@ -143,7 +143,7 @@ depth_of(const PtrsChunk *root)
   return 1 + (left > right ? left : right);
 }
 
-// In order of their addresses, as they mostly come, and backwards
+// Chunks in the order of their addresses, which is usual, and backwards
 static void
 chunks_are_found_by_any_address_in_them(void)
 {
@@ -166,7 +166,7 @@ chunks_are_found_by_any_address_in_them(void)
   }
   CHECK_PTR(ptrs_chunks_find(forwards, &chunks[2 * N_CHUNKS]), NULL);
   CHECK_PTR(ptrs_chunks_find(NULL, chunks), NULL);
-  // Three times the logarithm is usual
+  // A search takes about three times the logarithm
   CHECK(depth_of(forwards) <= (size_t)6 * log_of(N_CHUNKS));
   CHECK(depth_of(backwards) <= (size_t)6 * log_of(N_CHUNKS));
   free(chunks);

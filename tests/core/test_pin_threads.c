@@ -30,8 +30,8 @@ typedef struct {
   double end;
 } Target;
 
-// While it is pinned, a block is there, and where it was.  True if it could
-// be pinned.
+// A pinned block stays live, at the same address.  True if the block could be
+// pinned.
 static bool
 pin_and_look(PtrsBlock block)
 {
@@ -105,7 +105,7 @@ a_pin_excludes_realloc(void)
   CHECK_EQ(ptrs_block_free(target.block), PTRS_STATUS_SUCCESS);
 }
 
-// Whoever comes last frees, once
+// The last unpin frees the block, once
 static void
 drop_what_is_pinned(size_t index, void *ctx)
 {
@@ -145,7 +145,7 @@ typedef struct {
   PtrsBlock blocks[N_MAKERS][N_EACH];
 } Harvest;
 
-// Enough for the table to grow while all are at it
+// Enough blocks for the table to grow while all threads allocate
 static void
 make_many(size_t index, void *ctx)
 {
@@ -161,7 +161,7 @@ make_many(size_t index, void *ctx)
   }
 }
 
-// Each thread frees what its neighbour made
+// Each thread frees the blocks of the next one
 static void
 free_neighbours(size_t index, void *ctx)
 {

@@ -74,7 +74,7 @@ freed_blocks_are_used_again(void)
   void *const a             = pool->alloc(pool, 64, 16);
   void *const b             = pool->alloc(pool, 1, 1);
   pool->free(pool, a, 64, 16);
-  CHECK_PTR(pool->alloc(pool, 10, 16), a); // the one that was freed last
+  CHECK_PTR(pool->alloc(pool, 10, 16), a); // the block that was freed last
   pool->free(pool, b, 1, 1);
   CHECK_PTR(pool->zalloc(pool, 64, 16), b);
   CHECK_FILLED(b, 64, 0);
@@ -140,7 +140,7 @@ slabs_fail_in_turn(void)
   CHECK(failing_sweep(fill_and_close) > 4);
 }
 
-// What was written past the end does not outlive a new size, be it the old one
+// A resize clears the bytes behind the end, also a resize to the same size
 static void
 resizing_clears_what_is_behind_the_size(void)
 {

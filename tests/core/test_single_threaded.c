@@ -15,7 +15,7 @@ ask(void *answer)
   return NULL;
 }
 
-// The C library of the machine that the test runs on decides, not that of the build
+// Decided when the test runs: the C library may be newer than that of the build
 static void
 is_false_once_there_was_a_thread(void)
 {

@@ -68,7 +68,7 @@ sizes_and_alignments(void)
   Visit visit;
   for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); ++i) {
     for (size_t align = 1; align <= PTRS_ALIGN_MAX; align *= 2) {
-      // The greatest alignment may take more than there is
+      // The greatest alignment may need more than the stack has
       const PtrsStatus status = call(sizes[i], align, 0, &visit);
       if (align < PTRS_ALIGN_MAX || !status) {
         CHECK_EQ(status, PTRS_STATUS_SUCCESS);
@@ -147,11 +147,11 @@ neither_freed_nor_resized_nor_pinned(void)
   CHECK_EQ(ptrs_stack_call(100, 16, 0, refuse_everything, &ctx), PTRS_STATUS_SUCCESS);
 }
 
-// Less than this is missing from what is available where a stack's room decides
+// Where the stack is the limit, the available size is at most this much too low
 #define MARGIN ((size_t)2048)
 
-// What is available is granted, and not `margin` more.  It depends on where one
-// asks: all calls are made from here.
+// A call for the available size is granted, one for `margin` more is not.  The size
+// depends on the caller's frame: all calls are made from this one.
 static void
 check_available(size_t margin)
 {
@@ -242,7 +242,7 @@ size_is_that_of_the_thread(void)
   run_on_stack((size_t)4 << 20, check_size);
 }
 
-// A quarter, together, however it is cut
+// Nested blocks together take at most a quarter of the stack, whatever their sizes
 typedef struct {
   size_t whole;
   size_t piece;
@@ -293,7 +293,7 @@ limited(PtrsBlock block, void *mem, size_t size, void *ctx)
   (void)block;
   (void)mem;
   ++visit->n_calls;
-  // 1000 are held, and this is counted with them
+  // The outer block of 1000 bytes counts towards the limit
   if (visit->n_calls == 1) {
     CHECK_EQ(ptrs_stack_call(501, 1, 1500, limited, visit), PTRS_STATUS_STACK_EXHAUSTED);
     CHECK_EQ(ptrs_stack_call(500, 1, 1500, limited, visit), PTRS_STATUS_SUCCESS);
@@ -312,7 +312,7 @@ callers_may_limit(void)
   CHECK_EQ(visit.n_calls, 0);
   CHECK_EQ(ptrs_stack_call(1000, 1, 1000, limited, &visit), PTRS_STATUS_SUCCESS);
 
-  // What is available is told with the limit counted in
+  // The available size respects the limit
   size_t size = 0;
   CHECK_EQ(ptrs_stack_available(1000, &size), PTRS_STATUS_SUCCESS);
   CHECK_EQ(size, 1000 - (ALIGN - 1));
@@ -321,7 +321,7 @@ callers_may_limit(void)
   CHECK_EQ(ptrs_stack_available(1, &size), PTRS_STATUS_SUCCESS);
   CHECK_EQ(size, 0);
 
-  // A limit does not give more than there is
+  // A limit above the available size grants no more than that
   CHECK_EQ(ptrs_stack_call(available() + 1, ALIGN, SIZE_MAX, limited, &visit),
            PTRS_STATUS_STACK_EXHAUSTED);
 }
@@ -369,7 +369,7 @@ exit_waits_for_guests(void)
   check_all_refuse(guest.block, PTRS_STATUS_STALE);
 }
 
-// The stack of a signal handler is none that the thread library knows
+// The thread library does not know the stack of a signal handler
 static PtrsStatus status_in_handler;
 static PtrsStatus available_in_handler;
 static Visit visit_in_handler;
@@ -402,7 +402,7 @@ unknown_stacks_are_refused(void)
   CHECK_EQ(available_in_handler, PTRS_STATUS_NOT_SUPPORTED);
   CHECK_EQ(visit_in_handler.n_calls, 0);
   CHECK_EQ(size_in_handler, 12345);
-  check_available_is_exact(); // here it is known as ever
+  check_available_is_exact(); // after the handler, the stack is known again
 }
 
 int

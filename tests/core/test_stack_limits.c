@@ -17,7 +17,7 @@
 #define ALIGN PTRS_ALIGN_DEFAULT
 #define KIB ((size_t)1024)
 
-// Less than this is missing from what is available where a stack's room decides
+// Where the stack is the limit, the available size is at most this much too low
 #define MARGIN (2 * KIB)
 
 // Bytes at least of the frames between two blocks
@@ -32,9 +32,9 @@ available(void)
 }
 
 typedef struct {
-  size_t size;      // of each block; 0: all that there is
+  size_t size;      // of each block; 0: all that is available
   size_t depth;     // blocks that were granted
-  PtrsStatus ended; // with what the innermost call ended
+  PtrsStatus ended; // status of the innermost call
 } Descent;
 
 static void
@@ -49,7 +49,7 @@ go_deeper(PtrsBlock block, void *mem, size_t size, void *ctx)
 
   const PtrsStatus status = ptrs_stack_call(next, ALIGN, 0, go_deeper, descent);
   if (status) {
-    CHECK_EQ(descent->depth, d); // it was not called
+    CHECK_EQ(descent->depth, d); // the refused function was not called
     descent->ended = status;
   }
   CHECK_EQ(frame[0], 1);
@@ -57,8 +57,8 @@ go_deeper(PtrsBlock block, void *mem, size_t size, void *ctx)
   CHECK_EQ(ptrs_block_fill(block, 0, size, 0), PTRS_STATUS_SUCCESS);
 }
 
-// Nest blocks of one size, or for 0 of all that there is, for as long as they
-// are granted
+// Nest blocks of one size, or for size 0 of all that is available, until one is
+// refused
 static void
 exhaust(size_t size, size_t stack_size)
 {
@@ -70,7 +70,7 @@ exhaust(size_t size, size_t stack_size)
   Descent descent         = {.size = size};
   const size_t first      = size ? size : before;
   const PtrsStatus status = ptrs_stack_call(first, ALIGN, 0, go_deeper, &descent);
-  // What is available is granted; up to MARGIN more may be
+  // The available size is granted; up to MARGIN more may be
   if (first && first <= before) {
     CHECK_EQ(status, PTRS_STATUS_SUCCESS);
   } else if (status || first > before + MARGIN) {
@@ -78,7 +78,7 @@ exhaust(size_t size, size_t stack_size)
   }
   CHECK_EQ(descent.depth > 0, !status);
   CHECK_EQ(descent.ended, status ? PTRS_STATUS_SUCCESS : PTRS_STATUS_STACK_EXHAUSTED);
-  // After all that is available, at most some blocks of no bytes
+  // Once all is taken, at most some blocks of no bytes are granted
   CHECK(descent.depth <= (size ? stack_size / 4 / size : 1 + MARGIN / FRAME));
 
   CHECK_EQ(ptrs_stack_available(0, &after), PTRS_STATUS_SUCCESS);
@@ -108,7 +108,7 @@ exhaust_thread(void *argument)
   return NULL;
 }
 
-// 2 KiB by musl, 16 by glibc, 128 by glibc on AArch64
+// The least stack of a thread: 2 KiB with musl, 16 with glibc, 128 on AArch64
 static size_t
 least_stack(void)
 {
@@ -118,7 +118,7 @@ least_stack(void)
 static void
 thread_stacks(void)
 {
-  // What is tested needs some stack, too
+  // The test's own frames need some stack, too
   const size_t least   = least_stack();
   const size_t sizes[] = {least > 16 * KIB ? least : 16 * KIB,
                           32 * KIB,
@@ -130,7 +130,7 @@ thread_stacks(void)
                           8192 * KIB};
   for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); ++i) {
     if (UNDER_SANITIZER && sizes[i] < 256 * KIB) {
-      continue; // its own functions need more than the smallest stacks have
+      continue; // a sanitizer's functions need more than the smallest stacks have
     }
     pthread_attr_t attr;
     pthread_t thread;
@@ -145,7 +145,7 @@ thread_stacks(void)
   }
 }
 
-// 64 KiB are little, but not nothing
+// A stack of 64 KiB grants a small block
 static void *
 expect_some(void *argument)
 {
@@ -179,7 +179,7 @@ main_thread(void)
   const bool unlimited = limit.rlim_cur == RLIM_INFINITY;
   exhaust_in_many_ways(unlimited ? SIZE_MAX : (size_t)limit.rlim_cur);
 
-  // Without a limit it is still bounded
+  // A stack without a limit still has a bound
   CHECK(available() > 0);
   CHECK(available() < (size_t)1 << 30);
 }
@@ -200,7 +200,7 @@ check_under_limit(rlim_t size)
     if (setrlimit(RLIMIT_STACK, &limit)) {
       _exit(77);
     }
-    // Its report must not mix with ours, but failures are worth reading
+    // Its report would break ours on standard output, but its failures must be seen
     (void)dup2(STDERR_FILENO, STDOUT_FILENO);
     (void)execl(program, program, "main-thread-only", (char *)NULL);
     _exit(78);

@@ -46,7 +46,7 @@ generation_of(PtrsBlock block)
   return (uint64_t)block >> PTRS_INDEX_BITS;
 }
 
-// The first case: nothing was allocated before
+// Must be the first case: no block was allocated before
 static void
 the_table_fills_densely(void)
 {
@@ -106,7 +106,7 @@ handles_are_never_negative(void)
   CHECK(ptrs_table_publish(slot, false) > 0);
   CHECK_EQ(generation_of(ptrs_table_publish(slot, false)), PTRS_GENERATION_MAX);
 
-  // As it was
+  // Restore the slot's generation
   ptrs_atomic_store(&slot->state, generation_of(block) << PTRS_GENERATION_SHIFT);
   CHECK_EQ(ptrs_table_publish(slot, false), block);
   end(block);
@@ -122,14 +122,14 @@ the_last_generation_retires_the_slot(void)
   const PtrsBlock previous = ptrs_table_publish(slot, false);
   end(previous);
 
-  // Once more
+  // The last generation is used once
   const PtrsBlock last = make();
   CHECK_EQ(index_of(last), index);
   CHECK_EQ(generation_of(last), PTRS_GENERATION_MAX);
   CHECK_EQ(ptrs_block_fill(last, 0, 8, 1), PTRS_STATUS_SUCCESS);
   end(last);
 
-  // And never again: handles of every generation are of blocks that are gone
+  // Then the slot is never used again: a handle of any generation is stale
   CHECK_EQ(ptrs_atomic_load(&slot->state), PTRS_STATE_RETIRED);
   static PtrsBlock others[N_MANY + 2 * BATCH];
   const size_t n_others = sizeof(others) / sizeof(others[0]);
@@ -243,14 +243,14 @@ grow_without_memory(void *ctx)
   CHECK_EQ(ptrs_block_alloc(ptrs_system_allocator(), 8, 8, &block), PTRS_STATUS_NO_MEM);
   CHECK_EQ(block, 77);
 
-  // What there is works on, and one that goes makes room for one
+  // Live blocks stay usable, and each freed slot serves one new block
   check_block(blocks[0], 8, 0, 0);
   check_block(blocks[n_blocks - 1], 8, 0, 0);
   end(blocks[0]);
   blocks[0] = make();
   CHECK_EQ(ptrs_block_adopt(lent, 8, 1, PTRS_BLOCK_NOT_FREEABLE, &block), PTRS_STATUS_NO_MEM);
 
-  // With memory the table grows where it had stopped
+  // Once there is memory again, the table grows on
   limit.rlim_cur = before;
   CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
   for (int i = 0; i < 10 * BATCH; ++i) {

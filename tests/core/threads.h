@@ -16,8 +16,8 @@ typedef void (*CrewFunction)(size_t index, void *ctx);
 // there, and wait until all have returned.
 void crew_run(size_t n_threads, CrewFunction function, void *ctx);
 
-// Where threads wait for each other, as often as they like.  As that of POSIX, which
-// macOS has not; and all go on at the same time, without a mutex that lets one go first.
+// Threads wait for each other here, any number of times.  macOS lacks POSIX's barrier,
+// whose mutex also lets threads go on one after the other, not at the same time.
 typedef struct {
   size_t n_threads;
   atomic_size_t n_waiting;
@@ -27,7 +27,7 @@ typedef struct {
 void barrier_init(Barrier *barrier, size_t n_threads);
 void barrier_wait(Barrier *barrier);
 
-// Seconds on a clock that only goes forward
+// Seconds on a monotonic clock
 double clock_seconds(void);
 
 void sleep_ms(unsigned ms);

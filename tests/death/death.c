@@ -27,7 +27,7 @@ void
 leave(int status)
 {
 #ifdef COVERAGE
-  __gcov_dump(); // which the end of a process does, but not _exit(2)
+  __gcov_dump(); // _exit(2) does not write the coverage data
 #endif
   _exit(status);
 }
@@ -76,7 +76,7 @@ expect_fault(const void *address,
          label ? label : "", label ? ")" : "");
 }
 
-// All that was written into a pipe, as text; the writers have ended
+// The text in a pipe whose writers have ended
 static void
 read_all(int fd, char *text)
 {
@@ -103,7 +103,7 @@ be_child(int error_fd, int expected)
   leave(0);
 }
 
-// Take out what the emulator adds when its program dies
+// Take out the line that the emulator adds when its program dies
 static void
 drop_emulator(char *text)
 {
@@ -117,7 +117,7 @@ static void
 run_one(void)
 {
   if (under_valgrind()) {
-    tap_skip("valgrind tells of the faults, too, on standard error");
+    tap_skip("valgrind reports the faults as well, on standard error");
     return;
   }
   int error[2];

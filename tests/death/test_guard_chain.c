@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The handlers that report faults among those of others: below and above them,
-// and with signals that are no faults.
+// The handlers that report faults, among handlers of other code: installed before and
+// after them, and for signals that are no faults.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -18,7 +18,7 @@
 #define SIZE ((size_t)32)
 
 static char *mem;
-static struct sigaction below; // what a handler that was installed later found
+static struct sigaction below; // the action that a later handler replaced
 
 static void
 report(void)
@@ -82,7 +82,7 @@ static void
 exit_if_told(int signal_number, siginfo_t *info, void *context)
 {
   const bool told = signal_number == SIGSEGV && context && info->si_addr == mem + SIZE;
-  // Some sanitizers call all handlers with all signals blocked
+  // Some sanitizers block all signals while any handler runs
   const bool masked = is_blocked(SIGSEGV) && (UNDER_SANITIZER || !is_blocked(SIGUSR1));
   leave(told && masked ? 41 : 40);
 }
@@ -120,7 +120,7 @@ open_page(int signal_number, siginfo_t *info, void *context)
   (void)context;
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
   void *const start    = (void *)((uintptr_t)info->si_addr & ~(page - 1));
-  errno                = EIO; // theirs to spoil, ours to keep
+  errno                = EIO; // a handler may change errno; the report must restore it
   (void)mprotect(start, page, PROT_READ | PROT_WRITE);
 }
 
@@ -242,7 +242,7 @@ beyond_the_end_of_a_file(void)
   (void)*(volatile char *)empty;
 }
 
-// As a debugging aid does that puts back what it found, and raises again
+// A debugging aid: it restores the action from before, and raises the signal again
 static void
 put_back_and_raise(int signal_number, siginfo_t *info, void *context)
 {
@@ -311,7 +311,7 @@ what_is_covered_stays_and_is_quiet(void)
   miss();
 }
 
-// Somebody below us who goes, and puts back what was before himself
+// A handler installed before ours uninstalls itself, and takes ours out with it
 static void
 what_was_taken_out_comes_back(void)
 {
@@ -358,7 +358,7 @@ miss_with_signal_stack(void *argument)
   return NULL;
 }
 
-// Small as they come
+// A signal stack of the least size
 static void
 signal_stacks_are_used(void)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory of a guard allocator that is missed by a byte, or used after it was
-// freed: the program ends at that instruction, and says which block it was.
+// An access just outside a block of a guard allocator, or after its free: the program
+// ends at that instruction, and names the block.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
@@ -70,7 +70,7 @@ load_past_the_end(void)
   load(mem + 1);
 }
 
-// What lies between the end and the guard page is checked later
+// Bytes between the end and the guard page can be written: free checks these
 static void
 store_behind_the_rest(void)
 {
@@ -100,7 +100,7 @@ store_before_the_start(void)
   store(mem - 1);
 }
 
-// By code that knows nothing of all this
+// Functions of the C library are caught as well
 static void
 fill_too_much(void)
 {
@@ -146,7 +146,7 @@ store_past_a_freed_one(void)
   store(mem + 41);
 }
 
-// Its pages have been given back, and its address is still known
+// A large block's pages went back to the system, but its address is known
 static void
 load_after_free_of_a_large_one(void)
 {
@@ -178,7 +178,7 @@ labels_move_with_blocks(void)
   load(resized + 48);
 }
 
-// Of an address that was used again, the new block is meant
+// Where an address was used again, the report names the new block
 static void
 labels_end_with_addresses(void)
 {
@@ -267,7 +267,7 @@ in_the_child_of_a_fork(void)
   leave(WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
-// A handler waits for nobody
+// A handler takes no lock
 static void
 while_the_table_is_locked(void)
 {
@@ -278,7 +278,7 @@ while_the_table_is_locked(void)
   load(mem + 16);
 }
 
-// Between two blocks, that one was missed which is nearer
+// A fault between two blocks is reported of the nearer one
 static void
 among_many_blocks(void)
 {

@@ -27,7 +27,7 @@ take_offset(Input *input)
 {
   const size_t offset = (size_t)take(input, 1);
   if (offset < 64) {
-    return offset % 4 ? 0 : offset; // the start, or near it
+    return offset % 4 ? 0 : offset; // 0, or less than 4
   }
   return offset < 250 ? offset - 64 : SIZE_MAX - (size_t)take(input, 1);
 }
@@ -56,7 +56,7 @@ take_integer(Input *input)
   if (how < 64) {
     return (int64_t)how - 32;
   }
-  // Around the limits of a digit, of two, and of the type
+  // Around the limits of a small int, of two digits, and of the type
   const int64_t near = (int64_t)(how % 8) - 4;
   const unsigned bit = how / 8 % 4 == 0 ? 30 : how / 8 % 4 == 1 ? 60 : 63;
   if (how < 192) {
@@ -102,7 +102,7 @@ take_text(Input *input, PtrsCodecValue *value, void **heap)
     const uint32_t number = (uint32_t)take(input, width < 4 || most != 0x10FFFF ? width : 3);
     const uint32_t item   = number > most ? number & most : number;
     for (size_t byte = 0; byte < width; ++byte) {
-      // In the byte order of the machine
+      // The low byte first or last, as the machine has it
       const uint16_t two       = (uint16_t)item;
       const uint8_t one        = (uint8_t)item;
       const void *const source = width == 4   ? (const void *)&item
@@ -123,7 +123,7 @@ take_value(Input *input, void **heap)
   const unsigned how   = (unsigned)take(input, 1);
   switch (value.kind) {
   case PTRS_CODEC_EMPTY:
-    // An int of many digits, the first time around
+    // An int of many digits
     value.kind     = PTRS_CODEC_INT;
     value.negative = how & 1;
     value.count    = how / 2 % MAX_ITEMS;

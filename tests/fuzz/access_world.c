@@ -25,7 +25,7 @@ world_allocate(Input *input, World *world)
   }
 }
 
-// Memory of somebody else, as a stack block's
+// A block over memory of the harness, with the flags of a stack block
 void
 world_adopt(Input *input, World *world)
 {
@@ -43,7 +43,7 @@ world_adopt(Input *input, World *world)
   model_born(block, size, true);
 }
 
-// Whether a whole image that starts within `size` bytes would be cut to them
+// Whether a resize to `size` bytes would cut an image that starts within them
 static bool
 is_cut(const ModelBlock *block, size_t size)
 {
@@ -56,7 +56,7 @@ is_cut(const ModelBlock *block, size_t size)
   return cut;
 }
 
-// What zeros behind the first `kept` bytes would complete has lost its type word
+// A cut image that zeros behind the first `kept` bytes would complete has no type word
 static void
 end_cut(ModelBlock *block, size_t kept)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the access layer is tried on: blocks with their model, guards, loads;
-// and its calls that are about blocks and not about what is stored in them.
+// The subjects of the access layer's calls: blocks with their model, pin guards and
+// loads; and those calls that concern blocks, not the values in them.
 #ifndef ACCESS_WORLD_H
 #define ACCESS_WORLD_H
 
@@ -18,7 +18,7 @@ typedef struct {
   PtrsAccessLoad loads[N_LOADS];
 } World;
 
-// The answer that is meant by a result that may be a negated status
+// The status of a result, which is a negated status if the call failed
 static inline PtrsStatus
 status_of(int64_t result)
 {
@@ -34,7 +34,7 @@ void world_begin_guard(Input *input, World *world);
 void world_properties(Input *input, World *world);
 void world_order(Input *input, World *world);
 
-// Let everything go, and check that nothing is left
+// Free all blocks, and check that the allocators have none left
 void world_finish(World *world);
 
 #endif

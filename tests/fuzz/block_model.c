@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "block_model.h"
 
-// As ptrs/block.h draws a handle
+// The fields of a handle, as ptrs/block.h draws them
 #define GENERATION_SHIFT 31
 
-// The table fills densely, so that few blocks at a time take few slots
+// Enough slots: the table fills densely, and few blocks are live at a time
 #define MAX_SLOTS 256
 
 bool
@@ -14,7 +14,7 @@ model_expect(PtrsStatus status, Answers answers)
   return !status;
 }
 
-// The greatest generation of each slot that was ever issued; slots outlive runs
+// The greatest generation issued for each slot; slots outlive runs
 static uint64_t generations[MAX_SLOTS];
 
 static size_t
@@ -90,7 +90,7 @@ model_born(ModelBlock *block, size_t capacity, bool zeroed)
   block->shadow   = (uint8_t *)calloc(capacity ? capacity : 1, 1);
   REQUIRE(block->shadow);
   if (!zeroed) {
-    // What malloc() gives is undefined, but the slack behind it is not
+    // The bytes of malloc() are undefined, but the slack behind them is not
     memcpy(block->shadow, info.mem, block->size);
   }
 }
@@ -101,7 +101,7 @@ model_died(ModelBlock *block)
   PtrsBlockInfo info;
   REQUIRE(ptrs_block_info(block->handle, &info) == PTRS_STATUS_STALE);
   if (block->lent) {
-    // Nobody has written to it beyond what the model knows
+    // The memory must equal the model in every byte
     REQUIRE(!memcmp(block->lent, block->shadow, block->size));
   }
   free(block->shadow);

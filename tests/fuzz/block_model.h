@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What blocks should be: the simplest thing that behaves like ptrs/block.h.
+// A model of blocks: the simplest code that behaves as ptrs/block.h says.
 #ifndef BLOCK_MODEL_H
 #define BLOCK_MODEL_H
 
@@ -11,7 +11,7 @@
 
 typedef enum { MODEL_NONE, MODEL_LIVE, MODEL_DEAD } ModelState;
 
-// A block that is, or was.  The shadow has every byte of its capacity.
+// A block, live or freed.  The shadow has every byte of its capacity.
 typedef struct {
   ModelState state;
   PtrsBlock handle;
@@ -30,8 +30,8 @@ typedef struct {
   ModelBlock blocks[MODEL_MAX_BLOCKS];
 } Model;
 
-// A set of statuses, any of which may be the answer; none: SUCCESS is.  Which
-// of several errors comes first is not promised.
+// The set of statuses that a call may return, as the order of checks is not promised;
+// the empty set means SUCCESS.
 typedef unsigned Answers;
 
 #define ANSWER(status) (1U << (status))
@@ -46,35 +46,35 @@ answer_if(bool add, PtrsStatus status)
 // Fail unless `status` is among the answers; whether it is SUCCESS
 bool model_expect(PtrsStatus status, Answers answers);
 
-// Take note of a handle that is new
+// Record a new handle
 void model_issued(PtrsBlock handle);
 
-// What every function answers to a handle that is no live block
+// The statuses of any function for a handle that names no live block
 Answers model_refusals(const Model *model, PtrsBlock handle);
 
 // The live block with this handle, or NULL
 ModelBlock *model_find(Model *model, PtrsBlock handle);
 
-// A place for a block: unused, or that of a dead one; NULL if all are live
+// A place for a block, unused or of a freed block; NULL if all are live
 ModelBlock *model_place(Model *model, size_t start);
 
-// Take note of a new live block whose bytes are zero, or, with `zeroed` false,
-// of one whose bytes are to be taken as they are
+// Record a new live block, whose bytes are zero, or, with `zeroed` false, are read
+// from its memory
 void model_born(ModelBlock *block, size_t capacity, bool zeroed);
 
-// Take note that a block has gone
+// Record that a block was freed
 void model_died(ModelBlock *block);
 
-// Take note of a new size
+// Record a new size
 void model_resized(ModelBlock *block, size_t size);
 
-// Compare a live block with what it should be, through every way to see it
+// Compare a live block with its model through every function that reads it
 void model_check(Model *model, const ModelBlock *block);
 
-// Compare everything
+// Compare every live block
 void model_check_all(Model *model);
 
-// Let everything go, and check that nothing is left
+// Free all blocks, and check that the allocators have none left
 void model_end(Model *model);
 
 #endif

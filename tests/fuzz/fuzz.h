@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the fuzz targets share: the bytes that they are given, and how they fail.
+// Shared by the fuzz targets: the bytes of a run, and how a target fails.
 #ifndef FUZZ_H
 #define FUZZ_H
 
@@ -13,7 +13,7 @@
 // End the program if `condition` does not hold; also where assert() is off
 #define REQUIRE(condition) ((condition) ? (void)0 : fuzz_fail(#condition, __FILE__, __LINE__))
 
-// The bytes of one run, from the front; behind their end, all are 0
+// The bytes of one run, taken from the front; past the end, all bytes are 0
 typedef struct {
   const uint8_t *bytes;
   size_t left;
@@ -39,8 +39,8 @@ take(Input *input, size_t n_bytes)
   return number;
 }
 
-// A copy on the heap of exactly these bytes, which a sanitizer guards at both
-// ends, `shift` bytes behind an aligned address; to be freed at *heap
+// A heap copy of exactly these bytes, so that a sanitizer sees an access past either
+// end, `shift` bytes behind an aligned address; to be freed at *heap
 static inline uint8_t *
 guarded_copy(const void *bytes, size_t size, size_t shift, void **heap)
 {

@@ -13,7 +13,7 @@ strides_fit(const ModelBlock *block, size_t offset, size_t stride, size_t count)
   return ptrs_access_strides_fit(&entry, offset, stride, count);
 }
 
-// The bytes that a store of this value must leave behind; to be freed
+// The bytes that a store of this value must write; to be freed
 static uint8_t *
 image_of(const PtrsCodecValue *value, const PtrsCodecShape *shape)
 {
@@ -61,7 +61,7 @@ store(Input *input, World *world)
   free(heap);
 }
 
-// An image that was made elsewhere, or any bytes
+// Store an image that the caller made, or write any bytes
 static void
 store_bytes(Input *input, World *world, bool raw)
 {
@@ -85,7 +85,7 @@ store_bytes(Input *input, World *world, bool raw)
   free(heap);
 }
 
-// A bit of a live block, also behind its size, where unsafe stores may reach
+// Flip a bit of a live block, also behind its size, where unsafe stores may write
 static void
 flip(Input *input, World *world)
 {
@@ -98,7 +98,7 @@ flip(Input *input, World *world)
   }
 }
 
-// What stands at an offset of the model's bytes: a kind, or CORRUPT
+// The kind of the image at an offset of the model's bytes, or CORRUPT
 static PtrsStatus
 seen(const ModelBlock *block, size_t offset, PtrsCodecShape *shape)
 {
@@ -135,7 +135,7 @@ load(Input *input, World *world)
   }
   REQUIRE(result == shape.kind);
   if (result != PTRS_CODEC_EMPTY) {
-    // The value is that of the bytes exactly if it makes these bytes again
+    // The loaded value is right exactly if it encodes to the block's bytes
     PtrsCodecShape again;
     REQUIRE(record->value.kind == result);
     REQUIRE(!ptrs_codec_measure(&record->value, &again));

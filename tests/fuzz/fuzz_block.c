@@ -13,7 +13,7 @@ take_handle(Input *input, const Model *model)
   if (which < 240) {
     return model->blocks[which % MODEL_MAX_BLOCKS].handle;
   }
-  // Bits of a known one changed, or anything
+  // A known handle with bits changed, or any number
   const PtrsBlock known = model->blocks[take(input, 1) % MODEL_MAX_BLOCKS].handle;
   const uint64_t change = take(input, which < 248 ? 1 : 8);
   return (PtrsBlock)(which < 244   ? (uint64_t)known ^ change << 31
@@ -88,7 +88,7 @@ adopt(Input *input, Model *model)
   if (!block) {
     return;
   }
-  // Not every malloc(3) aligns to 16
+  // aligned_alloc, since not every malloc(3) aligns to 16
   const size_t lent_size = (shift + size + 16) & ~(size_t)15;
   void *const lent       = aligned_alloc(16, lent_size);
   uint8_t *const mem     = (uint8_t *)lent + shift;
@@ -104,7 +104,7 @@ adopt(Input *input, Model *model)
   }
   model_issued(handle);
   if (shift) {
-    // Where it is not at the start of its memory, it goes again
+    // The model frees adopted memory by the block's address: end such a block here
     REQUIRE(!ptrs_block_disown(handle));
     free(lent);
     return;
@@ -211,7 +211,7 @@ pin(Input *input, Model *model)
   }
 }
 
-// What a range [offset, offset + size) of a block is answered with
+// The statuses for a range [offset, offset + size) of a block
 static Answers
 range(const ModelBlock *block, size_t offset, size_t size)
 {
@@ -228,7 +228,7 @@ transfer(Input *input, Model *model, unsigned how)
   const uint8_t byte      = (uint8_t)take(input, 1);
   const Answers wrong     = model_refusals(model, handle) | range(block, offset, size);
 
-  // Exactly as large as it must be, so that a sanitizer sees any byte more
+  // Exactly as large as needed, so that a sanitizer sees any byte more
   const size_t room   = size <= MAX_DATA ? size : 0;
   uint8_t *const data = (uint8_t *)malloc(room ? room : 1);
   REQUIRE(data);
@@ -237,7 +237,7 @@ transfer(Input *input, Model *model, unsigned how)
   }
   REQUIRE(wrong || size <= MAX_DATA || size <= block->size);
   if (!wrong && size > MAX_DATA) {
-    free(data); // too much for here
+    free(data); // more than this buffer
     return;
   }
   void *const buffer = room || byte & 1 ? data : NULL;
@@ -256,7 +256,7 @@ transfer(Input *input, Model *model, unsigned how)
   free(data);
 }
 
-// Inside the capacity, or refused
+// An unsafe write inside the capacity, or one that is refused
 static void
 write_unsafe(Input *input, Model *model)
 {

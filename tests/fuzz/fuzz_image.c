@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Images: whatever decodes encodes to the same bytes, whatever has an image
-// comes back from it, and nothing outside of either is touched.
+// Images: bytes that decode are encoded to the same bytes, a value with an image is
+// decoded to the same value, and no byte outside of image or value is touched.
 #include "fuzz.h"
 #include "codec/codec.h"
 
@@ -46,7 +46,7 @@ check_same_shape(const PtrsCodecShape *a, const PtrsCodecShape *b)
   REQUIRE(a->size == b->size);
 }
 
-// What must hold of a value, however broken the bytes were that it came from
+// What holds of every decoded value, also of one from broken bytes
 static void
 check_value(const PtrsCodecValue *value)
 {
@@ -66,7 +66,7 @@ check_value(const PtrsCodecValue *value)
   }
 }
 
-// How many items the bytes themselves say that there are, in all bits of the word
+// The number of items that the bytes claim, from all bits of the word
 static uint64_t
 count_in(const uint8_t *bytes, const PtrsCodecShape *shape)
 {
@@ -79,8 +79,8 @@ count_in(const uint8_t *bytes, const PtrsCodecShape *shape)
   return is_int ? word >> 3 : word;
 }
 
-// Bytes that claim to be an image.  `shift` is where they stand, in bytes
-// behind an aligned address.
+// Decode bytes that claim to be an image, placed `shift` bytes behind an aligned
+// address.
 static void
 try_bytes(const uint8_t *given, size_t size, size_t shift)
 {
@@ -90,7 +90,7 @@ try_bytes(const uint8_t *given, size_t size, size_t shift)
   if (!ptrs_codec_shape(bytes, size, &shape) && shape.kind != PTRS_CODEC_EMPTY) {
     check_shape(&shape, size);
     REQUIRE(shape.count == count_in(bytes, &shape));
-    // Decoding must be content with the image alone
+    // Decoding must read no byte behind the image
     void *image_heap           = NULL;
     const uint8_t *const image = guarded_copy(bytes, shape.size, shift, &image_heap);
     void *const scratch        = room(ptrs_codec_scratch(&shape));
@@ -255,7 +255,7 @@ try_value(Input *input, size_t shift)
     PtrsCodecShape seen;
     REQUIRE(!ptrs_codec_shape(image, shape.size, &seen));
     check_same_shape(&shape, &seen);
-    // One byte less is not the image
+    // Without its last byte, the image must be refused
     REQUIRE(ptrs_codec_shape(image, shape.size - 1, &seen) || seen.kind == PTRS_CODEC_EMPTY);
 
     PtrsCodecValue decoded;

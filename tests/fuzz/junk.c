@@ -6,7 +6,7 @@
 
 #define JUNK_BYTE 0xA5
 
-// No more slack than this for each size, so that a block may also have none
+// The most slack; it depends on the size, so that some blocks have none
 #define GRAIN ((size_t)24)
 
 static JunkAllocator *

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// An allocator for fuzzing: whatever an allocator leaves undefined is junk,
-// every block has more bytes than were asked for and exactly as many as it
-// says, every resize moves, and what it is given back must be what it gave.
+// An allocator for fuzzing: undefined bytes are junk, a block may have more bytes than
+// were asked for but no byte behind its capacity, every resize moves, and each free
+// must name a block that it gave, with the right size.
 #ifndef JUNK_H
 #define JUNK_H
 
@@ -12,7 +12,7 @@
 
 #define JUNK_MAX_BLOCKS 64
 
-// Requests beyond this have no memory
+// Larger requests fail
 #define JUNK_MAX_SIZE ((size_t)1 << 16)
 
 typedef struct {
@@ -23,14 +23,14 @@ typedef struct {
 
 typedef struct {
   PtrsAllocator base;
-  bool fails; // as if there were no memory
+  bool fails; // every request, as if memory had run out
   size_t n_blocks;
   JunkBlock blocks[JUNK_MAX_BLOCKS];
 } JunkAllocator;
 
 void junk_init(JunkAllocator *junk);
 
-// Bytes that a block of `size` requested bytes has
+// The capacity of a block of `size` requested bytes
 size_t junk_capacity(size_t size);
 
 #endif

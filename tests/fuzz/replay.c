@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Give files, or all files of folders, to a fuzz target: for compilers without
+// Run a fuzz target on files, or on all files of folders: for compilers without
 // libFuzzer, and for tests.
 #include <dirent.h>
 
@@ -19,7 +19,7 @@ replay_file(const char *path)
   REQUIRE(!ferror(file));
   (void)fclose(file);
 
-  // Without this, a crash would not tell which file it was
+  // Printed first, so that a crash shows which file caused it
   (void)fprintf(stderr, "%s\n", path);
   void *heap = NULL;
   (void)LLVMFuzzerTestOneInput(guarded_copy(bytes, size, 0, &heap), size);

@@ -81,11 +81,13 @@ def test_a_block_is_pinned_during_a_call() -> None:
                 act()
             except BufferError as error:
                 refused.append(str(error))
+            else:
+                refused.clear()
         return 0
 
     ptr = malloc(64)
     function("qsort")(ptr, 2, 4, compare_type(compare))
-    assert len(refused) == 2
+    assert refused  # as often as qsort() compares, which differs
     # And no longer than that
     free(realloc(ptr, 8))
 

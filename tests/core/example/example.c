@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A program that uses the installed library, and nothing else of ours:
+// A program that uses the installed library alone:
 //
 //     cc example.c $(pkg-config --cflags --libs ptrs)
 #include <ptrs/block.h>
