@@ -44,10 +44,10 @@
 /* cdef: begin */
 typedef struct {
   uint64_t current_bytes;  /* requested bytes of the blocks that are live */
-  uint64_t peak_bytes;     /* greatest value that current_bytes has had */
+  uint64_t peak_bytes;     /* greatest value of current_bytes; see below */
   uint64_t total_bytes;    /* requested bytes of all blocks ever allocated */
   uint64_t current_blocks; /* blocks that are live */
-  uint64_t peak_blocks;    /* greatest value that current_blocks has had */
+  uint64_t peak_blocks;    /* greatest value of current_blocks; see below */
   uint64_t total_blocks;   /* blocks ever allocated */
 } PtrsStats;
 
@@ -56,9 +56,12 @@ typedef struct PtrsAllocatorImpl PtrsAllocator;
 /**
  * Read an allocator's statistics.
  *
- * Exact while no other thread is allocating; otherwise each number was right at
- * some time during the call, and a peak may miss a maximum that several threads
- * made together.
+ * Current values and totals are exact while no other thread is at work with the
+ * allocator; otherwise what is under way counts in part.  Peaks of an arena, a pool
+ * or a guard are exact.  Those of the system and of a foreign allocator are exact
+ * if one thread alone has used it.  If several have, a peak is never less than
+ * what was live at one time, and more by at most 32 KiB and 128 blocks for each
+ * of them, for 16 of them at most.
  *
  * @param allocator An allocator.
  * @param[out] stats Bytes and block counts.  Never fails.

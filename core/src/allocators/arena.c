@@ -187,10 +187,11 @@ PtrsStatus
 ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena)
 {
   static const PtrsLifecycleOps ops = {
-      .object_size = sizeof(PtrsArena),
-      .clear       = arena_clear,
-      .take        = arena_take,
-      .place       = arena_place,
+      .object_size  = sizeof(PtrsArena),
+      .object_align = PTRS_ALIGN_DEFAULT,
+      .clear        = arena_clear,
+      .take         = arena_take,
+      .place        = arena_place,
   };
   if (!parent || !chunk_size || chunk_size > PTRS_SIZE_MAX) {
     return PTRS_STATUS_BAD_ARG;

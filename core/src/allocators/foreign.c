@@ -5,8 +5,8 @@
 
 #include "allocators/foreign_heap.h"
 #include "allocators/lifecycle.h"
+#include "base/counters.h"
 #include "base/fork.h"
-#include "base/stats.h"
 #include "os/os.h"
 
 typedef struct {
@@ -113,8 +113,10 @@ ptrs_foreign_new(const char *path,
                  PtrsAllocator **allocator)
 {
   // No lock to be taken around a fork: the library does that for its own
-  static const PtrsLifecycleOps ops = {
-      .object_size = sizeof(PtrsForeign), .clear = foreign_clear, .frees_singly = true};
+  static const PtrsLifecycleOps ops = {.object_size  = sizeof(PtrsForeign),
+                                       .object_align = _Alignof(PtrsForeign),
+                                       .clear        = foreign_clear,
+                                       .frees_singly = true};
   if (!path || !*path || !prefix || !message || !message_size) {
     return PTRS_STATUS_BAD_ARG;
   }
@@ -148,7 +150,8 @@ ptrs_foreign_new(const char *path,
   if (!found.heap.posix_memalign && !found.heap.memalign) {
     found.base.max_align = PTRS_ALIGN_DEFAULT;
   }
-  PtrsForeign *const made = (PtrsForeign *)ptrs_os_malloc(sizeof(PtrsForeign), PTRS_ALIGN_DEFAULT);
+  PtrsForeign *const made =
+      (PtrsForeign *)ptrs_os_malloc(sizeof(PtrsForeign), _Alignof(PtrsForeign));
   if (!made) {
     return PTRS_STATUS_NO_MEM;
   }

@@ -213,10 +213,11 @@ ptrs_pool_new(PtrsAllocator *parent,
               PtrsAllocator **pool)
 {
   static const PtrsLifecycleOps ops = {
-      .object_size = sizeof(PtrsPool),
-      .clear       = pool_clear,
-      .take        = pool_take,
-      .place       = pool_place,
+      .object_size  = sizeof(PtrsPool),
+      .object_align = PTRS_ALIGN_DEFAULT,
+      .clear        = pool_clear,
+      .take         = pool_take,
+      .place        = pool_place,
   };
   if (!parent || !block_size || !ptrs_align_is_valid(align)) {
     return PTRS_STATUS_BAD_ARG;

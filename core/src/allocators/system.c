@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ptrs/system.h"
 
-#include "base/stats.h"
+#include "base/counters.h"
 #include "os/os.h"
 
 typedef struct {

@@ -91,7 +91,7 @@ destroy(PtrsLifecycle *lifecycle)
   // Without users there is no borrower that could refuse this
   (void)lifecycle->ops->clear(lifecycle->allocator);
   ptrs_os_mutex_destroy(&lifecycle->mutex);
-  ptrs_os_free(lifecycle->allocator, lifecycle->ops->object_size, PTRS_ALIGN_DEFAULT);
+  ptrs_os_free(lifecycle->allocator, lifecycle->ops->object_size, lifecycle->ops->object_align);
 }
 
 void

@@ -32,8 +32,9 @@
 
 // What differs between allocators that can be closed
 typedef struct {
-  // Bytes of the allocator's object, which came from ptrs_os_malloc().
+  // Bytes of the allocator's object, which came from ptrs_os_malloc(), and their alignment.
   size_t object_size;
+  size_t object_align;
 
   // Give all memory back, count it as freed, and from then on allocate no more: NULL.
   // PINNED, and nothing done, while memory is lent to other allocators.  Takes the

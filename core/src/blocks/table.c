@@ -29,11 +29,12 @@ typedef struct {
 static_assert(sizeof(PtrsSlot) <= 48 || sizeof(void *) != 8, "bookkeeping of a block");
 static_assert(SEGMENT_BASE % SHARD_BATCH == 0, "a batch lies in one segment");
 
-static PtrsAtomicPointer segments[N_SEGMENTS];
+// What each access reads shares no cache line with what is written now and then
+static _Alignas(64) PtrsAtomicPointer segments[N_SEGMENTS];
 static Shard shards[N_SHARDS];
-static PtrsAtomic n_batches; // batches that shards have taken
-static PtrsAtomic n_threads; // threads that have chosen a shard
-static PtrsAtomic n_holding; // threads amid long work; FORK_WAITS: no thread may begin any
+static _Alignas(64) PtrsAtomic n_batches; // batches that shards have taken
+static PtrsAtomic n_threads;              // threads that have chosen a shard
+static _Alignas(64) PtrsAtomic n_holding; // threads amid long work; FORK_WAITS: none may begin
 #define FORK_WAITS ((uint64_t)1 << 63)
 
 static PTRS_OS_THREAD_LOCAL Shard *thread_shard;

@@ -224,7 +224,8 @@ PtrsStatus
 ptrs_guard_new(unsigned flags, size_t quarantine_size, PtrsAllocator **guard)
 {
   // No lock of its own: the table of spans takes its lock around fork(2)
-  static const PtrsLifecycleOps ops = {.object_size = sizeof(PtrsGuard), .clear = guard_clear};
+  static const PtrsLifecycleOps ops = {
+      .object_size = sizeof(PtrsGuard), .object_align = PTRS_ALIGN_DEFAULT, .clear = guard_clear};
   if (flags & ~(unsigned)PTRS_GUARD_UNDERFLOW) {
     return PTRS_STATUS_BAD_ARG;
   }
