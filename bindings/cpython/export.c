@@ -46,9 +46,18 @@ export_getbuffer(PyObject *self, Py_buffer *view, int flags)
 static void
 export_dealloc(PyObject *self)
 {
-  PyTypeObject *const type = Py_TYPE(self);
-  // That may free the block, where its pointer is gone
-  ptrs_access_pin_guard_end(&((Export *)self)->guard);
+  PyTypeObject *const type        = Py_TYPE(self);
+  PtrsAccessPinGuard *const guard = &((Export *)self)->guard;
+  PtrsBlockInfo info;
+  // That may free the block, where its pointer is gone: by a function of somebody else, which may
+  // wait for a thread that needs the interpreter
+  if (guard->block && !ptrs_block_info(guard->block, &info) && (info.flags & PTRS_BLOCK_OWNED)) {
+    Py_BEGIN_ALLOW_THREADS;
+    ptrs_access_pin_guard_end(guard);
+    Py_END_ALLOW_THREADS;
+  } else {
+    ptrs_access_pin_guard_end(guard);
+  }
   PyObject_Free(self);
   Py_DECREF(type);
 }

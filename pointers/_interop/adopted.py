@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import _weakref
 import sys
+from _thread import get_ident
 
 from pointers._errors import status_error
 from pointers._ffi import CALLS_BACK, ffi, lib
@@ -56,12 +57,11 @@ class AdoptedPointer(AllocatedPointer[T]):
         What that raises is raised here; the block is gone all the same.
         """
         ending = self._own_ending()
-        ending.is_awaited = True
+        ending.callers.append(get_ident())
         try:
             super().free()
-        except BaseException:
-            ending.is_awaited = False
-            raise
+        finally:
+            ending.callers.remove(get_ident())
         ending.forget()
         ending.raise_error()
 

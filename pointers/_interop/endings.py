@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import itertools
+from _thread import get_ident
 from weakref import WeakValueDictionary
 
 from pointers._ffi import ffi, lib
@@ -28,7 +29,7 @@ class Ending:
     """What frees a block, and what keeps its memory; the pointer that owns the block has it."""
 
     __slots__ = (
-        "__weakref__", "address", "block", "error", "function", "is_awaited", "keepalive", "kind",
+        "__weakref__", "address", "block", "callers", "error", "function", "keepalive", "kind",
         "token", "warns",
     )  # fmt: skip
 
@@ -41,8 +42,8 @@ class Ending:
         self.function = function
         self.keepalive = keepalive
         self.error: BaseException | None = None
-        # Whether there is a caller for the error
-        self.is_awaited = False
+        # The threads that free the block: one of them ends it, and gets the error
+        self.callers: list[int] = []
         self.warns = False
         self.token = 0
         if function is not None or keepalive is not None:
@@ -74,10 +75,10 @@ class Ending:
         try:
             function(self.address)
         except BaseException as error:
-            if not self.is_awaited:
-                _Unraisable(error)
-            else:
+            if get_ident() in self.callers:
                 self.error = error
+            else:
+                _Unraisable(error)
 
     def __del__(
         self,
@@ -88,6 +89,7 @@ class Ending:
         _warn: Any = warn_leaked,
         _waiting: Any = _waiting,
         _endings: Any = _endings,
+        _get_ident: Any = get_ident,
     ) -> None:
         """Free the block, as its pointer is gone, unless that has been done."""
         block = self.block
@@ -96,10 +98,10 @@ class Ending:
         if self.token:
             # Some interpreters have cleared weak references by now
             _waiting[self.token] = self
-        self.is_awaited = True
+        self.callers.append(_get_ident())
         size = _drop(block)
+        self.callers.remove(_get_ident())
         if self.token and _size(block) >= 0:
-            self.is_awaited = False
             return  # a view has the memory: C calls back with the last one
         _waiting.pop(self.token, None)
         self.block = 0
@@ -140,5 +142,9 @@ def _end_all() -> None:
     """Free what is left, while functions can be called; what views still use stays as it is."""
     for ending in [ref() for ref in _endings.valuerefs()]:
         if ending is not None and ending.function is not None and ending.block:
-            ending.__del__()
+            try:
+                ending.__del__()
+            except BaseException as error:
+                # The others have their turn all the same
+                _Unraisable(error)
             ending.function = None

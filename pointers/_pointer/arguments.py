@@ -147,8 +147,9 @@ def _check(kind: Any) -> tuple[Any, int, int]:
         size, align = ctypes.sizeof(kind), ctypes.alignment(kind)
     except TypeError:
         raise TypeError(f"{kind.__name__} has no size: use a subclass with _fields_") from None
-    found: tuple[Any, int, int] = _keep(_checked, kind, (kind.from_buffer, size, align))
-    return found
+    if not align:
+        raise TypeError(f"{kind.__name__} has no fields yet: give it its _fields_ first")
+    return kind.from_buffer, size, align
 
 
 def cast(ptr: Any, kind: type[C]) -> C:
@@ -174,6 +175,8 @@ def cast(ptr: Any, kind: type[C]) -> C:
                 f"offset, or malloc(..., align={align})"
             )
         made: C = over(view)
+        # From its first object on, a type is final
+        _keep(_checked, kind, (over, needed, align))
         return made
     except BaseException:
         # The traceback refers to the view, which would keep the pin

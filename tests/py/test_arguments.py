@@ -225,6 +225,19 @@ def test_what_cannot_be_cast(name: str) -> None:
     free(ptr)
 
 
+def test_a_structure_whose_fields_come_later() -> None:
+    class Later(ctypes.Structure):
+        pass
+
+    ptr = malloc(64)
+    with pytest.raises(TypeError):
+        ptr.cast(Later)
+    Later._fields_ = [("thing", ctypes.py_object)]
+    with pytest.raises(TypeError, match="references to Python objects"):
+        ptr.cast(Later)
+    free(ptr)
+
+
 def test_alignment() -> None:
     ptr = malloc(64)
     with pytest.raises(ValueError, match="multiple of 8"):

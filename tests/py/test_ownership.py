@@ -218,6 +218,69 @@ def test_an_exception_passes_a_view(buffer: Buffer) -> None:
     assert buffer.freed == [buffer.address]
 
 
+def test_an_error_goes_to_the_caller_that_has_ended_the_block(buffer: Buffer) -> None:
+    def fail(_address: int) -> None:
+        with pytest.raises(FreedMemoryError):
+            free(ptr)
+        raise LookupError
+
+    ptr = from_address(buffer.address, 64, free=fail)
+    with pytest.raises(LookupError):
+        free(ptr)
+
+
+def test_errors_at_the_end_of_the_program(run_python: Any) -> None:
+    done = run_python(
+        """
+        import ctypes
+        from pointers import *
+
+        def fail(address):
+            print("called")
+            raise LookupError
+
+        buffer = (ctypes.c_char * 8)()
+        kept = [from_address(ctypes.addressof(buffer), 8, free=fail) for _ in range(3)]
+        """,
+        "-W",
+        "ignore",
+    )
+    assert done.stdout == "called\n" * 3
+    assert done.returncode == 0
+
+
+def test_a_function_of_c_may_wait_for_another_thread(run_python: Any) -> None:
+    done = run_python(
+        """
+        import ctypes, threading, time, faulthandler
+        from pointers import *
+
+        faulthandler.dump_traceback_later(60, exit=True)
+        libc = ctypes.CDLL(None)
+        semaphore = (ctypes.c_char * 64)()
+        address = ctypes.addressof(semaphore)
+        for leak in (True, False):
+            libc.sem_init(semaphore, 0, 0)
+            ptr = from_address(address, 64, free=libc.sem_wait)
+            view = ptr.view() if leak else None
+            post = threading.Timer(0.2, lambda: libc.sem_post(semaphore))
+            post.start()
+            if leak:
+                del ptr
+                view.release()
+                del view
+                import gc; gc.collect()
+            else:
+                free(ptr)
+            post.join()
+        print("done")
+        """,
+        "-W",
+        "ignore",
+    )
+    assert done.stdout == "done\n", done.stderr
+
+
 def test_an_error_goes_to_the_caller(buffer: Buffer) -> None:
     def fail(address: int) -> None:
         raise LookupError(f"no memory at {address}")
