@@ -147,7 +147,8 @@ def _check(kind: Any) -> tuple[Any, int, int]:
         size, align = ctypes.sizeof(kind), ctypes.alignment(kind)
     except TypeError:
         raise TypeError(f"{kind.__name__} has no size: use a subclass with _fields_") from None
-    if not align:
+    records = (ctypes.Structure, ctypes.Union)
+    if not align or (issubclass(kind, records) and not size):
         raise TypeError(f"{kind.__name__} has no fields yet: give it its _fields_ first")
     return kind.from_buffer, size, align
 
