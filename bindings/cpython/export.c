@@ -2,6 +2,7 @@
 #include "cpython/export.h"
 
 #include "access/access.h"
+#include "cpython/error.h"
 #include "cpython/operations.h"
 #include "cpython/peek.h"
 
@@ -19,6 +20,7 @@ typedef struct {
   Py_ssize_t item_size; // bytes
   char format[2];       // of an item: one character of the struct module's
   bool read_only;
+  bool is_owned; // the memory was allocated elsewhere, and is freed by a function of the caller's
 } Export;
 
 static int
@@ -43,20 +45,28 @@ export_getbuffer(PyObject *self, Py_buffer *view, int flags)
   return 0;
 }
 
+// Take a pin back whose end may call a function of the caller's: one that waits for another
+// thread, or one of Python, while an exception is under way
+static void
+end_owned(PtrsAccessPinGuard *guard)
+{
+  PtrsPyError error;
+  ptrs_py_error_take(&error);
+  Py_BEGIN_ALLOW_THREADS;
+  ptrs_access_pin_guard_end(guard);
+  Py_END_ALLOW_THREADS;
+  ptrs_py_error_put_back(&error);
+}
+
 static void
 export_dealloc(PyObject *self)
 {
-  PyTypeObject *const type        = Py_TYPE(self);
-  PtrsAccessPinGuard *const guard = &((Export *)self)->guard;
-  PtrsBlockInfo info;
-  // That may free the block, where its pointer is gone: by a function of somebody else, which may
-  // wait for a thread that needs the interpreter
-  if (guard->block && !ptrs_block_info(guard->block, &info) && (info.flags & PTRS_BLOCK_OWNED)) {
-    Py_BEGIN_ALLOW_THREADS;
-    ptrs_access_pin_guard_end(guard);
-    Py_END_ALLOW_THREADS;
+  PyTypeObject *const type = Py_TYPE(self);
+  // That may free the block, where its pointer is gone
+  if (((Export *)self)->is_owned) {
+    end_owned(&((Export *)self)->guard);
   } else {
-    ptrs_access_pin_guard_end(guard);
+    ptrs_access_pin_guard_end(&((Export *)self)->guard);
   }
   PyObject_Free(self);
   Py_DECREF(type);
@@ -105,16 +115,6 @@ begin(PtrsAccessPinGuard *guard, PtrsBlock block)
 }
 
 // An export of the memory from a pointer on, as bytes, or NULL with an exception
-// Where a pointer is that has no bytes behind it: at the end of its block, also if that was
-// before it once the block had shrunk
-static Py_ssize_t
-offset_of_nothing(const PtrsPyPointer *pointer)
-{
-  PtrsBlockInfo info;
-  const Py_ssize_t size = ptrs_block_info(pointer->block, &info) ? 0 : (Py_ssize_t)info.size;
-  return pointer->offset < size ? pointer->offset : size;
-}
-
 static Export *
 new_export(PtrsPyPointer *pointer)
 {
@@ -122,19 +122,24 @@ new_export(PtrsPyPointer *pointer)
   if (!export) {
     return NULL;
   }
+  export->is_owned = false;
   if (!begin(&export->guard, pointer->block)) {
     Py_DECREF(export);
     return NULL;
   }
-  // Pinned, the block keeps its size
-  const Py_ssize_t size = ptrs_py_pinned_left(pointer);
-  export->offset        = size ? pointer->offset : offset_of_nothing(pointer);
-  export->size          = size;
-  export->count         = size;
-  export->item_size     = 1;
-  export->format[0]     = 'B';
-  export->format[1]     = '\0';
-  export->read_only     = pointer->readonly;
+  // Pinned, the block is there and keeps its size
+  PtrsBlockInfo info = {0};
+  (void)ptrs_block_info(pointer->block, &info);
+  const Py_ssize_t end = (Py_ssize_t)info.size;
+  export->is_owned     = info.flags & PTRS_BLOCK_OWNED;
+  // No further than to the end of the block, also once that has shrunk
+  export->offset    = pointer->offset < end ? pointer->offset : end;
+  export->size      = ptrs_py_left_in(pointer, end);
+  export->count     = export->size;
+  export->item_size = 1;
+  export->format[0] = 'B';
+  export->format[1] = '\0';
+  export->read_only = pointer->readonly;
   return export;
 }
 

@@ -24,8 +24,8 @@ ptrs_py_peek_size(PtrsBlock block)
   return ptrs_py_peek(block, &seen, &gone) ? (Py_ssize_t)seen.size : -1;
 }
 
-static Py_ssize_t
-left_in(const PtrsPyPointer *pointer, Py_ssize_t size)
+Py_ssize_t
+ptrs_py_left_in(const PtrsPyPointer *pointer, Py_ssize_t size)
 {
   const Py_ssize_t left = size > pointer->offset ? size - pointer->offset : 0;
   return pointer->kind == PTRS_PY_KIND_SLOT && pointer->bound < left ? pointer->bound : left;
@@ -35,14 +35,7 @@ Py_ssize_t
 ptrs_py_peek_left(PtrsPyPointer *pointer)
 {
   const Py_ssize_t size = ptrs_py_peek_size(pointer->block);
-  return size < 0 ? -1 : left_in(pointer, size);
-}
-
-Py_ssize_t
-ptrs_py_pinned_left(PtrsPyPointer *pointer)
-{
-  PtrsBlockInfo info;
-  return ptrs_block_info(pointer->block, &info) ? 0 : left_in(pointer, (Py_ssize_t)info.size);
+  return size < 0 ? -1 : ptrs_py_left_in(pointer, size);
 }
 
 Py_ssize_t

@@ -29,8 +29,8 @@ Py_ssize_t ptrs_py_peek_size(PtrsBlock block);
 /** Bytes from a pointer to the end of its slot or its block. */
 Py_ssize_t ptrs_py_peek_left(PtrsPyPointer *pointer);
 
-/** The same of a block that is pinned, which keeps its size: never negative. */
-Py_ssize_t ptrs_py_pinned_left(PtrsPyPointer *pointer);
+/** The same of a block of `size` bytes: never negative. */
+Py_ssize_t ptrs_py_left_in(const PtrsPyPointer *pointer, Py_ssize_t size);
 
 /** Slots of the array that a pointer is in; negative also where slots have no bytes. */
 Py_ssize_t ptrs_py_peek_count(PtrsPyPointer *pointer);

@@ -249,6 +249,23 @@ def test_errors_at_the_end_of_the_program(run_python: Any) -> None:
     assert done.returncode == 0
 
 
+def test_the_last_view_may_go_amid_an_exception(buffer: Buffer) -> None:
+    def note(address: int) -> None:
+        with pytest.raises(KeyError):
+            {}["no such key"]  # type: ignore[index]
+        buffer.freed.append(address)
+
+    def lend() -> memoryview:
+        return from_address(buffer.address, 64, free=note).view()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        with pytest.raises(ZeroDivisionError):
+            print(lend(), 1 / 0)  # the view is on the stack of the interpreter
+        collect_all()
+    assert buffer.freed == [buffer.address]
+
+
 def test_a_function_of_c_may_wait_for_another_thread(run_python: Any) -> None:
     done = run_python(
         """
