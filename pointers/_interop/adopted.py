@@ -6,6 +6,7 @@ from __future__ import annotations
 import _weakref
 import sys
 from _thread import get_ident
+from functools import partial
 
 from pointers._errors import status_error
 from pointers._ffi import CALLS_BACK, ffi, lib
@@ -25,8 +26,8 @@ _PYTHON_API = 4  # of the flags of a ctypes function: it needs the lock of the i
 # Where the memory of programs ends: on 64-bit machines, the upper half is the kernel's
 _TOP = min(2 * (SIZE_MAX + 1), 2**63)
 
-# Function objects whose code C calls, by their addresses, for ever: a block may outlive what the
-# caller has of them
+# Functions that C calls, by their addresses, for ever: a block may outlive what the caller has of
+# them.  Those that are made of Python functions are not here, but with their block.
 _functions: dict[int, Any] = {}
 
 
@@ -40,7 +41,10 @@ class AdoptedPointer(AllocatedPointer[T]):
 
     def _own_ending(self) -> Ending:
         root: Any = self if self._root is None else self._root
-        ending: Ending = root._ending
+        try:
+            ending: Ending = root._ending
+        except AttributeError:  # object.__new__() makes pointers without a block
+            raise status_error(lib.PTRS_STATUS_BAD_HANDLE) from None
         return ending
 
     @property
@@ -110,15 +114,18 @@ def _address_of(function: Any) -> int:
     return address
 
 
-def _needs_interpreter(function: Any) -> bool:
-    return bool(getattr(function, "_flags_", 0) & _PYTHON_API)
+def _is_python(function: Any) -> bool:
+    """Whether a C function needs the interpreter, or is itself made of a Python function."""
+    if isinstance(function, _CDATA):
+        return type(function) is not _CDATA  # it owns the code; on PyPy nothing tells
+    return bool(function._flags_ & _PYTHON_API) or not hasattr(function, "__name__")
 
 
-def _calling(function: Any) -> Callable[[int], object]:
-    def call(address: int) -> object:
-        return function(sys.modules["ctypes"].c_void_p(address))
-
-    return call
+def _call(function: Any, address: int) -> None:
+    if isinstance(function, _CDATA):
+        function(ffi.cast("void *", address))
+    else:
+        function(sys.modules["ctypes"].c_void_p(address))
 
 
 def _as_function(free: Any) -> tuple[int, Callable[[int], object] | None]:
@@ -126,8 +133,8 @@ def _as_function(free: Any) -> tuple[int, Callable[[int], object] | None]:
     if free is None:
         return 0, None
     address = _address_of(free)
-    if address and _needs_interpreter(free):
-        return 0, _calling(free)
+    if address and _is_python(free):
+        return 0, partial(_call, free)
     if address:
         _functions[address] = free
         return address, None
@@ -184,7 +191,8 @@ def from_address(
         raise ValueError("this interpreter cannot be called back: pass a C function as free")
     if function_address and keepalive is not None:
         # C calls back once, to let the object go
-        function, function_address = _called_by_address(function_address), 0
+        function = partial(lib.ptrs_access_call_free, function_address)
+        function_address = 0
     given = ffi.new("void **")  # before there is a block: later there may be no memory for it
     ending = Ending(AdoptedPointer, number, function, keepalive)
     block = lib.ptrs_access_own(number, n_bytes, function_address, ending.token)
@@ -206,10 +214,3 @@ def _pointer_to(block: int, ending: Ending, given: Any) -> AdoptedPointer[Any]:
         lib.ptrs_block_give(block, given)
         raise
     return ptr
-
-
-def _called_by_address(function: int) -> Callable[[int], object]:
-    def call(address: int) -> None:
-        lib.ptrs_access_call_free(function, address)
-
-    return call

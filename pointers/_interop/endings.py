@@ -88,7 +88,6 @@ class Ending:
         _is_unheard: Any = is_unheard,
         _warn: Any = warn_leaked,
         _waiting: Any = _waiting,
-        _endings: Any = _endings,
         _get_ident: Any = get_ident,
     ) -> None:
         """Free the block, as its pointer is gone, unless that has been done."""

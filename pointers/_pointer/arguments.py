@@ -42,28 +42,28 @@ def _ctypes() -> Any:
     return sys.modules.get("ctypes") or importlib.import_module("ctypes")
 
 
-def _array_over(size: int) -> Any:
-    return _keep(arrays_over, size, (_ctypes().c_char * size).from_buffer)
+def _array(size: int, source: Any) -> ctypes.Array[ctypes.c_char]:
+    over = arrays_over.get(size)
+    if over is None:
+        over = _keep(arrays_over, size, (_ctypes().c_char * size).from_buffer)
+    array: ctypes.Array[ctypes.c_char] = over(source)
+    return array
 
 
 def parameter(ptr: Any) -> ctypes.Array[ctypes.c_char]:
     """Return an array over the memory from a pointer on, which pins the block."""
     ptr._check_writable()  # ctypes knows no parameter that is only read
-    # A compiled pointer is a buffer itself, which takes less time than a view
-    size, source = (ptr.size, ptr) if fast is not None else (-1, None)
-    array: ctypes.Array[ctypes.c_char]
-    while True:
-        if source is None:
-            source = ptr.view()
-            size = source.nbytes
+    if fast is not None:
+        # A compiled pointer is a buffer itself, which takes less time than a view
+        size = ptr.size
         try:
-            array = (arrays_over.get(size) or _array_over(size))(source)
+            return _array(size, ptr)
         except ValueError:
-            if source is not ptr:
+            if ptr.size >= size:
                 raise
-            source = None  # the block has become smaller since its size was asked for
-        else:
-            return array
+            # The block has become smaller since its size was asked for
+    view = ptr.view()
+    return _array(view.nbytes, view)
 
 
 class _Copy:
@@ -118,9 +118,12 @@ def _holds_objects(kind: Any, ctypes: Any) -> bool:
     if issubclass(kind, ctypes.Array):
         return _holds_objects(kind._type_, ctypes)
     if issubclass(kind, (ctypes.Structure, ctypes.Union)):
-        # Those of the bases, too
-        fields = [field for base in kind.__mro__ for field in base.__dict__.get("_fields_", ())]
-        return any(_holds_objects(field[1], ctypes) for field in fields)
+        # Those of the bases, too.  A loop, since 3.11 loses what a generator refers to where it has
+        # no memory for that.
+        for base in kind.__mro__:
+            for field in base.__dict__.get("_fields_", ()):
+                if _holds_objects(field[1], ctypes):
+                    return True
     return False
 
 
@@ -138,11 +141,6 @@ def _check(kind: Any) -> tuple[Any, int, int]:
             "take ptr.cast(c_int * n) for n ints, or ptr.cast(c_void_p) for an address that is "
             "stored here"
         )
-    if _holds_objects(kind, ctypes):
-        raise TypeError(
-            f"{kind.__name__} has references to Python objects, which raw memory cannot hold: "
-            "store the object through the pointer"
-        )
     try:
         size, align = ctypes.sizeof(kind), ctypes.alignment(kind)
     except TypeError:
@@ -150,6 +148,11 @@ def _check(kind: Any) -> tuple[Any, int, int]:
     records = (ctypes.Structure, ctypes.Union)
     if not align or (issubclass(kind, records) and not size):
         raise TypeError(f"{kind.__name__} has no fields yet: give it its _fields_ first")
+    if _holds_objects(kind, ctypes):
+        raise TypeError(
+            f"{kind.__name__} has references to Python objects, which raw memory cannot hold: "
+            "store the object through the pointer"
+        )
     return kind.from_buffer, size, align
 
 

@@ -212,6 +212,10 @@ REFUSED: "dict[str, tuple[Any, type[Exception], str]]" = {
     "no type": (5, TypeError, "and not 5"),
     "no hash": ([], TypeError, "a type of ctypes"),
     "None": (None, TypeError, "None"),
+    "a base of arrays": (ctypes.Array, TypeError, "no size"),
+    "a base of structures": (ctypes.Structure, TypeError, "_fields_"),
+    "a base of unions": (ctypes.Union, TypeError, "_fields_"),
+    "a base of pointers": (ctypes._Pointer, TypeError, "an address to go to"),
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import pointers
 from pointers import (
+    AdoptedPointer,
     AllocatedArrayPointer,
     AllocatedPointer,
     Allocator,
@@ -33,7 +34,13 @@ from pointers import (
     sizeof,
 )
 
-POINTERS = [AllocatedPointer, AllocatedArrayPointer, ArraySlotPointer, StackAllocatedPointer]
+POINTERS = [
+    AdoptedPointer,
+    AllocatedPointer,
+    AllocatedArrayPointer,
+    ArraySlotPointer,
+    StackAllocatedPointer,
+]
 ALLOCATORS = [Allocator, Arena, Foreign, Guard, Pool, System]
 MAKERS: dict[str, Callable[[Any], Any]] = {
     "object": object.__new__,

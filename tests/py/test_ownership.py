@@ -414,6 +414,28 @@ def test_a_function_may_do_anything(buffer: Buffer) -> None:
     assert buffer.freed == [buffer.address]
 
 
+@pytest.mark.parametrize("made_by", ["ctypes", "cffi"])
+def test_callbacks_go_with_their_block(buffer: Buffer, made_by: str) -> None:
+    if made_by == "cffi" and not COUNTS_REFERENCES:
+        pytest.skip("a callback of cffi cannot be told from another function there")
+
+    class Kept:
+        def free(self, _mem: Any) -> None:
+            buffer.freed.append(0)
+
+    kept = Kept()
+    gone = weakref.ref(kept)
+    function: Any = (
+        FREE_TYPE(kept.free) if made_by == "ctypes" else ffi.callback("void (void *)", kept.free)
+    )
+    ptr = from_address(buffer.address, 64, free=function)
+    del kept, function
+    collect_all()
+    free(ptr)
+    assert buffer.freed == [0]
+    assert comes(lambda: gone() is None)
+
+
 def test_threads_that_free_the_same(buffer: Buffer) -> None:
     for _ in range(100):
         buffer.freed.clear()
