@@ -109,17 +109,23 @@ new_owner_from(PtrsPyId kind, PyObject *given, Py_ssize_t size, Py_ssize_t align
   return pointer;
 }
 
+// Make a pointer of the arguments without names; NULL with or without an exception
+typedef PyObject *(*Make)(PyObject *given,
+                          PyObject *const *args,
+                          Py_ssize_t n_args,
+                          Py_ssize_t align);
+
 static PyObject *
-allocate(PyObject *given, PyObject *const *args, Py_ssize_t n_args, const Options *options)
+make_block(PyObject *given, PyObject *const *args, Py_ssize_t n_args, Py_ssize_t align)
 {
   Py_ssize_t size = 0;
   return n_args == 1 && ptrs_py_as_index(args[0], &size)
-             ? (PyObject *)new_owner_from(PTRS_PY_ALLOCATED, given, size, options->align)
+             ? (PyObject *)new_owner_from(PTRS_PY_ALLOCATED, given, size, align)
              : NULL;
 }
 
 static PyObject *
-allocate_array(PyObject *given, PyObject *const *args, Py_ssize_t n_args, const Options *options)
+make_array(PyObject *given, PyObject *const *args, Py_ssize_t n_args, Py_ssize_t align)
 {
   Py_ssize_t count = 0;
   Py_ssize_t size  = 0;
@@ -127,7 +133,7 @@ allocate_array(PyObject *given, PyObject *const *args, Py_ssize_t n_args, const 
       (size && count > PY_SSIZE_T_MAX / size)) {
     return NULL;
   }
-  PtrsPyPointer *const pointer = new_owner_from(PTRS_PY_ARRAY, given, count * size, options->align);
+  PtrsPyPointer *const pointer = new_owner_from(PTRS_PY_ARRAY, given, count * size, align);
   if (pointer) {
     pointer->bound = size;
     pointer->index = count;
@@ -136,56 +142,57 @@ allocate_array(PyObject *given, PyObject *const *args, Py_ssize_t n_args, const 
   return (PyObject *)pointer;
 }
 
+// A function, which takes the allocator as an option
+static inline PyObject *
+call(Make make, PtrsPyId slow, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  Options options;
+  PyObject *const made = take_options(args + n_args, names, &options)
+                             ? make(options.allocator, args, n_args, options.align)
+                             : NULL;
+  return made || PyErr_Occurred() ? made : ptrs_py_slow(slow, args, n_args, names);
+}
+
+// A method of an allocator, which has one option alone
+static inline PyObject *
+call_method(Make make,
+            PtrsPyId slow,
+            PyObject *self,
+            PyObject *const *args,
+            Py_ssize_t n_args,
+            PyObject *names)
+{
+  Options options;
+  PyObject *const made = take_options(args + n_args, names, &options) && !options.allocator
+                             ? make(self, args, n_args, options.align)
+                             : NULL;
+  return made || PyErr_Occurred() ? made : ptrs_py_slow_method(slow, self, args, n_args, names);
+}
+
 PyObject *
 ptrs_py_malloc(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
   (void)module;
-  Options options;
-  PyObject *const made = take_options(args + n_args, names, &options)
-                             ? allocate(options.allocator, args, n_args, &options)
-                             : NULL;
-  return made || PyErr_Occurred() ? made : ptrs_py_slow(PTRS_PY_MALLOC, args, n_args, names);
+  return call(make_block, PTRS_PY_MALLOC, args, n_args, names);
 }
 
 PyObject *
 ptrs_py_calloc(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
   (void)module;
-  Options options;
-  PyObject *const made = take_options(args + n_args, names, &options)
-                             ? allocate_array(options.allocator, args, n_args, &options)
-                             : NULL;
-  return made || PyErr_Occurred() ? made : ptrs_py_slow(PTRS_PY_CALLOC, args, n_args, names);
-}
-
-// A method has one option alone
-static bool
-take_align(PyObject *const *values, PyObject *names, Options *options)
-{
-  return take_options(values, names, options) && !options->allocator;
+  return call(make_array, PTRS_PY_CALLOC, args, n_args, names);
 }
 
 PyObject *
 ptrs_py_allocator_malloc(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
-  Options options;
-  PyObject *const made =
-      take_align(args + n_args, names, &options) ? allocate(self, args, n_args, &options) : NULL;
-  return made || PyErr_Occurred()
-             ? made
-             : ptrs_py_slow_method(PTRS_PY_MALLOC_METHOD, self, args, n_args, names);
+  return call_method(make_block, PTRS_PY_MALLOC_METHOD, self, args, n_args, names);
 }
 
 PyObject *
 ptrs_py_allocator_calloc(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
-  Options options;
-  PyObject *const made = take_align(args + n_args, names, &options)
-                             ? allocate_array(self, args, n_args, &options)
-                             : NULL;
-  return made || PyErr_Occurred()
-             ? made
-             : ptrs_py_slow_method(PTRS_PY_CALLOC_METHOD, self, args, n_args, names);
+  return call_method(make_array, PTRS_PY_CALLOC_METHOD, self, args, n_args, names);
 }
 
 #endif
