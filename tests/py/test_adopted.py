@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Memory that is taken from C and given to C: freed once, and never used after that."""
+"""Memory that is taken from C: freed once, by its function, and never used after that."""
 
 import copy
 import ctypes
@@ -12,21 +12,15 @@ from typing import Any
 
 import pytest
 from _collecting import collect_all, settled_blocks
+from _foreign import LIBC, Buffer, with_argtypes
 from _watched import Destructor, comes
 
 import pointers
 from pointers import (
     AdoptedPointer,
     AllocationError,
-    Arena,
     FreedMemoryError,
-    Guard,
     InvalidSizeError,
-    Pool,
-    StackMemoryError,
-    System,
-    acquire_stack_alloc,
-    calloc,
     free,
     from_address,
     malloc,
@@ -34,23 +28,6 @@ from pointers import (
     realloc,
 )
 from pointers._ffi import COUNTS_REFERENCES, ffi
-
-LIBC: Any = ctypes.CDLL(None)
-LIBC.strdup.restype = ctypes.c_void_p
-LIBC.malloc.restype = ctypes.c_void_p
-LIBC.malloc.argtypes = [ctypes.c_size_t]
-
-
-class Buffer:
-    """Memory that is not ours."""
-
-    def __init__(self, size: int = 64) -> None:
-        self.array = (ctypes.c_char * size)()
-        self.address = ctypes.addressof(self.array)
-        self.freed: list[int] = []
-
-    def free(self, address: int) -> None:
-        self.freed.append(address)
 
 
 @pytest.fixture
@@ -100,13 +77,6 @@ FREES: "dict[str, Any]" = {
 }
 
 FREE_TYPE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-
-
-def with_argtypes() -> Any:
-    function = ctypes.CDLL(None).free
-    function.argtypes = [ctypes.c_void_p]
-    function.restype = None
-    return function
 
 
 def call_free(address: int) -> None:
@@ -552,88 +522,3 @@ def test_pointers_are_not_copied(buffer: Buffer) -> None:
         copy.copy(ptr)
     with pytest.raises(TypeError):
         AdoptedPointer()
-
-
-# Giving memory away
-
-
-def test_c_gets_the_memory() -> None:
-    before = settled_blocks()
-    for make in (lambda: malloc(64), lambda: malloc(64, align=4096), lambda: calloc(4, 16)):
-        ptr = make()
-        ptr <<= None
-        other = ptr + 1
-        address = ptr.address
-        assert ptr.release() == address
-        assert settled_blocks() == before
-        for name in ("dereference", "free", "release"):
-            for each in (ptr, other):
-                with pytest.raises((FreedMemoryError, ValueError)):
-                    getattr(each, name)()
-        with_argtypes()(address)
-
-
-def test_objects_are_let_go_when_memory_is_given_away() -> None:
-    class Thing:
-        pass
-
-    thing = Thing()
-    gone = weakref.ref(thing)
-    ptr = malloc(64).move(thing)
-    del thing
-    address = ptr.release()
-    collect_all()
-    assert gone() is None
-    with_argtypes()(address)
-
-
-def test_memory_comes_back() -> None:
-    ptr = malloc(64).move("text")
-    again = from_address(ptr.release(), 64, free=with_argtypes())
-    assert ~again == "text"
-    free(again)
-
-
-def test_adopted_memory_goes_back_as_it_was(buffer: Buffer) -> None:
-    class Owner:
-        pass
-
-    owner = Owner()
-    gone = weakref.ref(owner)
-    ptr = from_address(buffer.address, 64, keepalive=owner, free=buffer.free)
-    del owner
-    assert ptr.release() == buffer.address
-    collect_all()
-    assert gone() is None
-    with pytest.raises(FreedMemoryError):
-        free(ptr)
-    del ptr
-    collect_all()
-    assert buffer.freed == []
-
-
-@pytest.mark.parametrize("kind", ["arena", "pool", "guard", "large and aligned"])
-def test_memory_that_free_cannot_free(kind: str) -> None:
-    source: Any = {"arena": Arena, "pool": lambda: Pool(64), "guard": Guard}.get(kind, System)()
-    ptr = source.malloc(1 << 20, align=4096) if kind not in ("arena", "pool", "guard") else None
-    ptr = ptr or source.malloc(64)
-    ptr <<= "text"
-    with pytest.raises(ValueError, match="free\\(\\) cannot free"):
-        ptr.release()
-    assert ~ptr == "text"
-    free(ptr)
-
-
-def test_what_cannot_be_given_away() -> None:
-    ptr, array = malloc(64), calloc(3, 16)
-    for wrong in (ptr + 8, array[1]):
-        with pytest.raises(ValueError, match="release"):
-            wrong.release()
-    view = ptr.view()
-    with pytest.raises(BufferError):
-        ptr.release()
-    view.release()
-    with pytest.raises(StackMemoryError):
-        acquire_stack_alloc(64)(lambda stack: stack.release())
-    with_argtypes()(ptr.release())
-    with_argtypes()(array[0].release())
