@@ -286,11 +286,12 @@ class Environment:
             codes.append(subprocess.call(command, cwd=str(ROOT), env=self.env))
             reports += [report] if report.exists() else []
         result = counts(*reports) if reports else "no report"
-        # A portion may have no test that was asked for
+        # A portion may have no test that was asked for.  One that has crashed has a negative code.
         ran = [code for code in codes if code != NO_TESTS] or [NO_TESTS]
-        if max(ran):
+        failed = [code for code in ran if code]
+        if failed:
             names = "".join(map(failures, reports))
-            raise DevError(f"{result} (exit code {max(ran)}){names}")
+            raise DevError(f"{result} (exit code {failed[0]}){names}")
         return result
 
     def portions(self, arguments: list[str]) -> list[list[str]]:

@@ -54,15 +54,13 @@ def build_package(session: nox.Session, *options: str) -> None:
 @nox.parametrize("interpreter", ["pypy3", "python3"])
 def readme(session: nox.Session, interpreter: str) -> None:
     """Run the README's test command, which needs nothing but an interpreter."""
+    # Misuse also under -X dev and PYTHONMALLOC=debug, and with images that are synthesised
+    session.env["POINTERS_MISUSE_MODES"] = "all"
     command = ["python3", "dev.py", "test", "--python", interpreter]
     chosen = []
     if interpreter == "pypy3":
         command.append("--python-only")
         chosen = ["--ignore=tests/py/test_clib.py"]  # it runs no Python
-    else:
-        # Misuse also under -X dev and PYTHONMALLOC=debug, and with images that are synthesised:
-        # PyPy has none of these
-        session.env["POINTERS_MISUSE_MODES"] = "all"
     session.run(*command, "--", *chosen, *session.posargs, external=True)
 
 

@@ -223,6 +223,43 @@ def test_an_interpreter_that_was_upgraded_has_its_environment_made_anew(
     assert list(checkout.environments()) == [".venv"]
 
 
+# Runs one test for each portion, and does with one of the portions as it is told
+FAKE_PYTEST = """#!/bin/sh
+for each in "$@"; do
+  case $each in
+    *pytest-3.xml) %s ;;
+  esac
+  case $each in
+    --junitxml=*) echo '<testsuite tests="1" failures="0" errors="0" skipped="0"/>' >"${each#*=}" ;;
+  esac
+done
+"""
+
+
+@pytest.mark.parametrize(
+    ("act", "code", "said"),
+    [
+        (":", 0, "8 passed"),
+        ("exit 5", 0, "7 passed"),
+        ("exit 1", 1, "FAILED: 7 passed (exit code 1)"),
+        ("kill -SEGV $$", 1, "FAILED: 7 passed (exit code -11)"),
+    ],
+)
+def test_each_portion_of_the_tests_counts(
+    checkout: Checkout, act: str, code: int, said: str
+) -> None:
+    checkout.add_python("pypy-a", implementation="PyPy", version="3.9.16")
+    assert checkout.run("demo", "--python", "pypy-a").returncode == 0
+    Machine(checkout.path / ".venv-pypy3.9.16" / "bin").add("pytest", FAKE_PYTEST % act)
+    folder = checkout.path / "tests" / "py"
+    folder.mkdir(parents=True)
+    for number in range(10):
+        (folder / f"test_{number}.py").touch()
+    done = checkout.run("test", "--python-only", "--python", "pypy-a")
+    assert done.returncode == code, done.stderr
+    assert f"PyPy 3.9.16: {said}" in done.stdout + done.stderr
+
+
 def test_nothing_can_be_downloaded(checkout: Checkout) -> None:
     checkout.add_python("some-python")
     for text, why in (
