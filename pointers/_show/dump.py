@@ -12,6 +12,7 @@ from pointers._errors import PointersError
 from pointers._pointer.array import AllocatedArrayPointer, ArraySlotPointer
 from pointers._pointer.heap import BytePointer
 from pointers._pointer.pointer import Pointer
+from pointers._pointer.stack_call import StackAllocatedPointer
 from pointers._show.hexdump import rows
 from pointers._show.images import Field, Image, find_images
 from pointers._show.table import as_html, as_text
@@ -87,8 +88,11 @@ def _facts(ptr: Pointer[Any]) -> list[str]:
         facts.append(f"{ptr.count} slots of {ptr.slot_size} bytes")
     if isinstance(ptr, ArraySlotPointer):
         facts.append(f"slot {ptr.index}")
-    source = getattr(ptr, "allocator", None)
-    facts.append(f"memory of {source!r}" if source is not None else "memory of something else")
+    if isinstance(ptr, StackAllocatedPointer):
+        facts.append("memory on the C stack")
+    else:
+        source: Any = getattr(ptr, "allocator", None)
+        facts.append(f"memory of {source!r}" if source is not None else "memory of something else")
     return facts
 
 

@@ -93,6 +93,7 @@ def test_arrays_and_slots() -> None:
 def test_memory_of_every_kind() -> None:
     shown = acquire_stack_alloc(64)(lambda ptr: ptr.move(5).dump())
     assert shown.values == {0: "5"}
+    assert shown.facts[-1] == "memory on the C stack"
     guarded = Guard().malloc(28)
     guarded <<= 7
     assert guarded.dump().values == {0: "7"}
