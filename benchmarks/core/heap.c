@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "heap.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,57 +19,135 @@
 #define POOL_MAX ((size_t)64 << 10)
 #define GUARD_QUARANTINE ((size_t)1 << 20)
 
-// What is written at the start and at the end of a piece
+#define WORD sizeof(uint64_t)
+#define HEAD ((size_t)128)
+#define PAGE ((size_t)4096)
+
+static size_t
+smaller(size_t a, size_t b)
+{
+  return a < b ? a : b;
+}
+
+// The word at a place of a piece
 static uint64_t
-stamp_of(const Piece *piece)
+word_of(const Piece *piece, size_t index)
 {
-  return 0x9E3779B97F4A7C15U * (piece->size + 1);
+  return 0x9E3779B97F4A7C15U * (piece->number + 1) + index;
 }
 
-static size_t
-stamp_size(const Piece *piece)
+static void
+write_words(const Piece *piece, char *mem, size_t size)
 {
-  return piece->size < sizeof(uint64_t) ? piece->size : sizeof(uint64_t);
-}
-
-// Where the second one is: over the first, unless there is room for both
-static size_t
-end_offset(const Piece *piece)
-{
-  return piece->size < 2 * sizeof(uint64_t) ? 0 : piece->size - sizeof(uint64_t);
+  for (size_t at = 0; at < size; at += WORD) {
+    const uint64_t word = word_of(piece, at);
+    memcpy(mem + at, &word, smaller(WORD, size - at));
+  }
 }
 
 static bool
-write_stamp(const Heap *heap, const Piece *piece)
+has_words(const Piece *piece, const char *mem, size_t size)
 {
-  const uint64_t stamp = stamp_of(piece);
-  const size_t size    = stamp_size(piece);
-  if (heap->checked) {
-    return !ptrs_block_write(piece->block, 0, size, &stamp) &&
-           !ptrs_block_write(piece->block, end_offset(piece), size, &stamp);
+  for (size_t at = 0; at < size; at += WORD) {
+    const uint64_t word = word_of(piece, at);
+    if (memcmp(mem + at, &word, smaller(WORD, size - at))) {
+      return false;
+    }
   }
-  memcpy(piece->mem, &stamp, size);
-  memcpy((char *)piece->mem + end_offset(piece), &stamp, size);
+  return true;
+}
+
+static void
+write_mem(Touch touch, const Piece *piece, char *mem)
+{
+  const uint64_t last = word_of(piece, piece->size);
+  size_t head         = WORD;
+  if (touch >= TOUCH_ALL) {
+    head = piece->size;
+  } else if (touch == TOUCH_HEAD) {
+    head = HEAD;
+  }
+  if (piece->size >= 2 * WORD && head < piece->size - WORD) {
+    memcpy(mem + piece->size - WORD, &last, WORD);
+  }
+  if (touch == TOUCH_PAGES) {
+    for (size_t at = PAGE; at + WORD < piece->size; at += PAGE) {
+      mem[at] = 1;
+    }
+  }
+  write_words(piece, mem, smaller(head, piece->size));
+}
+
+static bool
+has_mem(Touch touch, const Piece *piece, const char *mem)
+{
+  const uint64_t last  = word_of(piece, piece->size);
+  const size_t size    = piece->size;
+  const bool has_start = has_words(piece, mem, touch == TOUCH_CHECK ? size : smaller(WORD, size));
+  const size_t head    = touch == TOUCH_HEAD ? HEAD : WORD;
+  if (touch >= TOUCH_ALL || size < 2 * WORD || head >= size - WORD) {
+    return has_start;
+  }
+  return has_start && !memcmp(mem + size - WORD, &last, WORD);
+}
+
+static bool
+write_piece(const Heap *heap, const Piece *piece)
+{
+  PtrsEntry entry;
+  if (!heap->checked) {
+    write_mem(heap->touch, piece, (char *)piece->mem);
+    return true;
+  }
+  if (ptrs_block_enter(piece->block, PTRS_ACCESS_EXCLUSIVE, &entry)) {
+    return false;
+  }
+  write_mem(heap->touch, piece, (char *)entry.mem);
+  ptrs_block_leave(&entry);
   return true;
 }
 
 static bool
-has_stamp(const Heap *heap, const Piece *piece)
+has_piece(const Heap *heap, const Piece *piece)
 {
-  const uint64_t stamp = stamp_of(piece);
-  const size_t size    = stamp_size(piece);
-  uint64_t start       = 0;
-  uint64_t end         = 0;
-  if (heap->checked) {
-    if (ptrs_block_read(piece->block, 0, size, &start) ||
-        ptrs_block_read(piece->block, end_offset(piece), size, &end)) {
-      return false;
-    }
-  } else {
-    memcpy(&start, piece->mem, size);
-    memcpy(&end, (char *)piece->mem + end_offset(piece), size);
+  PtrsEntry entry;
+  if (!heap->checked) {
+    return has_mem(heap->touch, piece, (const char *)piece->mem);
   }
-  return !memcmp(&start, &stamp, size) && !memcmp(&end, &stamp, size);
+  if (ptrs_block_enter(piece->block, PTRS_ACCESS_SHARED, &entry)) {
+    return false;
+  }
+  const bool whole = has_mem(heap->touch, piece, (const char *)entry.mem);
+  ptrs_block_leave(&entry);
+  return whole;
+}
+
+static void
+raise_to(atomic_ullong *peak, unsigned long long value)
+{
+  unsigned long long seen = atomic_load(peak);
+  while (seen < value && !atomic_compare_exchange_weak(peak, &seen, value)) {
+  }
+}
+
+static void
+count_made(Counts *counts, size_t size)
+{
+  if (counts) {
+    atomic_fetch_add(&counts->made, 1);
+    raise_to(&counts->peak_blocks, atomic_fetch_add(&counts->live_blocks, 1) + 1);
+    raise_to(&counts->peak_bytes, atomic_fetch_add(&counts->live_bytes, size) + size);
+  }
+}
+
+static void
+count_freed(Counts *counts, const Piece *piece, uint64_t maker)
+{
+  if (counts) {
+    atomic_fetch_sub(&counts->live_blocks, 1);
+    atomic_fetch_sub(&counts->live_bytes, piece->size);
+    atomic_fetch_add(&counts->crossing, piece->number >> PIECE_MAKER_SHIFT != maker);
+  }
 }
 
 static size_t
@@ -78,9 +157,9 @@ number_after(const char *spec, size_t otherwise)
   return colon ? (size_t)strtoull(colon + 1, NULL, 0) : otherwise;
 }
 
-// foreign:PATH[:PREFIX]
+// foreign:PATH[:PREFIX]; the core looks whether the functions are the library's own
 static PtrsStatus
-open_foreign(const char *spec, char *message, size_t size, PtrsAllocator **allocator)
+open_foreign(const char *spec, bool checked, char *message, size_t size, PtrsAllocator **allocator)
 {
   char path[512];
   (void)snprintf(path, sizeof(path), "%s", strchr(spec, ':') + 1);
@@ -89,7 +168,13 @@ open_foreign(const char *spec, char *message, size_t size, PtrsAllocator **alloc
   if (colon) {
     *colon = '\0';
   }
-  return ptrs_foreign_new(path, prefix, message, size, allocator);
+  const PtrsStatus status = ptrs_foreign_new(path, prefix, message, size, allocator);
+  if (status || checked) {
+    return status;
+  }
+  ptrs_allocator_release(*allocator);
+  *allocator = plain_allocator(dlopen(path, RTLD_NOW | RTLD_LOCAL), prefix);
+  return *allocator ? PTRS_STATUS_SUCCESS : PTRS_STATUS_FOREIGN;
 }
 
 static bool
@@ -120,7 +205,9 @@ heap_open(Heap *heap,
     (void)snprintf(message, message_size, "direct has no checked blocks: take system");
     return !checked;
   }
-  if (is_kind(spec, "system")) {
+  if (is_kind(spec, "system") && !checked) {
+    heap->allocator = plain_allocator(NULL, "");
+  } else if (is_kind(spec, "system") || is_kind(spec, "system+stats")) {
     heap->allocator = system;
   } else if (heap->is_arena) {
     status = ptrs_arena_new(system, number_after(spec, ARENA_CHUNK), &heap->allocator);
@@ -134,7 +221,8 @@ heap_open(Heap *heap,
   } else if (is_kind(spec, "guard")) {
     status = ptrs_guard_new(0, GUARD_QUARANTINE, &heap->allocator);
   } else if (is_kind(spec, "foreign") && strchr(spec, ':')) {
-    status = open_foreign(spec, message, message_size, &heap->allocator);
+    status    = open_foreign(spec, checked, message, message_size, &heap->allocator);
+    *unusable = status != PTRS_STATUS_SUCCESS;
   } else {
     *unusable = true;
     (void)snprintf(message, message_size, "unknown allocator %s", spec);
@@ -149,28 +237,32 @@ heap_open(Heap *heap,
 void
 heap_close(Heap *heap)
 {
-  if (heap->allocator) {
+  if (heap->allocator && heap->allocator->lifecycle) {
     (void)ptrs_allocator_close(heap->allocator);
     ptrs_allocator_release(heap->allocator);
   }
 }
 
 bool
-heap_alloc(Heap *heap, size_t size, Piece *piece)
+heap_alloc(Heap *heap, size_t size, size_t align, uint64_t number, Piece *piece)
 {
   PtrsAllocator *const allocator = heap->allocator;
-  piece->size                    = size;
+  piece->size                    = 0;
   if (heap->checked) {
-    if (ptrs_block_alloc(allocator, size, ALIGN, &piece->block)) {
+    if (ptrs_block_alloc(allocator, size, align, &piece->block)) {
       return false;
     }
   } else {
-    piece->mem = allocator ? allocator->alloc(allocator, size, ALIGN) : malloc(size);
+    piece->mem = allocator ? allocator->alloc(allocator, size, align) : malloc(size);
     if (!piece->mem) {
       return false;
     }
   }
-  return write_stamp(heap, piece);
+  piece->size   = size;
+  piece->align  = align;
+  piece->number = number;
+  count_made(heap->counts, size);
+  return write_piece(heap, piece);
 }
 
 bool
@@ -190,20 +282,27 @@ heap_resize(Heap *heap, Piece *piece, size_t size)
     }
     piece->mem = mem;
   }
+  if (heap->counts) {
+    raise_to(&heap->counts->peak_bytes,
+             atomic_fetch_add(&heap->counts->live_bytes, size - piece->size) + size - piece->size);
+  }
   piece->size = size;
-  return write_stamp(heap, piece);
+  return write_piece(heap, piece);
 }
 
 bool
-heap_free(Heap *heap, Piece *piece)
+heap_free(Heap *heap, Piece *piece, uint64_t maker)
 {
   PtrsAllocator *const allocator = heap->allocator;
-  const bool whole               = has_stamp(heap, piece);
+  const bool whole               = has_piece(heap, piece);
+  count_freed(heap->counts, piece, maker);
+  const size_t size = piece->size;
+  piece->size       = 0;
   if (heap->checked) {
     return !ptrs_block_free(piece->block) && whole;
   }
   if (allocator) {
-    allocator->free(allocator, piece->mem, piece->size, ALIGN);
+    allocator->free(allocator, piece->mem, size, piece->align);
   } else {
     free(piece->mem);
   }
@@ -211,17 +310,17 @@ heap_free(Heap *heap, Piece *piece)
 }
 
 bool
-heap_free_all(Heap *heap, Piece *pieces, size_t count)
+heap_free_all(Heap *heap, Piece *pieces, size_t count, uint64_t maker)
 {
   bool whole = true;
-  if (heap->is_arena) {
-    for (size_t i = 0; i < count; ++i) {
-      whole = has_stamp(heap, &pieces[i]) && whole;
-    }
-    return !ptrs_arena_reset(heap->allocator) && whole;
-  }
   for (size_t i = 0; i < count; ++i) {
-    whole = heap_free(heap, &pieces[i]) && whole;
+    if (heap->is_arena) {
+      whole = has_piece(heap, &pieces[i]) && whole;
+      count_freed(heap->counts, &pieces[i], maker);
+      pieces[i].size = 0;
+    } else {
+      whole = heap_free(heap, &pieces[i], maker) && whole;
+    }
   }
-  return whole;
+  return (!heap->is_arena || !ptrs_arena_reset(heap->allocator)) && whole;
 }

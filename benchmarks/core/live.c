@@ -31,7 +31,7 @@ replace_some(Run *run, Piece *pieces, size_t count, size_t times, Random *random
       window = count > WINDOW ? random_below(random, count - WINDOW) : 0;
     }
     Piece *const piece = &pieces[window + random_below(random, count < WINDOW ? count : WINDOW)];
-    if (!run_free(run, piece) || !run_alloc(run, SIZE, piece)) {
+    if (!run_renew(run, SIZE, piece)) {
       return false;
     }
   }
@@ -42,7 +42,7 @@ bool
 run_live_blocks(Run *run)
 {
   const size_t count = run->blocks ? (size_t)run->blocks : DEFAULT_BLOCKS;
-  const size_t times = run_times(run, 1e6);
+  const size_t times = run_times(run, 1e6, 1);
   Random random      = {run->seed};
   if (!run_fits(run, (double)SIZE * (double)(count + times))) {
     return false;

@@ -3,42 +3,64 @@
 //
 //     ptrs-workload --list
 //     ptrs-workload NAME --allocator SPEC [--checked] [--scale X] [--threads N]
-//                   [--blocks N] [--seed N] [--json]
+//                   [--blocks N] [--seed N] [--quick] [--count] [--json]
+//     ptrs-workload --probe --allocator SPEC
 //
+// --count tells who frees what and what is live, and measures nothing.
 // Exit code 0 also where the allocator cannot serve the workload: the answer
-// says so.  1: memory was not what it should be.  2: wrong arguments.
+// says so.  1: memory was not what it should be.  2: wrong arguments, or a
+// library that does not load, which is what --probe tries.
 #define _POSIX_C_SOURCE 200809L
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "measure.h"
 #include "workload.h"
 
 #define MIB ((size_t)1 << 20)
 
+// With its quick scale last
 const Workload workloads[] = {
-    {"glibc-simple", "16 B in batches of 25, 100, 400, 1600; half FIFO, half LIFO", 16,
-     run_glibc_simple, false},
-    {"churn", "64 B, one of 1024 replaced at random", 64, run_churn, false},
-    {"alloc-test", "up to 1 KiB by the 80/20 rule, so are the places", 1024, run_alloc_test, false},
-    {"sh6", "1 to 1000 B in batches of 1000, freed in order and in reverse, on threads", 1000,
-     run_sh6, true},
-    {"sh8", "the same, freed by other threads", 1000, run_sh8, true},
-    {"larson", "8 to 999 B, 5000 places a thread; a successor inherits them", 999, run_larson,
-     true},
-    {"mstress", "phases; a fifth of the pieces stays, a tenth moves to other threads", 50000,
-     run_mstress, true},
-    {"rptest", "8 to 16000 B, falling off linearly; freed by other threads", 16000, run_rptest,
-     true},
-    {"xmalloc", "64 B in batches of 4096, which other threads free", 64, run_xmalloc, true},
-    {"malloc-large", "5 to 25 MiB, one of 16 replaced at random", 25 * MIB, run_large, false},
+    {"glibc-simple",
+     "16, 32, 64 B in batches of 25 to 1600; half FIFO, half LIFO; also in a thread", 64,
+     run_glibc_simple, false, TOUCH_ALL, 0.02},
+    {"glibc-thread", "4 to 32768 B, by the inverse square; 1024 places a thread", 32768,
+     run_glibc_thread, true, TOUCH_ALL, 0.03},
+    {"churn", "64 B, one of 1024 replaced at random", 64, run_churn, false, TOUCH_ENDS, 0.1},
+    {"alloc-test1", "up to 1 KiB, half of 262144 places taken, toggled by the 80/20 rule", 1024,
+     run_alloc_test, false, TOUCH_ENDS, 0.01},
+    {"alloc-testN", "the same on threads, which share the places out", 1024, run_alloc_test, true,
+     TOUCH_ENDS, 0.01},
+    {"sh6", "1 to 709 B, small ones more often, a fifth survives; in order and in reverse", 1000,
+     run_sh6, true, TOUCH_ENDS, 1},
+    {"sh8", "the same sizes, freed by other threads", 4200, run_sh8, true, TOUCH_ENDS, 0.5},
+    {"larson", "8 to 999 B, 5000 places a thread, which successors inherit", 999, run_larson, true,
+     TOUCH_ENDS, 0.02},
+    {"mstress", "a third retained, a quarter swapped with other threads, which are made anew",
+     (size_t)64 * 10000 * 8, run_mstress, true, TOUCH_CHECK, 0.1},
+    {"rptest", "8 to 16000 B, every second loop a batch for another thread", 16000, run_rptest,
+     true, TOUCH_PAGES, 0.5},
+    {"xmalloc", "64 B in batches of 4096, from makers to releasers", 32776, run_xmalloc, true,
+     TOUCH_HEAD, 0.07},
+    {"cache-scratch1", "1 B that the main thread made, then 1 B anew, written 2000000 times", 1,
+     run_cache_scratch, false, TOUCH_ENDS, 0.02},
+    {"cache-scratchN", "the same on threads, which share the writes out", 1, run_cache_scratch,
+     true, TOUCH_ENDS, 0.03},
+    {"cache-thrash1", "1 B, written 2000000 times", 1, run_cache_thrash, false, TOUCH_ENDS, 0.02},
+    {"cache-thrashN", "the same on threads, which share the writes out", 1, run_cache_thrash, true,
+     TOUCH_ENDS, 0.03},
+    {"malloc-large", "5 to 25 MiB, one of 20 replaced at random", 25 * MIB, run_large, false,
+     TOUCH_ALL, 0.01},
     {"realloc-growth", "8 vectors that grow by half from 16 B to 1 MiB in turns", MIB, run_growth,
-     false},
-    {"request-cycle", "1000 pieces of 16 to 128 B that go together", 128, run_request_cycle, false},
-    {"live-blocks", "48 B, replaced while --blocks N of them live", 48, run_live_blocks, false},
+     false, TOUCH_ENDS, 0.05},
+    {"request-cycle", "1000 pieces of 16 to 128 B that go together", 128, run_request_cycle, false,
+     TOUCH_ENDS, 0.1},
+    {"live-blocks", "48 B, replaced while --blocks N of them live", 48, run_live_blocks, false,
+     TOUCH_ENDS, 1},
 };
 const size_t n_workloads = sizeof(workloads) / sizeof(workloads[0]);
 
@@ -47,6 +69,9 @@ typedef struct {
   const char *allocator;
   bool checked;
   bool json;
+  bool quick;
+  bool count;
+  bool probe;
   double scale;
   unsigned threads;
   uint64_t blocks;
@@ -59,8 +84,10 @@ usage(const char *problem, const char *value)
   (void)fprintf(stderr, "ptrs-workload: %s%s\n", problem, value);
   (void)fprintf(stderr, "usage: ptrs-workload --list\n"
                         "       ptrs-workload NAME --allocator SPEC [--checked] [--scale X]\n"
-                        "                     [--threads N] [--blocks N] [--seed N] [--json]\n"
-                        "SPEC: direct, system, arena[:CHUNK], pool[:BLOCK], guard, "
+                        "                     [--threads N] [--blocks N] [--seed N] [--quick]\n"
+                        "                     [--count] [--json]\n"
+                        "       ptrs-workload --probe --allocator SPEC\n"
+                        "SPEC: direct, system, system+stats, arena[:CHUNK], pool[:BLOCK], guard, "
                         "foreign:PATH[:PREFIX]\n");
   return 2;
 }
@@ -117,41 +144,48 @@ unsupported(const Options *options, const char *reason)
 }
 
 static void
-print_result(const Options *options, const Run *run, uint64_t peak_rss, const PtrsStats *stats)
+print_result(const Options *options, const Run *run, const Usage *before, const Usage *after)
 {
-  const double ns = run->seconds * 1e9 / (double)run->operations;
+  const double ns     = run->seconds * 1e9 / (double)run->operations;
+  const uint64_t peak = after->peak_rss > before->rss ? after->peak_rss - before->rss : 0;
   if (!options->json) {
-    (void)printf("%s on %s%s: %.1f ns an operation, %.1f MB at most\n", options->workload->name,
-                 options->allocator, options->checked ? ", checked" : "", ns,
-                 (double)peak_rss / 1e6);
+    (void)printf("%s on %s%s: %.1f ns an operation, %.1f MB touched at most\n",
+                 options->workload->name, options->allocator, options->checked ? ", checked" : "",
+                 ns, (double)peak / 1e6);
     return;
   }
   (void)printf("{\"workload\": \"%s\", \"allocator\": ", options->workload->name);
   print_string(options->allocator);
   (void)printf(", \"checked\": %s, \"threads\": %u, \"operations\": %llu, \"seconds\": %.9f, "
-               "\"ns_per_op\": %.4f, \"ops_per_s\": %.1f, \"peak_rss_bytes\": %llu, ",
+               "\"ns_per_op\": %.4f, \"ops_per_s\": %.1f, \"peak_rss_bytes\": %llu, "
+               "\"page_faults\": %llu, \"user_seconds\": %.6f, \"system_seconds\": %.6f, ",
                options->checked ? "true" : "false", run->threads,
                (unsigned long long)run->operations, run->seconds, ns,
-               (double)run->operations / run->seconds, (unsigned long long)peak_rss);
-  // Of a few pages, the program's own noise would be most
-  if (stats && stats->peak_bytes >= MIB) {
-    (void)printf("\"peak_live_bytes\": %llu, \"fragmentation\": %.4f, ",
-                 (unsigned long long)stats->peak_bytes,
-                 (double)peak_rss / (double)stats->peak_bytes);
-  } else if (stats) {
-    (void)printf("\"peak_live_bytes\": %llu, \"fragmentation\": null, ",
-                 (unsigned long long)stats->peak_bytes);
-  } else {
-    (void)printf("\"peak_live_bytes\": null, \"fragmentation\": null, ");
-  }
+               (double)run->operations / run->seconds, (unsigned long long)peak,
+               (unsigned long long)(after->faults - before->faults), after->user - before->user,
+               after->system - before->system);
   (void)printf("\"parameters\": {\"scale\": %g, \"seed\": %llu, \"blocks\": %llu}}\n", run->scale,
                (unsigned long long)run->seed, (unsigned long long)run->blocks);
+}
+
+static void
+print_counts(const Options *options, const Run *run, Counts *counts)
+{
+  (void)printf(
+      "{\"workload\": \"%s\", \"threads\": %u, \"operations\": %llu, \"made\": %llu, "
+      "\"crossing\": %llu, \"left\": %llu, \"retained\": %llu, \"peak_live_blocks\": %llu, "
+      "\"peak_live_bytes\": %llu}\n",
+      options->workload->name, atomic_load(&counts->threads), (unsigned long long)run->operations,
+      atomic_load(&counts->made), atomic_load(&counts->crossing), atomic_load(&counts->live_blocks),
+      atomic_load(&counts->retained), atomic_load(&counts->peak_blocks),
+      atomic_load(&counts->peak_bytes));
 }
 
 static int
 measure(const Options *options)
 {
-  Heap heap;
+  static Counts counts;
+  Heap heap = {.touch = options->workload->touch, .counts = options->count ? &counts : NULL};
   char message[512];
   bool unusable = false;
   if (!heap_open(&heap, options->allocator, options->checked, options->workload->max_size, message,
@@ -160,33 +194,52 @@ measure(const Options *options)
   }
   Run run = {
       .heap    = &heap,
-      .scale   = options->scale,
+      .scale   = options->scale * (options->quick ? options->workload->quick : 1),
       .threads = options->workload->threaded ? options->threads : 1,
       .seed    = options->seed,
       .blocks  = options->blocks,
   };
-  const uint64_t before = measure_rss();
-  const double start    = measure_seconds();
-  const bool good       = options->workload->run(&run);
+  Usage before;
+  Usage after;
+  measure_usage(&before);
+  const double start = measure_seconds();
+  const bool good    = options->workload->run(&run);
   if (!(run.seconds > 0)) {
     run.seconds = measure_seconds() - start;
   }
-  const uint64_t peak = measure_peak_rss();
-  PtrsStats stats;
-  if (heap.allocator) {
-    ptrs_allocator_stats(heap.allocator, &stats);
-  }
+  measure_usage(&after);
   int code = 0;
   if (run.corrupt) {
-    (void)fprintf(stderr, "ptrs-workload: a piece had not what was written into it\n");
+    (void)fprintf(stderr,
+                  "ptrs-workload: a piece had not what was written into it: %s gives memory out "
+                  "that is in use, or changes it\n",
+                  options->allocator);
     code = 1;
   } else if (!good) {
     code = unsupported(options, run.problem);
+  } else if (options->count) {
+    print_counts(options, &run, &counts);
   } else {
-    print_result(options, &run, peak > before ? peak - before : 0, heap.allocator ? &stats : NULL);
+    print_result(options, &run, &before, &after);
   }
   heap_close(&heap);
   return code;
+}
+
+// Whether an allocator is there
+static int
+probe(const Options *options)
+{
+  Heap heap = {.touch = TOUCH_ENDS};
+  char message[512];
+  bool unusable = false;
+  if (heap_open(&heap, options->allocator, options->checked, 1, message, sizeof(message),
+                &unusable)) {
+    heap_close(&heap);
+    return 0;
+  }
+  (void)fprintf(stderr, "%s\n", message);
+  return 2;
 }
 
 static bool
@@ -209,10 +262,19 @@ main(int argc, char **argv)
       {"seed", required_argument, NULL, 'r'},
       {"json", no_argument, NULL, 'j'},
       {"list", no_argument, NULL, 'l'},
+      {"quick", no_argument, NULL, 'q'},
+      {"count", no_argument, NULL, 'n'},
+      {"probe", no_argument, NULL, 'p'},
       {NULL, 0, NULL, 0},
   };
-  Options options = {.allocator = "system", .scale = 1, .threads = 2, .seed = 1};
-  double number   = 0;
+  const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  Options options  = {.allocator = "system",
+                      .scale     = 1,
+                      .threads   = cores < 1     ? 1
+                                   : cores > 256 ? 256
+                                                 : (unsigned)cores,
+                      .seed      = 1};
+  double number    = 0;
   for (int option = 0; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
     bool good = true;
     switch (option) {
@@ -241,6 +303,15 @@ main(int argc, char **argv)
     case 'j':
       options.json = true;
       break;
+    case 'q':
+      options.quick = true;
+      break;
+    case 'n':
+      options.count = true;
+      break;
+    case 'p':
+      options.probe = true;
+      break;
     case 'l':
       return list();
     default:
@@ -249,6 +320,9 @@ main(int argc, char **argv)
     if (!good) {
       return usage("no such number is possible: ", optarg);
     }
+  }
+  if (options.probe) {
+    return probe(&options);
   }
   if (optind != argc - 1) {
     return usage("one workload is needed", "");

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE
 #include "measure.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 double
@@ -35,14 +36,14 @@ status_bytes(const char *name)
   return (uint64_t)kib * 1024;
 }
 
-uint64_t
-measure_rss(void)
+void
+measure_usage(Usage *usage)
 {
-  return status_bytes("VmRSS:");
-}
-
-uint64_t
-measure_peak_rss(void)
-{
-  return status_bytes("VmHWM:");
+  struct rusage used;
+  (void)getrusage(RUSAGE_SELF, &used);
+  usage->rss      = status_bytes("VmRSS:");
+  usage->peak_rss = status_bytes("VmHWM:");
+  usage->faults   = (uint64_t)used.ru_minflt + (uint64_t)used.ru_majflt;
+  usage->user     = (double)used.ru_utime.tv_sec + 1e-6 * (double)used.ru_utime.tv_usec;
+  usage->system   = (double)used.ru_stime.tv_sec + 1e-6 * (double)used.ru_stime.tv_usec;
 }

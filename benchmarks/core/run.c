@@ -12,11 +12,14 @@
 // What an arena may take before it is reset
 #define ARENA_MAX 2e9
 
+// Numbers of threads
+static atomic_ullong n_makers;
+
 size_t
-run_times(const Run *run, double base)
+run_times(const Run *run, double base, size_t least)
 {
   const double times = base * run->scale;
-  return times < 1 ? 1 : (size_t)times;
+  return times < (double)least ? least : (size_t)times;
 }
 
 bool
@@ -50,14 +53,50 @@ run_fits(Run *run, double bytes)
 bool
 run_alloc(Run *run, size_t size, Piece *piece)
 {
-  return heap_alloc(run->heap, size, piece) || run_out_of_memory(run, size);
+  const uint64_t number = run->maker << PIECE_MAKER_SHIFT | run->n_made++;
+  return heap_alloc(run->heap, size, PTRS_ALIGN_DEFAULT, number, piece) ||
+         run_out_of_memory(run, size);
 }
 
 bool
 run_free(Run *run, Piece *piece)
 {
+  if (!piece->size) {
+    return true;
+  }
   ++run->operations;
-  return heap_free(run->heap, piece) || run_corrupt(run);
+  return heap_free(run->heap, piece, run->maker) || run_corrupt(run);
+}
+
+bool
+run_free_all(Run *run, Piece *pieces, size_t count)
+{
+  run->operations += count;
+  return heap_free_all(run->heap, pieces, count, run->maker) || run_corrupt(run);
+}
+
+bool
+run_renew(Run *run, size_t size, Piece *piece)
+{
+  return run_free(run, piece) && run_alloc(run, size, piece);
+}
+
+void
+run_become(Run *run)
+{
+  run->maker = atomic_fetch_add(&n_makers, 1) + 1;
+  if (run->heap->counts) {
+    atomic_fetch_add(&run->heap->counts->threads, 1);
+  }
+}
+
+void
+run_retain(Run *run)
+{
+  Counts *const counts = run->heap->counts;
+  if (counts) {
+    atomic_store(&counts->retained, atomic_load(&counts->live_blocks));
+  }
 }
 
 typedef struct {
@@ -82,29 +121,30 @@ thread_main(void *argument)
 }
 
 bool
-run_on_threads(Run *run, ThreadFunction function, void *ctx)
+run_on_threads(Run *run, unsigned n_threads, ThreadFunction function, void *ctx)
 {
-  Thread *const threads    = (Thread *)calloc(run->threads, sizeof(Thread));
-  pthread_t *const handles = (pthread_t *)calloc(run->threads, sizeof(pthread_t));
+  Thread *const threads    = (Thread *)calloc(n_threads, sizeof(Thread));
+  pthread_t *const handles = (pthread_t *)calloc(n_threads, sizeof(pthread_t));
   atomic_uint missing;
   bool good = true;
-  atomic_init(&missing, run->threads);
+  atomic_init(&missing, n_threads);
   if (!threads || !handles) {
     free(threads);
     free(handles);
     return run_out_of_memory(run, sizeof(Thread));
   }
-  for (unsigned i = 0; i < run->threads; ++i) {
+  for (unsigned i = 0; i < n_threads; ++i) {
     threads[i] =
         (Thread){.own = *run, .index = i, .ctx = ctx, .function = function, .missing = &missing};
     threads[i].own.operations = 0;
+    run_become(&threads[i].own);
     threads[i].own.seed += i * 7919;
     if (pthread_create(&handles[i], NULL, thread_main, &threads[i])) {
       (void)fprintf(stderr, "ptrs-workload: no thread %u\n", i);
       exit(EXIT_FAILURE); // the others wait for it
     }
   }
-  for (unsigned i = 0; i < run->threads; ++i) {
+  for (unsigned i = 0; i < n_threads; ++i) {
     (void)pthread_join(handles[i], NULL);
     run->operations += threads[i].own.operations;
     if (!threads[i].good && good) {

@@ -2,178 +2,215 @@
 // Workloads that stand for servers: long-lived sets of pieces that outlive the
 // threads which made them, or move between them.
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "random.h"
 #include "workload.h"
 
-#define LARSON_PIECES 5000
-#define LARSON_ROUNDS 100
+// ---- larson.cpp, as mimalloc-bench runs it: 5 8 1000 5000 100 4141 THREADS ----
+
+#define LARSON_LEAST 8         // min_size
+#define LARSON_END 1000        // max_size, which is not reached
+#define LARSON_PIECES 5000     // chperthread
+#define LARSON_ROUNDS 100      // num_rounds: a thread's life is that times its places
+#define LARSON_WARM_UP 4       // warmup() renews that many times its places
+#define LARSON_GENERATIONS 100 // there five seconds of the clock
+
+static size_t
+larson_size(Random *random)
+{
+  return LARSON_LEAST + random_below(random, LARSON_END - LARSON_LEAST);
+}
+
+// In the main thread: make all pieces of all threads, shuffle them, renew
+static bool
+larson_warm_up(Run *run, Piece *pieces, size_t count)
+{
+  Random random = {run->seed + 1};
+  bool good     = true;
+  for (size_t i = 0; good && i < count; ++i) {
+    good = run_alloc(run, larson_size(&random), &pieces[i]);
+  }
+  for (size_t i = count; good && i > 0; --i) {
+    const size_t other = random_below(&random, i);
+    const Piece piece  = pieces[other];
+    pieces[other]      = pieces[i - 1];
+    pieces[i - 1]      = piece;
+  }
+  for (size_t i = 0; good && i < LARSON_WARM_UP * count; ++i) {
+    good = run_renew(run, larson_size(&random), &pieces[random_below(&random, count)]);
+  }
+  return good;
+}
 
 typedef struct {
   Run *own;
   Piece *pieces;
   Random random;
+  size_t times;
+  size_t left; // generations
   bool good;
 } Session;
 
-// One generation replaces as many pieces as there are, then leaves all of them
-// to a thread that is its successor
+// One generation; then all is left to a thread that is its successor
 static void *
 larson_generation(void *argument)
 {
   Session *const session = (Session *)argument;
-  for (size_t i = 0; session->good && i < LARSON_PIECES; ++i) {
-    Piece *const piece = &session->pieces[random_below(&session->random, LARSON_PIECES)];
-    session->good      = run_free(session->own, piece) &&
-                    run_alloc(session->own, random_between(&session->random, 8, 999), piece);
-    if (!session->good) {
-      piece->size = SIZE_MAX; // there is none
-    }
+  run_become(session->own);
+  for (size_t i = 0; session->good && i < session->times; ++i) {
+    session->good = run_renew(session->own, larson_size(&session->random),
+                              &session->pieces[random_below(&session->random, LARSON_PIECES)]);
   }
   return NULL;
 }
 
+typedef struct {
+  Piece *pieces;
+  size_t generations;
+} Larson;
+
 static bool
 larson_thread(Run *own, unsigned index, void *ctx)
 {
-  const size_t generations = *(const size_t *)ctx;
-  Session session          = {.own = own, .random = {own->seed}, .good = true};
-  (void)index;
-  session.pieces = (Piece *)calloc(LARSON_PIECES, sizeof(Piece));
-  if (!session.pieces) {
-    return run_out_of_memory(own, LARSON_PIECES * sizeof(Piece));
-  }
-  size_t n_made = 0;
-  while (session.good && n_made < LARSON_PIECES) {
-    session.good = run_alloc(own, random_between(&session.random, 8, 999), &session.pieces[n_made]);
-    n_made += session.good;
-  }
-  for (size_t i = 0; session.good && i < generations; ++i) {
+  const Larson *const larson = (const Larson *)ctx;
+  Session session            = {.own    = own,
+                                .pieces = &larson->pieces[(size_t)index * LARSON_PIECES],
+                                .random = {own->seed},
+                                .times  = (size_t)LARSON_ROUNDS * LARSON_PIECES,
+                                .good   = true};
+  for (size_t i = 0; session.good && i < larson->generations; ++i) {
     pthread_t successor;
     if (pthread_create(&successor, NULL, larson_generation, &session)) {
-      session.good = run_out_of_memory(own, 0);
-    } else {
-      (void)pthread_join(successor, NULL);
+      return run_out_of_memory(own, 0);
     }
+    (void)pthread_join(successor, NULL);
   }
-  for (size_t i = 0; i < n_made; ++i) {
-    if (session.pieces[i].size != SIZE_MAX) {
-      session.good = run_free(own, &session.pieces[i]) && session.good;
-    }
-  }
-  free(session.pieces);
   return session.good;
 }
 
 bool
 run_larson(Run *run)
 {
-  size_t generations = run_times(run, 4.0 * LARSON_ROUNDS) / run->threads + 1;
-  return run_fits(run, 500.0 * LARSON_PIECES * (double)generations * run->threads) &&
-         run_on_threads(run, larson_thread, &generations);
+  const size_t count = (size_t)run->threads * LARSON_PIECES;
+  Larson larson      = {.generations = run_times(run, LARSON_GENERATIONS, 2)};
+  if (!run_fits(run, 504.0 * LARSON_ROUNDS * (double)count * (double)larson.generations)) {
+    return false;
+  }
+  larson.pieces = (Piece *)calloc(count, sizeof(Piece));
+  if (!larson.pieces) {
+    return run_out_of_memory(run, count * sizeof(Piece));
+  }
+  bool good = larson_warm_up(run, larson.pieces, count) &&
+              run_on_threads(run, run->threads, larson_thread, &larson);
+  run_retain(run);
+  // There the process ends with all that lives; here it is looked at
+  for (size_t i = 0; i < count; ++i) {
+    good = run_free(run, &larson.pieces[i]) && good;
+  }
+  free(larson.pieces);
+  return good;
 }
 
-#define STRESS_PIECES 2000
-#define STRESS_KEPT 1000
-#define STRESS_EXCHANGE 256
+// ---- mstress.c of mimalloc's tests, as mimalloc-bench runs it: THREADS 50 25 ----
+
+#define STRESS_LOAD 50        // SCALE
+#define STRESS_ROUNDS 25      // ITER; all threads are made anew in each
+#define STRESS_TRANSFERS 1000 // TRANSFERS: places through which threads swap pieces
+#define STRESS_SHIFT 5        // max_item_shift: 1 to 16 words
+#define STRESS_KEPT_SHIFT 7   // max_item_retained_shift: 1 to 64 words
 
 typedef struct {
-  pthread_mutex_t mutex;
-  Piece exchange[STRESS_EXCHANGE]; // size 0: none
-  size_t phases;
-} Stress;
+  atomic_flag taken;
+  Piece piece;
+} Transfer;
 
-static size_t
-stress_size(Random *random)
-{
-  // Mostly small, now and then large
-  const size_t dice = random_below(random, 1000);
-  return dice < 2     ? random_between(random, 10000, 50000)
-         : dice < 50  ? random_between(random, 1000, 10000)
-         : dice < 300 ? random_between(random, 100, 1000)
-                      : random_between(random, 16, 100);
-}
+static Transfer transfers[STRESS_TRANSFERS];
 
-// Leave a piece to the others, and take what lies in its place
-static Piece
-swap_piece(Stress *stress, size_t place, Piece piece)
-{
-  (void)pthread_mutex_lock(&stress->mutex);
-  const Piece other       = stress->exchange[place];
-  stress->exchange[place] = piece;
-  (void)pthread_mutex_unlock(&stress->mutex);
-  return other;
-}
-
-// One phase: many pieces that go again, some that stay for a while in `kept`,
-// and some that go to the other threads
+// chance() there says yes one time in a hundred more than it is asked
 static bool
-stress_phase(Run *own, Stress *stress, Piece *kept, Random *random)
+chance(Random *random, unsigned percent)
 {
-  Piece pieces[STRESS_PIECES];
-  size_t n_made = 0;
-  bool good     = true;
-  while (good && n_made < STRESS_PIECES) {
-    good = run_alloc(own, stress_size(random), &pieces[n_made]);
-    n_made += good;
+  return random_below(random, 100) <= percent;
+}
+
+static bool
+stress_alloc(Run *own, unsigned shift, Random *random, Piece *piece)
+{
+  size_t words = (size_t)1 << random_below(random, shift);
+  if (chance(random, 1)) {
+    words *= chance(random, 1) ? 10000 : chance(random, 10) ? 1000 : 100;
   }
-  for (size_t i = 0; i < n_made; ++i) {
-    Piece piece       = pieces[i];
-    const size_t what = random_below(random, 10);
-    if (what < 2) {
-      Piece *const place = &kept[random_below(random, STRESS_KEPT)];
-      const Piece old    = *place;
-      *place             = piece;
-      piece              = old;
-    } else if (what == 2) {
-      piece = swap_piece(stress, random_below(random, STRESS_EXCHANGE), piece);
+  return run_alloc(own, words * sizeof(uint64_t), piece);
+}
+
+static void
+swap_piece(Transfer *transfer, Piece *piece)
+{
+  while (atomic_flag_test_and_set_explicit(&transfer->taken, memory_order_acquire)) {
+    (void)sched_yield();
+  }
+  const Piece other = transfer->piece;
+  transfer->piece   = *piece;
+  *piece            = other;
+  atomic_flag_clear_explicit(&transfer->taken, memory_order_release);
+}
+
+static bool
+stress_steps(Run *own, Piece *data, size_t n_data, Piece *kept, size_t n_kept, Random *random)
+{
+  size_t top = 0;
+  for (size_t n = 0; top < n_data || n < n_kept;) {
+    const bool makes = n == n_kept || (chance(random, 50) && top < n_data);
+    if (!(makes ? stress_alloc(own, STRESS_SHIFT, random, &data[top++])
+                : stress_alloc(own, STRESS_KEPT_SHIFT, random, &kept[n++]))) {
+      return false;
     }
-    if (piece.size) {
-      good = run_free(own, &piece) && good;
+    if (chance(random, 66) && top && !run_free(own, &data[random_below(random, top)])) {
+      return false;
+    }
+    if (chance(random, 25) && top) {
+      swap_piece(&transfers[random_below(random, STRESS_TRANSFERS)],
+                 &data[random_below(random, top)]);
     }
   }
-  return good;
+  return true;
 }
 
 static bool
 stress_thread(Run *own, unsigned index, void *ctx)
 {
-  Stress *const stress = (Stress *)ctx;
-  Random random        = {own->seed};
-  bool good            = true;
-  Piece *const kept    = (Piece *)calloc(STRESS_KEPT, sizeof(Piece));
-  (void)index;
-  if (!kept) {
-    return run_out_of_memory(own, STRESS_KEPT * sizeof(Piece));
+  const size_t n_data = (size_t)100 * STRESS_LOAD * (index % 8 + 1);
+  const size_t n_kept = n_data / 2;
+  Random random       = {own->seed * 43 + *(const size_t *)ctx};
+  Piece *const data   = (Piece *)calloc(n_data + n_kept, sizeof(Piece));
+  if (!data) {
+    return run_out_of_memory(own, (n_data + n_kept) * sizeof(Piece));
   }
-  for (size_t phase = 0; good && phase < stress->phases; ++phase) {
-    good = stress_phase(own, stress, kept, &random);
+  bool good = stress_steps(own, data, n_data, &data[n_data], n_kept, &random);
+  run_retain(own);
+  for (size_t i = n_data + n_kept; i-- > 0;) {
+    good = run_free(own, &data[i]) && good;
   }
-  for (size_t i = 0; i < STRESS_KEPT; ++i) {
-    if (kept[i].size) {
-      good = run_free(own, &kept[i]) && good;
-    }
-  }
-  free(kept);
+  free(data);
   return good;
 }
 
 bool
 run_mstress(Run *run)
 {
-  static Stress stress;
-  stress.phases = run_times(run, 1000) / run->threads + 1;
-  if (!run_fits(run, 550.0 * STRESS_PIECES * (double)stress.phases * run->threads)) {
-    return false;
-  }
-  (void)pthread_mutex_init(&stress.mutex, NULL);
-  bool good = run_on_threads(run, stress_thread, &stress);
-  for (size_t i = 0; i < STRESS_EXCHANGE; ++i) {
-    if (stress.exchange[i].size) {
-      good = run_free(run, &stress.exchange[i]) && good;
+  const size_t rounds = run_times(run, STRESS_ROUNDS, 2);
+  Random random       = {run->seed};
+  bool good           = run_fits(run, 400.0 * 7500 * (double)rounds * run->threads);
+  for (size_t round = 0; good && round < rounds; ++round) {
+    good = run_on_threads(run, run->threads, stress_thread, &round);
+    for (size_t i = 0; i < STRESS_TRANSFERS; ++i) {
+      // Half of what lies between threads survives a round
+      if (chance(&random, 50) || round + 1 == rounds || !good) {
+        good = run_free(run, &transfers[i].piece) && good;
+      }
     }
   }
-  (void)pthread_mutex_destroy(&stress.mutex);
   return good;
 }

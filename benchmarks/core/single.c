@@ -1,194 +1,269 @@
 // SPDX-License-Identifier: MIT
-// Workloads of one thread.
+// Workloads that have no threads, or whose threads have nothing to do with each other.
 #include <stdlib.h>
 
 #include "random.h"
 #include "workload.h"
 
-#define MAX_BATCH 1600
-#define SLOTS 1024
-#define LARGE_SLOTS 16
 #define MIB ((size_t)1 << 20)
 
-static bool
-fill(Run *run, Piece *pieces, size_t count, size_t size)
-{
-  for (size_t i = 0; i < count; ++i) {
-    if (!run_alloc(run, size, &pieces[i])) {
-      return false;
-    }
-  }
-  return true;
-}
+// ---- glibc's benchtests: bench-malloc-simple.c, as mimalloc-bench runs it ----
 
+#define SIMPLE_BLOCKS 2000000 // NUM_ITERS, of each batch size
+#define SIMPLE_LARGEST 1600   // MAX_ALLOCS
+
+// One batch: half given back in order, half in reverse
 static bool
-empty(Run *run, Piece *pieces, size_t count)
+simple_batch(Run *run, Piece *pieces, size_t count, size_t size)
 {
   bool good = true;
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; good && i < count; ++i) {
+    good = run_alloc(run, size, &pieces[i]);
+  }
+  if (run->heap->is_arena) {
+    return good && run_free_all(run, pieces, count);
+  }
+  for (size_t i = 0; i < count / 2; ++i) {
+    good = run_free(run, &pieces[i]) && good;
+  }
+  for (size_t i = count; i-- > count / 2;) {
     good = run_free(run, &pieces[i]) && good;
   }
   return good;
 }
 
-// Batches of 16 bytes, half of the rounds given back in order, half in reverse
-bool
-run_glibc_simple(Run *run)
+static bool
+simple_sizes(Run *own, unsigned index, void *ctx)
 {
-  static const size_t batches[] = {25, 100, 400, MAX_BATCH};
-  const size_t total            = run_times(run, 4e6);
-  Piece pieces[MAX_BATCH];
+  static const size_t batches[] = {25, 100, 400, SIMPLE_LARGEST}; // allocs[]
+  const size_t size             = *(const size_t *)ctx;
+  Piece pieces[SIMPLE_LARGEST]  = {{.size = 0}};
+  (void)index;
   for (size_t b = 0; b < 4; ++b) {
-    const size_t count = batches[b];
-    for (size_t round = 0; round < total / 4 / count + 1; ++round) {
-      if (!fill(run, pieces, count, 16)) {
+    const size_t rounds = run_times(own, (double)SIMPLE_BLOCKS / (double)batches[b], 1);
+    for (size_t round = 0; round < rounds; ++round) {
+      if (!simple_batch(own, pieces, batches[b], size)) {
         return false;
-      }
-      for (size_t i = 0; i < count; ++i) {
-        if (!run_free(run, &pieces[round % 2 ? i : count - 1 - i])) {
-          return false;
-        }
-      }
-      if (run->heap->is_arena && !heap_free_all(run->heap, pieces, 0)) {
-        return run_corrupt(run);
       }
     }
   }
   return true;
 }
 
-// Replace one of `count` pieces, chosen by `choose`, again and again
+bool
+run_glibc_simple(Run *run)
+{
+  // main(): 16 bytes, twice that, four times that.  bench(): a warm-up, then in the
+  // main thread, in a thread, in the main thread again.
+  for (size_t size = 16; size <= 64; size *= 2) {
+    if (!simple_sizes(run, 0, &size) || !simple_sizes(run, 0, &size) ||
+        !run_on_threads(run, 1, simple_sizes, &size) || !simple_sizes(run, 0, &size)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// ---- glibc's benchtests: bench-malloc-thread.c ----
+
+#define THREAD_SET 1024   // WORKING_SET_SIZE
+#define THREAD_LEAST 4    // MIN_ALLOCATION_SIZE
+#define THREAD_MOST 32768 // MAX_ALLOCATION_SIZE
+#define THREAD_SIZES 8000 // NUM_BLOCK_SIZES: drawn once, used in turns
+#define THREAD_TIMES 2e7  // there two seconds of the clock
+
 static bool
-replace(Run *run,
-        Piece *pieces,
-        size_t count,
-        size_t times,
-        size_t (*choose)(Random *random, size_t count),
-        size_t (*size_of)(Random *random))
+thread_set(Run *own, unsigned index, void *ctx)
 {
-  Random random = {run->seed};
-  for (size_t i = 0; i < count; ++i) {
-    if (!run_alloc(run, size_of(&random), &pieces[i])) {
-      return false;
-    }
+  static const double least = 1.0 / THREAD_MOST;
+  Piece set[THREAD_SET]     = {{.size = 0}};
+  Random random             = {own->seed};
+  const size_t times        = *(const size_t *)ctx;
+  bool good                 = true;
+  size_t sizes[THREAD_SIZES];
+  (void)index;
+  for (size_t i = 0; i < THREAD_SIZES; ++i) {
+    // How many are of a size falls with the square of the size
+    const double part = (double)random_below(&random, 1 << 30) / (1 << 30);
+    sizes[i]          = (size_t)(1 / ((1.0 / THREAD_LEAST - least) * part + least));
   }
-  for (size_t i = 0; i < times; ++i) {
-    Piece *const piece = &pieces[choose(&random, count)];
-    if (!run_free(run, piece) || !run_alloc(run, size_of(&random), piece)) {
-      return false;
-    }
+  for (size_t i = 0; good && i < times; ++i) {
+    good = run_renew(own, sizes[i % THREAD_SIZES], &set[random_below(&random, THREAD_SET)]);
   }
-  return empty(run, pieces, count);
-}
-
-static size_t
-any(Random *random, size_t count)
-{
-  return random_below(random, count);
-}
-
-// Four of five choices among the first fifth
-static size_t
-pareto(Random *random, size_t count)
-{
-  return random_below(random, random_below(random, 5) ? count / 5 : count);
-}
-
-static size_t
-size_64(Random *random)
-{
-  (void)random;
-  return 64;
-}
-
-static size_t
-size_pareto(Random *random)
-{
-  return 1 + pareto(random, 1024);
-}
-
-static size_t
-size_large(Random *random)
-{
-  return random_between(random, 5 * MIB, 25 * MIB);
+  run_retain(own);
+  for (size_t i = 0; i < THREAD_SET; ++i) {
+    good = run_free(own, &set[i]) && good;
+  }
+  return good;
 }
 
 bool
-run_churn(Run *run)
+run_glibc_thread(Run *run)
 {
-  const size_t times = run_times(run, 8e6);
-  Piece pieces[SLOTS];
-  return run_fits(run, 64.0 * (double)times) && replace(run, pieces, SLOTS, times, any, size_64);
+  size_t times = run_times(run, THREAD_TIMES, THREAD_SET);
+  return run_fits(run, 36.0 * (double)times * run->threads) &&
+         run_on_threads(run, run->threads, thread_set, &times);
+}
+
+// ---- Hoard's cache-scratch and cache-thrash: 1000 times 1 byte, 2,000,000 writes ----
+
+#define CACHE_TIMES 1000
+#define CACHE_WRITES 2000000 // of all threads together
+
+typedef struct {
+  Piece *given; // cache-scratch: made by the main thread, freed by each
+  size_t times;
+  size_t writes;
+} Cache;
+
+static bool
+cache_thread(Run *own, unsigned index, void *ctx)
+{
+  const Cache *const cache = (const Cache *)ctx;
+  Piece piece              = {.size = 0};
+  bool good                = !cache->given || run_free(own, &cache->given[index]);
+  for (size_t i = 0; good && i < cache->times; ++i) {
+    good = run_alloc(own, 1, &piece);
+    PtrsEntry entry;
+    if (good && own->heap->checked) {
+      good = !ptrs_block_enter(piece.block, PTRS_ACCESS_EXCLUSIVE, &entry);
+    }
+    volatile char *const mem = (volatile char *)(own->heap->checked ? entry.mem : piece.mem);
+    const char first         = good ? *mem : 0;
+    for (size_t j = 0; good && j < cache->writes; ++j) {
+      *mem = first;
+      (void)*mem;
+    }
+    if (good && own->heap->checked) {
+      ptrs_block_leave(&entry);
+    }
+    good = run_free(own, &piece) && good;
+  }
+  return good;
+}
+
+static bool
+cache(Run *run, Piece *given)
+{
+  Cache cache = {given, run_times(run, CACHE_TIMES, 1), CACHE_WRITES / run->threads};
+  return run_on_threads(run, run->threads, cache_thread, &cache);
 }
 
 bool
-run_alloc_test(Run *run)
+run_cache_scratch(Run *run)
 {
-  const size_t count  = 32768;
-  const size_t times  = run_times(run, 4e6);
-  Piece *const pieces = (Piece *)calloc(count, sizeof(Piece));
-  if (!run_fits(run, 300.0 * (double)times)) {
-    free(pieces);
-    return false;
+  Piece *const given = (Piece *)calloc(run->threads, sizeof(Piece));
+  bool good          = given != NULL || run_out_of_memory(run, run->threads * sizeof(Piece));
+  for (unsigned i = 0; good && i < run->threads; ++i) {
+    good = run_alloc(run, 1, &given[i]);
   }
-  const bool good = pieces ? replace(run, pieces, count, times, pareto, size_pareto)
-                           : run_out_of_memory(run, count * sizeof(Piece));
+  good = good && cache(run, given);
+  free(given);
+  return good;
+}
+
+bool
+run_cache_thrash(Run *run)
+{
+  return cache(run, NULL);
+}
+
+// ---- alloc-test of node.js' developers (allocator_tester.h) ----
+
+#define TEST_SLOTS ((size_t)1 << 18) // maxItems, of all threads
+#define TEST_TIMES 1e8               // iterCount, of each thread: an allocation or a release
+#define TEST_SIZE_BITS 10            // maxItemSize
+
+// Pareto_80_20_6: of six times 80/20.  How often each of seven parts is chosen;
+// read backwards, how large that part is.
+static const double pareto[7] = {0.262144, 0.393216, 0.24576, 0.08192, 0.01536, 0.001536, 0.000064};
+
+static size_t
+test_slot(Random *random, size_t slots)
+{
+  double choice = (double)random_below(random, 1U << 31) / (1U << 31);
+  double start  = 0;
+  size_t part   = 0;
+  for (; part < 6 && choice >= pareto[part]; ++part) {
+    choice -= pareto[part];
+    start += pareto[6 - part];
+  }
+  const size_t from = (size_t)(start * (double)slots);
+  const size_t to   = part == 6 ? slots : (size_t)((start + pareto[6 - part]) * (double)slots);
+  return from + random_below(random, to > from ? to - from : 1);
+}
+
+// calcSizeWithStatsAdjustment: each power of two half as often as the one below it
+static size_t
+test_size(Random *random)
+{
+  uint64_t bits = random_next(random);
+  uint64_t odds = (bits & ((1 << (TEST_SIZE_BITS - 3)) - 1)) + 1;
+  size_t power  = 2;
+  for (; !(odds & 1); odds >>= 1) {
+    ++power;
+  }
+  bits >>= TEST_SIZE_BITS - 3;
+  return (size_t)(bits & (((uint64_t)1 << power) - 1)) + 1 + ((size_t)1 << power);
+}
+
+static bool
+test_thread(Run *own, unsigned index, void *ctx)
+{
+  const size_t slots  = TEST_SLOTS / own->threads;
+  const size_t times  = *(const size_t *)ctx;
+  Random random       = {own->seed};
+  Piece *const pieces = (Piece *)calloc(slots, sizeof(Piece));
+  bool good           = pieces != NULL || run_out_of_memory(own, slots * sizeof(Piece));
+  (void)index;
+  for (size_t i = 0; good && i < slots; ++i) {
+    good = random_next(&random) >> 63 || run_alloc(own, test_size(&random), &pieces[i]);
+  }
+  run_retain(own);
+  for (size_t i = 0; good && i < times; ++i) {
+    Piece *const piece = &pieces[test_slot(&random, slots)];
+    good = piece->size ? run_free(own, piece) : run_alloc(own, test_size(&random), piece);
+  }
+  for (size_t i = 0; pieces && i < slots; ++i) {
+    good = run_free(own, &pieces[i]) && good;
+  }
   free(pieces);
   return good;
 }
 
 bool
+run_alloc_test(Run *run)
+{
+  size_t times = run_times(run, TEST_TIMES, 1);
+  return run_fits(run, 12.0 * (double)times * run->threads) &&
+         run_on_threads(run, run->threads, test_thread, &times);
+}
+
+// ---- mimalloc-bench's malloc-large ----
+
+#define LARGE_SLOTS 20   // kNumBuffers
+#define LARGE_TIMES 2000 // kNumIterations
+
+bool
 run_large(Run *run)
 {
-  const size_t times = run_times(run, 4e4);
-  Piece pieces[LARGE_SLOTS];
-  return run_fits(run, 15e6 * (double)times) &&
-         replace(run, pieces, LARGE_SLOTS, times, any, size_large);
-}
-
-// Eight vectors that take turns to grow by half, from 16 bytes to 1 MiB
-bool
-run_growth(Run *run)
-{
-  const size_t rounds = run_times(run, 400);
-  Piece vectors[8];
-  for (size_t round = 0; round < rounds; ++round) {
-    if (!fill(run, vectors, 8, 16)) {
-      return false;
-    }
-    for (size_t size = 16; size <= MIB; size += size / 2) {
-      for (size_t i = 0; i < 8; ++i) {
-        if (!heap_resize(run->heap, &vectors[i], size)) {
-          return run_out_of_memory(run, size);
-        }
-        ++run->operations;
-      }
-    }
-    if (!heap_free_all(run->heap, vectors, 8)) {
-      return run_corrupt(run);
+  const size_t times        = run_times(run, LARGE_TIMES, LARGE_SLOTS);
+  Random random             = {run->seed};
+  Piece pieces[LARGE_SLOTS] = {{.size = 0}};
+  bool good                 = run_fits(run, 15e6 * (double)times);
+  for (size_t i = 0; good && i < times; ++i) {
+    Piece *const piece = &pieces[random_below(&random, LARGE_SLOTS)];
+    Piece made;
+    // The new one first, as make_unique does
+    good = run_alloc(run, random_between(&random, 5 * MIB, 25 * MIB), &made);
+    good = good && run_free(run, piece);
+    if (good) {
+      *piece = made;
     }
   }
-  return true;
-}
-
-// A request: 1000 small pieces, which all go when it has been answered
-bool
-run_request_cycle(Run *run)
-{
-  const size_t count  = 1000;
-  const size_t rounds = run_times(run, 8e3);
-  Random random       = {run->seed};
-  Piece pieces[1000];
-  for (size_t round = 0; round < rounds; ++round) {
-    for (size_t i = 0; i < count; ++i) {
-      if (!run_alloc(run, random_between(&random, 16, 128), &pieces[i])) {
-        return false;
-      }
-    }
-    if (!heap_free_all(run->heap, pieces, count)) {
-      return run_corrupt(run);
-    }
-    run->operations += count;
+  run_retain(run);
+  for (size_t i = 0; i < LARGE_SLOTS; ++i) {
+    good = run_free(run, &pieces[i]) && good;
   }
-  return true;
+  return good;
 }

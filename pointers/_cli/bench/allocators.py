@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pointers._cli.bench import libraries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BASELINE = "system"
 CHECKED = "+checked"
@@ -15,12 +18,13 @@ CHECKED = "+checked"
 #: The core's own, with what each is.
 BUILT_IN = {
     "direct": "the C library's malloc, called without the core",
-    "system": "the C library's malloc through the core: what the others are compared with",
+    "system": "the C library's malloc through the core's interface: the others' measure",
+    "system+stats": "the same with the core's statistics",
     "arena": "bump allocation in chunks; memory comes back at a reset",
     "pool": "blocks of one size, from a free list",
     "guard": "each block against a page that nobody can touch",
 }
-DEFAULT = ("direct", "system", "system+checked", "arena", "pool", "guard")
+DEFAULT = ("direct", "system", "system+stats", "system+checked", "arena", "pool", "guard")
 
 
 class UsageError(Exception):
@@ -59,6 +63,22 @@ class Choice(NamedTuple):
     allocators: list[Allocator]
     notes: list[str]
 
+    def loading(self, problem: Callable[[Allocator], str], *, named: bool) -> Choice:
+        """Return those of which `problem` tells none.
+
+        :param named: By the user, who then is told of a library that does not load.
+        """
+        found, notes = [], list(self.notes)
+        for allocator in self.allocators:
+            reason = problem(allocator) if allocator.path else ""
+            if reason and named:
+                raise UsageError(f"{allocator.name} does not load: {reason}")
+            if reason:
+                notes.append(f"{allocator.name} is left out: {reason}")
+            else:
+                found.append(allocator)
+        return Choice(found, notes)
+
 
 def _of_library(library: libraries.Library, path: Path) -> Allocator:
     spec = f"foreign:{path}" + (f":{library.prefix}" if library.prefix else "")
@@ -66,16 +86,21 @@ def _of_library(library: libraries.Library, path: Path) -> Allocator:
 
 
 def _foreign(token: str) -> Allocator:
-    """Return the allocator for foreign:PATH[:PREFIX]."""
-    path = token.split(":")[1]
+    """Return the allocator for [NAME=]foreign:PATH[:PREFIX]."""
+    name, _, spec = token.rpartition("=") if "=foreign:" in token else (token, "", token)
+    _, path, *prefix = spec.split(":")
+    # What is a file here is not looked for elsewhere, with ./ or without
+    if path and Path(path).is_file():
+        path = str(Path(path).absolute())
+        spec = ":".join(["foreign", path, *prefix])
     if not path:
         raise UsageError(f"{token!r} names no library: give foreign:PATH or foreign:PATH:PREFIX")
     if "/" in path and not Path(path).is_file():
         raise UsageError(f"{token!r}: there is no file {path}")
     for library in libraries.LIBRARIES:
         if Path(path).name in library.files:
-            return Allocator(token, token, path=path, tunables=library.tunables)
-    return Allocator(token, token, path=path)
+            return Allocator(name, spec, path=path, tunables=library.tunables)
+    return Allocator(name, spec, path=path)
 
 
 def names() -> list[str]:
@@ -89,7 +114,7 @@ def _one(token: str, notes: list[str]) -> Allocator | None:
     found: Allocator | None = None
     if base in BUILT_IN:
         found = Allocator(base, base)
-    elif base.startswith("foreign:"):
+    elif base.startswith("foreign:") or "=foreign:" in base:
         found = _foreign(base)
     else:
         known = {library.name: library for library in libraries.LIBRARIES}

@@ -11,6 +11,7 @@ import random
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -61,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--allocators",
         metavar="A,B,...",
-        help=f"of {', '.join(allocators.names())}, foreign:PATH[:PREFIX]; NAME+checked puts "
+        help=f"of {', '.join(allocators.names())}, [NAME=]foreign:PATH[:PREFIX]; NAME+checked puts "
         "checked blocks on it (default: all that are installed)",
     )
     add("--workloads", metavar="A,B,...", help="see --list (default: all)")
@@ -138,7 +139,9 @@ def _measure(options: argparse.Namespace) -> Document | None:
     """Measure; return the document, or None if there was only something to list."""
     binary = options.program.resolve() if options.program else program.find()
     workloads = program.list_workloads(binary)
-    choice = allocators.choose(options.allocators)
+    choice = allocators.choose(options.allocators).loading(
+        partial(program.problem, binary), named=options.allocators is not None
+    )
     if options.list:
         _print_list(workloads, choice)
         return None

@@ -88,7 +88,6 @@ _BLOCK_BYTES = 256
 
 _QUICK_ROUNDS = 3
 _ROUNDS = 7
-_QUICK_SCALE = 0.1
 # Together less than five minutes
 _QUICK_LIMITS = Limits(run=10, case=12, total=200, end=270)
 _LIMITS = Limits(run=120, case=600, total=None)
@@ -110,7 +109,7 @@ def settings(
         quick,
         rounds or (_QUICK_ROUNDS if quick else _ROUNDS),
         seed,
-        scale or (_QUICK_SCALE if quick else None),
+        scale,
         limits,
     )
 
@@ -126,7 +125,9 @@ def thread_counts(cores: int) -> list[int]:
 
 
 def _scaled(settings: Settings) -> tuple[str, ...]:
-    return () if settings.scale is None else ("--scale", f"{settings.scale:g}")
+    scale = () if settings.scale is None else ("--scale", f"{settings.scale:g}")
+    # Each workload has its own quick length
+    return (*(("--quick",) if settings.quick else ()), *scale)
 
 
 def _live_cases(listed: Sequence[Allocator], available: int | None, notes: list[str]) -> list[Case]:

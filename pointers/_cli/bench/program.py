@@ -9,7 +9,7 @@ import math
 import os
 import signal
 import subprocess
-from functools import partial
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,6 +33,12 @@ FIGURES: dict[str, tuple[type, ...]] = {
     "peak_live_bytes": (int, type(None)),
     "fragmentation": (float, int, type(None)),
 }
+
+#: What else it may have.
+USED = ("page_faults", "user_seconds", "system_seconds")
+
+# Below this, the program's own pages would be most of what it has touched
+_LEAST_LIVE = 1 << 20
 
 # What ends a comparison
 _INTERRUPTS = {signal.SIGINT, signal.SIGTERM}
@@ -86,6 +92,39 @@ def list_workloads(program: Path) -> list[Workload]:
     return [Workload(line[0], line[1].strip() if len(line) > 1 else "") for line in lines]
 
 
+def problem(program: Path, allocator: Allocator) -> str:
+    """Return why an allocator's library does not load; empty if it does."""
+    command = [str(program), "--probe", "--allocator", allocator.spec]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=allocator.environment(),
+    )
+    return done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else ""
+
+
+@cache
+def _peak_live(program: Path, workload: str, arguments: tuple[str, ...], limit: float) -> int:
+    """Return how many bytes live at most, counted in a run that is not timed; 0 if not known."""
+    command = [str(program), workload, "--allocator", "direct", *arguments, "--count", "--json"]
+    with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=True)
+        return int(json.loads(done.stdout)["peak_live_bytes"])
+    return 0
+
+
+def _with_live(outcome: Outcome, live: int) -> Outcome:
+    """Add to an outcome what lived at the peak."""
+    figures = dict(outcome.figures or {})
+    figures["peak_live_bytes"] = live or None
+    if live >= _LEAST_LIVE:
+        figures["fragmentation"] = figures["peak_rss_bytes"] / live
+    return outcome._replace(figures=figures)
+
+
 def _ended(process: subprocess.Popen[str] | None) -> None:
     """End a child and what it has started, and wait for it."""
     if process is None:
@@ -113,7 +152,8 @@ def _figures(text: str) -> Outcome:
         return Outcome("failed", f"printed no JSON object but {text.strip()[:80]!r}")
     if "unsupported" in answer:
         return Outcome("unsupported", str(answer["unsupported"]))
-    figures: dict[str, Any] = {}
+    figures: dict[str, Any] = {name: answer[name] for name in USED if name in answer}
+    answer = {"peak_live_bytes": None, "fragmentation": None, **answer}
     for name, types in FIGURES.items():
         value = answer.get(name)
         if not isinstance(value, types) or isinstance(value, bool):
@@ -177,4 +217,7 @@ def measure(
     outcome = _figures(output)
     if process.returncode and outcome.status != "unsupported":
         return Outcome("failed", f"exit code {process.returncode}: {last or output.strip()[:80]}")
+    if outcome.figures and outcome.figures["peak_live_bytes"] is None:
+        live = _peak_live(program, workload, tuple(arguments), time_limit)
+        outcome = _with_live(outcome, live)
     return outcome
