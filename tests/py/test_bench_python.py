@@ -98,7 +98,17 @@ def test_the_command_prints_medians_and_ratios(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [[], ["--beside"]], ids=["alone", "beside"])
 def test_the_figures_are_ratios_with_verdicts(tmp_path: Path, options: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, f"{FOLDER}/figures.py", "--rounds", "1", "--seconds", "1e-5", *options],
+        [
+            sys.executable,
+            f"{FOLDER}/figures.py",
+            "--rounds",
+            "1",
+            "--seconds",
+            "1e-5",
+            "--imports",
+            "1",
+            *options,
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
