@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "batch.h"
 
-#include <stdlib.h>
+#include "harness.h"
 
 void
-queue_init(Queue *queue, unsigned n_makers)
+queue_init(Queue *queue, unsigned n_makers, size_t most_pieces)
 {
   (void)pthread_mutex_init(&queue->mutex, NULL);
   (void)pthread_cond_init(&queue->changed, NULL);
@@ -12,6 +12,13 @@ queue_init(Queue *queue, unsigned n_makers)
   queue->spare    = NULL;
   queue->n_full   = 0;
   queue->n_makers = n_makers;
+  queue->most     = most_pieces;
+}
+
+static size_t
+batch_size(const Queue *queue)
+{
+  return sizeof(Batch) + queue->most * sizeof(Piece);
 }
 
 void
@@ -20,7 +27,7 @@ queue_destroy(Queue *queue)
   while (queue->spare) {
     Batch *const batch = queue->spare;
     queue->spare       = batch->next;
-    free(batch);
+    harness_unmap(batch, 1, batch_size(queue));
   }
   (void)pthread_cond_destroy(&queue->changed);
   (void)pthread_mutex_destroy(&queue->mutex);
@@ -36,10 +43,10 @@ batch_new(Run *run, Queue *queue, size_t count)
   }
   (void)pthread_mutex_unlock(&queue->mutex);
   if (!batch) {
-    batch = (Batch *)calloc(1, sizeof(Batch));
+    batch = (Batch *)harness_map(1, batch_size(queue));
   }
   if (!batch) {
-    (void)run_out_of_memory(run, sizeof(Batch));
+    (void)run_out_of_memory(run, batch_size(queue));
     return NULL;
   }
   if (!run_alloc(run, (count + 1) * sizeof(void *), &batch->node)) {

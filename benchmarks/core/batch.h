@@ -8,13 +8,11 @@
 
 #include "workload.h"
 
-#define BATCH_MAX 4096
-
 typedef struct Batch {
   struct Batch *next;
   size_t count;
   Piece node; // what a program would keep the batch in: a pointer for each piece, and a link
-  Piece pieces[BATCH_MAX];
+  Piece pieces[];
 } Batch;
 
 // Last in, first out
@@ -22,15 +20,16 @@ typedef struct {
   pthread_mutex_t mutex;
   pthread_cond_t changed;
   Batch *full;
-  Batch *spare; // the harness's own, which are not allocated anew
+  Batch *spare; // used before; a batch itself is the harness's
+  size_t most;  // pieces of a batch
   size_t n_full;
   unsigned n_makers;
 } Queue;
 
-void queue_init(Queue *queue, unsigned n_makers);
+void queue_init(Queue *queue, unsigned n_makers, size_t most_pieces);
 void queue_destroy(Queue *queue);
 
-// An empty batch with its node; NULL if there is no memory.
+// An empty batch with its node for `count` pieces; NULL if there is no memory.
 Batch *batch_new(Run *run, Queue *queue, size_t count);
 
 // Put a full batch in; waits while there are `most`.

@@ -3,9 +3,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #include "batch.h"
+#include "harness.h"
 #include "random.h"
 
 // ---- xmalloc-test.c (Lever and Boreham), as mimalloc-bench runs it: -w THREADS -t 5 -s 64 ----
@@ -55,7 +55,7 @@ run_xmalloc(Run *run)
   if (!run_fits(run, 72.0 * XMALLOC_BATCH * (double)xmalloc.batches * run->threads)) {
     return false;
   }
-  queue_init(&xmalloc.queue, run->threads);
+  queue_init(&xmalloc.queue, run->threads, XMALLOC_BATCH);
   const bool good = run_on_threads(run, 2 * run->threads, xmalloc_thread, &xmalloc);
   queue_destroy(&xmalloc.queue);
   return good;
@@ -188,10 +188,10 @@ run_rptest(Run *run)
   if (!run_fits(run, 2700.0 * 2 * RP_TIMES * RP_OPS * (double)rptest.loops * run->threads)) {
     return false;
   }
-  rptest.queues = (Queue *)calloc(run->threads, sizeof(Queue));
+  rptest.queues = (Queue *)harness_map(run->threads, sizeof(Queue));
   bool good     = rptest.queues != NULL || run_out_of_memory(run, run->threads * sizeof(Queue));
   for (unsigned i = 0; good && i < run->threads; ++i) {
-    queue_init(&rptest.queues[i], 1);
+    queue_init(&rptest.queues[i], 1, RP_OPS);
   }
   for (int time = 0; good && time < 2 * RP_TIMES; ++time) {
     atomic_init(&rptest.working, run->threads);
@@ -200,6 +200,6 @@ run_rptest(Run *run)
   for (unsigned i = 0; rptest.queues && i < run->threads; ++i) {
     queue_destroy(&rptest.queues[i]);
   }
-  free(rptest.queues);
+  harness_unmap(rptest.queues, run->threads, sizeof(Queue));
   return good;
 }

@@ -37,58 +37,70 @@ word_of(const Piece *piece, size_t index)
 }
 
 static void
-write_words(const Piece *piece, char *mem, size_t size)
+write_words(const Piece *piece, char *mem, size_t from, size_t to)
 {
-  for (size_t at = 0; at < size; at += WORD) {
+  for (size_t at = from; at < to; at += WORD) {
     const uint64_t word = word_of(piece, at);
-    memcpy(mem + at, &word, smaller(WORD, size - at));
+    memcpy(mem + at, &word, smaller(WORD, to - at));
   }
 }
 
 static bool
-has_words(const Piece *piece, const char *mem, size_t size)
+has_words(const Piece *piece, const char *mem, size_t from, size_t to)
 {
-  for (size_t at = 0; at < size; at += WORD) {
+  for (size_t at = from; at < to; at += WORD) {
     const uint64_t word = word_of(piece, at);
-    if (memcmp(mem + at, &word, smaller(WORD, size - at))) {
+    if (memcmp(mem + at, &word, smaller(WORD, to - at))) {
       return false;
     }
   }
   return true;
 }
 
+// How many bytes from the start on are written word by word
+static size_t
+head_of(Touch touch, size_t size)
+{
+  if (touch >= TOUCH_ALL || size < 2 * WORD) {
+    return size;
+  }
+  return smaller(touch == TOUCH_HEAD ? HEAD : WORD, size);
+}
+
 static void
 write_mem(Touch touch, const Piece *piece, char *mem)
 {
-  const uint64_t last = word_of(piece, piece->size);
-  size_t head         = WORD;
-  if (touch >= TOUCH_ALL) {
-    head = piece->size;
-  } else if (touch == TOUCH_HEAD) {
-    head = HEAD;
-  }
-  if (piece->size >= 2 * WORD && head < piece->size - WORD) {
-    memcpy(mem + piece->size - WORD, &last, WORD);
+  const size_t size   = piece->size;
+  const size_t head   = head_of(touch, size);
+  const uint64_t last = word_of(piece, size);
+  if (head + WORD <= size) {
+    memcpy(mem + size - WORD, &last, WORD);
   }
   if (touch == TOUCH_PAGES) {
-    for (size_t at = PAGE; at + WORD < piece->size; at += PAGE) {
+    for (size_t at = PAGE; at + WORD < size; at += PAGE) {
       mem[at] = 1;
     }
   }
-  write_words(piece, mem, smaller(head, piece->size));
+  write_words(piece, mem, 0, head);
 }
 
+// Looks at both ends, and with TOUCH_CHECK at all between them
 static bool
 has_mem(Touch touch, const Piece *piece, const char *mem)
 {
-  const uint64_t last  = word_of(piece, piece->size);
-  const size_t size    = piece->size;
-  const bool has_start = has_words(piece, mem, touch == TOUCH_CHECK ? size : smaller(WORD, size));
-  const size_t head    = touch == TOUCH_HEAD ? HEAD : WORD;
-  if (touch >= TOUCH_ALL || size < 2 * WORD || head >= size - WORD) {
-    return has_start;
+  const size_t size   = piece->size;
+  const size_t head   = head_of(touch, size);
+  const uint64_t last = word_of(piece, size);
+  if (touch == TOUCH_CHECK || size < 2 * WORD) {
+    return has_words(piece, mem, 0, size);
   }
-  return has_start && !memcmp(mem + size - WORD, &last, WORD);
+  if (!has_words(piece, mem, 0, WORD)) {
+    return false;
+  }
+  if (head + WORD <= size) {
+    return !memcmp(mem + size - WORD, &last, WORD);
+  }
+  return head < size || has_words(piece, mem, (size - 1) / WORD * WORD, size);
 }
 
 static bool
@@ -266,7 +278,7 @@ heap_alloc(Heap *heap, size_t size, size_t align, uint64_t number, Piece *piece)
 }
 
 bool
-heap_resize(Heap *heap, Piece *piece, size_t size)
+heap_resize(Heap *heap, Piece *piece, size_t size, bool *whole)
 {
   PtrsAllocator *const allocator = heap->allocator;
   if (heap->checked) {
@@ -282,6 +294,7 @@ heap_resize(Heap *heap, Piece *piece, size_t size)
     }
     piece->mem = mem;
   }
+  *whole = size < piece->size || has_piece(heap, piece);
   if (heap->counts) {
     raise_to(&heap->counts->peak_bytes,
              atomic_fetch_add(&heap->counts->live_bytes, size - piece->size) + size - piece->size);

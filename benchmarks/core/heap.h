@@ -72,7 +72,9 @@ void heap_close(Heap *heap);
 
 // False if there is no memory.
 bool heap_alloc(Heap *heap, size_t size, size_t align, uint64_t number, Piece *piece);
-bool heap_resize(Heap *heap, Piece *piece, size_t size);
+
+// *whole tells whether what was in it came along.
+bool heap_resize(Heap *heap, Piece *piece, size_t size, bool *whole);
 
 // False if the contents are not what was written: the allocator is broken.
 bool heap_free(Heap *heap, Piece *piece, uint64_t maker);

@@ -2,9 +2,9 @@
 // What an operation costs while many blocks live.
 #define _POSIX_C_SOURCE 200809L
 
-#include <stdlib.h>
 #include <time.h>
 
+#include "harness.h"
 #include "random.h"
 #include "workload.h"
 
@@ -47,7 +47,7 @@ run_live_blocks(Run *run)
   if (!run_fits(run, (double)SIZE * (double)(count + times))) {
     return false;
   }
-  Piece *const pieces = (Piece *)calloc(count, sizeof(Piece));
+  Piece *const pieces = (Piece *)harness_map(count, sizeof(Piece));
   if (!pieces) {
     return run_out_of_memory(run, count * sizeof(Piece));
   }
@@ -66,6 +66,6 @@ run_live_blocks(Run *run)
     good = run_free(run, &pieces[i]);
   }
   run->operations = measured;
-  free(pieces);
+  harness_unmap(pieces, count, sizeof(Piece));
   return good;
 }

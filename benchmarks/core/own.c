@@ -43,10 +43,9 @@ run_growth(Run *run)
     }
     for (size_t size = 16; size <= MIB; size += size / 2) {
       for (size_t i = 0; i < 8; ++i) {
-        if (!heap_resize(run->heap, &vectors[i], size)) {
-          return run_out_of_memory(run, size);
+        if (!run_resize(run, size, &vectors[i])) {
+          return false;
         }
-        ++run->operations;
       }
     }
     if (!run_free_all(run, vectors, 8)) {

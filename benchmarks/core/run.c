@@ -12,6 +12,9 @@
 // What an arena may take before it is reset
 #define ARENA_MAX 2e9
 
+// Workloads keep up to 110 KiB on it; musl would give them 128
+#define STACK_SIZE ((size_t)1 << 20)
+
 // Numbers of threads
 static atomic_ullong n_makers;
 
@@ -56,6 +59,17 @@ run_alloc(Run *run, size_t size, Piece *piece)
   const uint64_t number = run->maker << PIECE_MAKER_SHIFT | run->n_made++;
   return heap_alloc(run->heap, size, PTRS_ALIGN_DEFAULT, number, piece) ||
          run_out_of_memory(run, size);
+}
+
+bool
+run_resize(Run *run, size_t size, Piece *piece)
+{
+  bool whole = true;
+  ++run->operations;
+  if (!heap_resize(run->heap, piece, size, &whole)) {
+    return run_out_of_memory(run, size);
+  }
+  return whole || run_corrupt(run);
 }
 
 bool
@@ -125,6 +139,7 @@ run_on_threads(Run *run, unsigned n_threads, ThreadFunction function, void *ctx)
 {
   Thread *const threads    = (Thread *)calloc(n_threads, sizeof(Thread));
   pthread_t *const handles = (pthread_t *)calloc(n_threads, sizeof(pthread_t));
+  pthread_attr_t attributes;
   atomic_uint missing;
   bool good = true;
   atomic_init(&missing, n_threads);
@@ -133,13 +148,15 @@ run_on_threads(Run *run, unsigned n_threads, ThreadFunction function, void *ctx)
     free(handles);
     return run_out_of_memory(run, sizeof(Thread));
   }
+  (void)pthread_attr_init(&attributes);
+  (void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
   for (unsigned i = 0; i < n_threads; ++i) {
     threads[i] =
         (Thread){.own = *run, .index = i, .ctx = ctx, .function = function, .missing = &missing};
     threads[i].own.operations = 0;
     run_become(&threads[i].own);
     threads[i].own.seed += i * 7919;
-    if (pthread_create(&handles[i], NULL, thread_main, &threads[i])) {
+    if (pthread_create(&handles[i], &attributes, thread_main, &threads[i])) {
       (void)fprintf(stderr, "ptrs-workload: no thread %u\n", i);
       exit(EXIT_FAILURE); // the others wait for it
     }
@@ -153,6 +170,7 @@ run_on_threads(Run *run, unsigned n_threads, ThreadFunction function, void *ctx)
       (void)snprintf(run->problem, sizeof(run->problem), "%s", threads[i].own.problem);
     }
   }
+  (void)pthread_attr_destroy(&attributes);
   free(threads);
   free(handles);
   return good;

@@ -3,9 +3,9 @@
 // published parameters alone; their source was not used.
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #include "batch.h"
+#include "harness.h"
 
 #define SIZE_END 1000    // sizes: 1, then half as much again and 1, below that
 #define REPEATED 100     // bytes: a size comes as often as it fits into them, and once more
@@ -138,18 +138,18 @@ run_sh8(Run *run)
   if (!run_fits(run, 30.0 * (double)sh8.times * sh8.threads)) {
     return false;
   }
-  sh8.queues = (Queue *)calloc(sh8.threads, sizeof(Queue));
+  sh8.queues = (Queue *)harness_map(sh8.threads, sizeof(Queue));
   if (!sh8.queues) {
     return run_out_of_memory(run, sh8.threads * sizeof(Queue));
   }
   for (unsigned i = 0; i < sh8.threads; ++i) {
-    queue_init(&sh8.queues[i], 1);
+    queue_init(&sh8.queues[i], 1, SH8_BATCH);
   }
   atomic_init(&sh8.working, sh8.threads);
   const bool good = run_on_threads(run, sh8.threads, sh8_thread, &sh8);
   for (unsigned i = 0; i < sh8.threads; ++i) {
     queue_destroy(&sh8.queues[i]);
   }
-  free(sh8.queues);
+  harness_unmap(sh8.queues, sh8.threads, sizeof(Queue));
   return good;
 }

@@ -3,8 +3,8 @@
 // threads which made them, or move between them.
 #include <pthread.h>
 #include <sched.h>
-#include <stdlib.h>
 
+#include "harness.h"
 #include "random.h"
 #include "workload.h"
 
@@ -98,7 +98,7 @@ run_larson(Run *run)
   if (!run_fits(run, 504.0 * LARSON_ROUNDS * (double)count * (double)larson.generations)) {
     return false;
   }
-  larson.pieces = (Piece *)calloc(count, sizeof(Piece));
+  larson.pieces = (Piece *)harness_map(count, sizeof(Piece));
   if (!larson.pieces) {
     return run_out_of_memory(run, count * sizeof(Piece));
   }
@@ -109,7 +109,7 @@ run_larson(Run *run)
   for (size_t i = 0; i < count; ++i) {
     good = run_free(run, &larson.pieces[i]) && good;
   }
-  free(larson.pieces);
+  harness_unmap(larson.pieces, count, sizeof(Piece));
   return good;
 }
 
@@ -184,7 +184,7 @@ stress_thread(Run *own, unsigned index, void *ctx)
   const size_t n_data = (size_t)100 * STRESS_LOAD * (index % 8 + 1);
   const size_t n_kept = n_data / 2;
   Random random       = {own->seed * 43 + *(const size_t *)ctx};
-  Piece *const data   = (Piece *)calloc(n_data + n_kept, sizeof(Piece));
+  Piece *const data   = (Piece *)harness_map(n_data + n_kept, sizeof(Piece));
   if (!data) {
     return run_out_of_memory(own, (n_data + n_kept) * sizeof(Piece));
   }
@@ -193,7 +193,7 @@ stress_thread(Run *own, unsigned index, void *ctx)
   for (size_t i = n_data + n_kept; i-- > 0;) {
     good = run_free(own, &data[i]) && good;
   }
-  free(data);
+  harness_unmap(data, n_data + n_kept, sizeof(Piece));
   return good;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Workloads that have no threads, or whose threads have nothing to do with each other.
-#include <stdlib.h>
-
+#include "harness.h"
 #include "random.h"
 #include "workload.h"
 
@@ -152,13 +151,13 @@ cache(Run *run, Piece *given)
 bool
 run_cache_scratch(Run *run)
 {
-  Piece *const given = (Piece *)calloc(run->threads, sizeof(Piece));
+  Piece *const given = (Piece *)harness_map(run->threads, sizeof(Piece));
   bool good          = given != NULL || run_out_of_memory(run, run->threads * sizeof(Piece));
   for (unsigned i = 0; good && i < run->threads; ++i) {
     good = run_alloc(run, 1, &given[i]);
   }
   good = good && cache(run, given);
-  free(given);
+  harness_unmap(given, run->threads, sizeof(Piece));
   return good;
 }
 
@@ -213,7 +212,7 @@ test_thread(Run *own, unsigned index, void *ctx)
   const size_t slots  = TEST_SLOTS / own->threads;
   const size_t times  = *(const size_t *)ctx;
   Random random       = {own->seed};
-  Piece *const pieces = (Piece *)calloc(slots, sizeof(Piece));
+  Piece *const pieces = (Piece *)harness_map(slots, sizeof(Piece));
   bool good           = pieces != NULL || run_out_of_memory(own, slots * sizeof(Piece));
   (void)index;
   for (size_t i = 0; good && i < slots; ++i) {
@@ -227,7 +226,7 @@ test_thread(Run *own, unsigned index, void *ctx)
   for (size_t i = 0; pieces && i < slots; ++i) {
     good = run_free(own, &pieces[i]) && good;
   }
-  free(pieces);
+  harness_unmap(pieces, slots, sizeof(Piece));
   return good;
 }
 

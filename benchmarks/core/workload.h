@@ -56,6 +56,7 @@ bool run_fits(Run *run, double bytes);
 // Allocate and free with the results noted in the run.  The size of a piece that
 // is not there is 0, and run_free does nothing with it.
 bool run_alloc(Run *run, size_t size, Piece *piece);
+bool run_resize(Run *run, size_t size, Piece *piece);
 bool run_free(Run *run, Piece *piece);
 bool run_free_all(Run *run, Piece *pieces, size_t count);
 

@@ -122,16 +122,42 @@ void one_free(void *mem) { (void)mem; }
 """
 
 
-@pytest.fixture(scope="module")
-def overlapping(tmp_path_factory: pytest.TempPathFactory) -> Path:
+# Blocks are eight bytes too short, and what is resized loses its contents
+_TIGHT = """
+#include <stddef.h>
+static _Alignas(16) char memory[1 << 20];
+static size_t used;
+void *one_malloc(size_t size) {
+  size_t at = used;
+  if (size > sizeof memory / 2) return 0;
+  used = at + size > sizeof memory / 2 ? 0 : at + (size > 8 ? size - 8 : size);
+  return memory + at;
+}
+void *one_calloc(size_t count, size_t size) { return one_malloc(count * size); }
+void *one_realloc(void *mem, size_t size) { (void)mem; return one_malloc(size); }
+void one_free(void *mem) { (void)mem; }
+"""
+
+
+def library(folder: Path, source: str) -> Path:
+    """Build a library of one C file."""
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("there is no C compiler")
-    folder = tmp_path_factory.mktemp("overlapping")
-    source, library = folder / "one.c", folder / "libone.so"
-    source.write_text(_OVERLAPPING)
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
-    return library
+    path, built = folder / "one.c", folder / "libone.so"
+    path.write_text(source)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", built, path], check=True)
+    return built
+
+
+@pytest.fixture(scope="module")
+def overlapping(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return library(tmp_path_factory.mktemp("overlapping"), _OVERLAPPING)
+
+
+@pytest.fixture(scope="module")
+def tight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return library(tmp_path_factory.mktemp("tight"), _TIGHT)
 
 
 @pytest.mark.parametrize("workload", ["churn", "xmalloc", "mstress", "larson", "alloc-test1"])
@@ -141,6 +167,25 @@ def test_an_allocator_that_hands_out_one_block_for_all_fails(
     done = run(workload, "--allocator", f"foreign:{overlapping}:one_", "--scale", "0.001")
     assert done.returncode == 1
     assert "gives memory out that is in use" in done.stderr
+
+
+# Those that write all, the first 128 bytes, both ends; and the one that resizes
+@pytest.mark.parametrize("workload", ["glibc-simple", "xmalloc", "request-cycle", "realloc-growth"])
+def test_an_allocator_whose_blocks_are_too_short_or_lose_their_contents_fails(
+    tight: Path, workload: str
+) -> None:
+    done = run(workload, "--allocator", f"foreign:{tight}:one_", "--scale", "0.001")
+    assert done.returncode == 1
+    assert "had not what was written into it" in done.stderr
+
+
+def test_the_books_of_a_workload_are_not_the_allocator_s_memory() -> None:
+    # Half of 262144 places hold 27 bytes on average; the places themselves take 10 MB
+    done = run("alloc-test1", "--allocator", "system", "--scale", "0.0001", "--json")
+    found = json.loads(done.stdout)
+    live = counts("alloc-test1", "0.0001")["peak_live_bytes"]
+    assert live < found["peak_rss_bytes"] < 3 * live
+    assert 0 < found["page_faults"] < found["peak_rss_bytes"] // 1024
 
 
 def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
