@@ -125,13 +125,16 @@ if not TYPE_CHECKING:
         return sorted({*globals(), *__all__})
 
     @atexit.register
-    def _load_all():
-        """Import the rest while that is possible: finalizers that run later may ask for it."""
+    def _load_rest():
+        """Import the rest while that is possible: finalizers that run later may ask for it.
+
+        But not what shows memory, which imports more than all else: every exit would pay for it.
+        """
         # Unless another import has taken the place of this one
         if getattr(sys.modules.get(__name__), "__dict__", None) is globals():
-            for names in _LATER.values():
+            for module, names in _LATER.items():
                 for name in names:
-                    if name not in globals():
+                    if name not in globals() and not module.startswith("_show"):
                         __getattr__(name)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import _weakref
 import sys
 from _thread import get_ident
-from functools import partial
+from types import MethodType
 
 from pointers._errors import status_error
 from pointers._ffi import CALLS_BACK, ffi, lib
@@ -134,7 +134,7 @@ def _as_function(free: Any) -> tuple[int, Callable[[int], object] | None]:
         return 0, None
     address = _address_of(free)
     if address and _is_python(free):
-        return 0, partial(_call, free)
+        return 0, MethodType(_call, free)
     if address:
         _functions[address] = free
         return address, None
@@ -191,7 +191,7 @@ def from_address(
         raise ValueError("this interpreter cannot be called back: pass a C function as free")
     if function_address and keepalive is not None:
         # C calls back once, to let the object go
-        function = partial(lib.ptrs_access_call_free, function_address)
+        function = MethodType(lib.ptrs_access_call_free, function_address)
         function_address = 0
     given = ffi.new("void **")  # before there is a block: later there may be no memory for it
     ending = Ending(AdoptedPointer, number, function, keepalive)

@@ -154,3 +154,21 @@ def test_a_finalizer_at_the_end(place: str, imported: str, run_python: Any) -> N
     # What atexit calls is called once more by the finalizer
     used = "used\n" * (2 if place == "an exit function" else 1)
     assert done.stdout == used or place in AFTER_MODULES
+
+
+def test_an_exit_imports_nothing_that_only_shows_memory(run_python: Any) -> None:
+    """Every program would pay for it: it takes longer than all the rest of its exit."""
+    done = run_python(
+        """
+        import atexit, sys
+        def show():
+            print("pointers._alloc.heaps" in sys.modules)
+            print([n for n in ("pointers._show.dump", "inspect", "functools") if n in sys.modules])
+        atexit.register(show)  # before the package's own function, so that it runs after that
+        import pointers
+        """,
+        "-S",
+        PYTHONPATH=os.pathsep.join(path for path in sys.path if path),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "True\n[]\n"
