@@ -243,6 +243,13 @@ def editable(session: nox.Session) -> None:
         session.error(f"what is imported is not the checkout: {found}")
 
 
+@nox.session
+def crosscheck(session: nox.Session) -> None:
+    """Compare the comparison of allocators with libraries that are preloaded."""
+    session.install(".")
+    session.run("python", "benchmarks/crosscheck.py", *session.posargs)
+
+
 @nox.session(tags=CI)
 def isolation(session: nox.Session) -> None:
     """Install as a user does."""
