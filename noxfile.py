@@ -11,7 +11,7 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
-nox.options.default_venv_backend = "venv"
+nox.options.default_venv_backend = "uv|venv"  # to install takes pip ten times as long
 nox.options.error_on_missing_interpreters = False
 
 # Sessions that `.ci/run` runs for each change, in the order of this file: the longest first
@@ -119,25 +119,26 @@ def sanitize_python(session: nox.Session) -> None:
     "python", [nox.param(each, tags=CI if each in EACH_CHANGE else ALL) for each in VERSIONS]
 )
 def tests(session: nox.Session) -> None:
-    """Run the Python tests, but those that do not differ by interpreter."""
+    """Install as a user does, and run the tests, but those that do not differ by interpreter."""
     session.install(".[test]")
+    with session.chdir(session.create_tmp()):
+        session.run("python", "-m", "pointers", "demo", silent=True)
     session.run("pytest", "-q", "-m", "not once", *session.posargs)
 
 
 @nox.session(python="3.12", tags=CI)
 def reference(session: nox.Session) -> None:
-    """Run the Python tests on CPython without the fast path."""
-    session.install(".[test]")
-    session.run("pytest", "-q", "-m", "not once", *session.posargs, env={"POINTERS_FAST": "0"})
+    """Run the Python tests on CPython without the fast path, where its codec copies objects.
 
-
-@nox.session(tags=CI)
-def synthesised(session: nox.Session) -> None:
-    """Run the tests of images where CPython makes these of values, and copies no objects."""
+    And then those of images where it makes these of values, as on other interpreters.
+    """
     session.install(".[test]")
+    # Tests that start both paths themselves are among those of the other sessions
+    tests = ("pytest", "-q", *session.posargs, "-m", "not once and not both_paths")
+    session.run(*tests, env={"POINTERS_FAST": "0"})
     chosen = "image or array or allocated or reference or corrupt or specification"
     environment = {"POINTERS_IMAGES": "synth", "POINTERS_FAST": "0"}
-    session.run("pytest", "-q", "-k", chosen, *session.posargs, env=environment)
+    session.run(*tests, "-k", chosen, env=environment)
 
 
 @nox.session(python=["3", "pypy3"], tags=ALL)
@@ -149,9 +150,9 @@ def mutations(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("compiler", [nox.param("gcc", tags=ALL), nox.param("clang", tags=CI)])
+@nox.parametrize("compiler", ["gcc", "clang"], tags=[ALL, ALL])
 def core(session: nox.Session, compiler: str) -> None:
-    """Run the C tests under one compiler: gcc's are among the README's."""
+    """Run the C tests under one compiler: the README's are gcc's, those with TSan are clang's."""
     meson(session, compiler)
 
 
@@ -188,24 +189,31 @@ def valgrind(session: nox.Session) -> None:
 
 
 @nox.session(tags=CI)
-@nox.parametrize("target", FUZZERS)
-def fuzz(session: nox.Session, target: str) -> None:
-    """Fuzz with libFuzzer, for 20 seconds or as its options after -- say."""
+def fuzz(session: nox.Session) -> None:
+    """Fuzz with libFuzzer, each target for 20 seconds, or those and as -- says.
+
+    For instance `nox -s fuzz -- image -max_total_time=3600`.
+    """
     options = ["-Dfuzz=true", "-Db_lundef=false", "-Dbuildtype=debugoptimized"]
     session.install("meson>=1.3", "ninja")
     build = session.create_tmp() + "/build"
     (ROOT / build).mkdir(exist_ok=True)
     setup = ["meson", "setup", "--wipe", build, "-Dpython=disabled", "-Dtests=true", *options]
     session.run(*setup, env={"CC": "clang"})
-    session.run("meson", "compile", "-C", build, f"fuzz_{target}")
-    found = session.create_tmp() + f"/{target}"
-    (ROOT / found).mkdir(exist_ok=True)
-    limits = session.posargs or ["-max_total_time=20"]
-    folders = (found, f"tests/fuzz/corpus/{target}")
-    program = ROOT / build / "tests" / "fuzz" / f"fuzz_{target}"
+    targets = [target for target in FUZZERS if target in session.posargs] or FUZZERS
+    given = [argument for argument in session.posargs if argument not in FUZZERS]
+    session.run("meson", "compile", "-C", build, *(f"fuzz_{target}" for target in targets))
     environment = {"ASAN_OPTIONS": "allocator_may_return_null=1"}
-    fuzzer = (str(program), "-max_len=1024", f"-artifact_prefix={found}/", *limits, *folders)
-    session.run(*fuzzer, external=True, env=environment)
+    for target in targets:
+        found = session.create_tmp() + f"/{target}"
+        (ROOT / found).mkdir(exist_ok=True)
+        program = str(ROOT / build / "tests" / "fuzz" / f"fuzz_{target}")
+        options = ["-max_len=1024", f"-artifact_prefix={found}/"]
+        options += given or ["-max_total_time=20"]
+        session.run(
+            program, *options, found, f"tests/fuzz/corpus/{target}",
+            external=True, env=environment,
+        )  # fmt: skip
 
 
 @nox.session(tags=CI)
@@ -223,11 +231,12 @@ def lint(session: nox.Session) -> None:
 @nox.session(tags=CI)
 def typing(session: nox.Session) -> None:
     """Check the types of the package, and of code that uses it."""
-    session.install("mypy", "basedpyright")
+    session.install("mypy", "basedpyright", "typing-extensions")
     session.run("mypy")
     session.run("mypy", "--strict", "tests/typing")
     # Pyright, as a package that brings all that it needs
-    session.run("basedpyright", "--level", "error", "tests/typing")
+    here = ("--pythonpath", f"{session.bin}/python")  # and not that of a .venv beside it
+    session.run("basedpyright", *here, "--level", "error", "tests/typing")
 
 
 @nox.session(tags=CI)
@@ -248,11 +257,3 @@ def crosscheck(session: nox.Session) -> None:
     """Compare the comparison of allocators with libraries that are preloaded."""
     session.install(".")
     session.run("python", "benchmarks/crosscheck.py", *session.posargs)
-
-
-@nox.session(tags=CI)
-def isolation(session: nox.Session) -> None:
-    """Install as a user does."""
-    session.install(".")
-    session.chdir(session.create_tmp())
-    session.run("python", "-m", "pointers", "demo")

@@ -39,6 +39,9 @@ def pytest_collection_modifyitems(items: "list[pytest.Item]") -> None:
     for item in items:
         if item.path.stem.startswith(ONCE):
             item.add_marker(pytest.mark.once)
+        # Programs that tests start on the path that a parameter names
+        if "fast" in getattr(getattr(item, "callspec", None), "params", ()):
+            item.add_marker(pytest.mark.both_paths)
 
 
 @pytest.fixture(autouse=True, scope="session")
