@@ -135,29 +135,10 @@ has_piece(const Heap *heap, const Piece *piece)
 }
 
 static void
-raise_to(atomic_ullong *peak, unsigned long long value)
-{
-  unsigned long long seen = atomic_load(peak);
-  while (seen < value && !atomic_compare_exchange_weak(peak, &seen, value)) {
-  }
-}
-
-static void
-count_made(Counts *counts, size_t size)
-{
-  if (counts) {
-    atomic_fetch_add(&counts->made, 1);
-    raise_to(&counts->peak_blocks, atomic_fetch_add(&counts->live_blocks, 1) + 1);
-    raise_to(&counts->peak_bytes, atomic_fetch_add(&counts->live_bytes, size) + size);
-  }
-}
-
-static void
 count_freed(Counts *counts, const Piece *piece, uint64_t maker)
 {
   if (counts) {
-    atomic_fetch_sub(&counts->live_blocks, 1);
-    atomic_fetch_sub(&counts->live_bytes, piece->size);
+    counts_freed(counts, piece->size);
     atomic_fetch_add(&counts->crossing, piece->number >> PIECE_MAKER_SHIFT != maker);
   }
 }
@@ -225,6 +206,10 @@ heap_open(Heap *heap,
     status = ptrs_arena_new(system, number_after(spec, ARENA_CHUNK), &heap->allocator);
   } else if (is_kind(spec, "pool")) {
     const size_t block_size = number_after(spec, max_size);
+    if (!block_size) {
+      (void)snprintf(message, message_size, "pool: the workload tells no size: give pool:BLOCK");
+      return false;
+    }
     if (block_size < max_size || block_size > POOL_MAX) {
       (void)snprintf(message, message_size, "pool: blocks up to %zu bytes are needed", max_size);
       return false;
@@ -273,7 +258,9 @@ heap_alloc(Heap *heap, size_t size, size_t align, uint64_t number, Piece *piece)
   piece->size   = size;
   piece->align  = align;
   piece->number = number;
-  count_made(heap->counts, size);
+  if (heap->counts) {
+    counts_made(heap->counts, size);
+  }
   return write_piece(heap, piece);
 }
 
@@ -296,8 +283,7 @@ heap_resize(Heap *heap, Piece *piece, size_t size, bool *whole)
   }
   *whole = size < piece->size || has_piece(heap, piece);
   if (heap->counts) {
-    raise_to(&heap->counts->peak_bytes,
-             atomic_fetch_add(&heap->counts->live_bytes, size - piece->size) + size - piece->size);
+    counts_resized(heap->counts, piece->size, size);
   }
   piece->size = size;
   return write_piece(heap, piece);

@@ -7,11 +7,11 @@
 #ifndef HEAP_H
 #define HEAP_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "counts.h"
 #include "ptrs/allocator.h"
 #include "ptrs/block.h"
 
@@ -23,18 +23,6 @@ typedef enum {
   TOUCH_ALL,   // all
   TOUCH_CHECK, // all, and looks at all of it when it is freed
 } Touch;
-
-// Taken in a run of its own, which is not timed
-typedef struct {
-  atomic_ullong made;
-  atomic_ullong crossing; // freed by another thread than made it
-  atomic_ullong live_blocks;
-  atomic_ullong live_bytes;
-  atomic_ullong peak_blocks;
-  atomic_ullong peak_bytes;
-  atomic_ullong retained; // live where a workload says so
-  atomic_uint threads;    // that have allocated or freed
-} Counts;
 
 typedef struct {
   PtrsAllocator *allocator; // NULL: malloc(3) itself

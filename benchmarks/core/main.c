@@ -4,12 +4,14 @@
 //     ptrs-workload --list
 //     ptrs-workload NAME --allocator SPEC [--checked] [--scale X] [--threads N]
 //                   [--blocks N] [--seed N] [--quick] [--count] [--json]
-//     ptrs-workload --probe --allocator SPEC
+//     ptrs-workload NAME --from LIBRARY ...
+//     ptrs-workload --probe [--from LIBRARY] --allocator SPEC
 //
 // --count tells who frees what and what is live, and measures nothing.
 // Exit code 0 also where the allocator cannot serve the workload: the answer
 // says so.  1: memory was not what it should be.  2: wrong arguments, or a
-// library that does not load, which is what --probe tries.
+// library that does not load, which is what --probe tries.  --from takes the
+// workload from a library: see ptrs-workload.h.
 #define _POSIX_C_SOURCE 200809L
 
 #include <getopt.h>
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "loaded.h"
 #include "measure.h"
 #include "workload.h"
 
@@ -68,6 +71,7 @@ const size_t n_workloads = sizeof(workloads) / sizeof(workloads[0]);
 typedef struct {
   const Workload *workload;
   const char *allocator;
+  const char *from;
   bool checked;
   bool json;
   bool quick;
@@ -87,7 +91,8 @@ usage(const char *problem, const char *value)
                         "       ptrs-workload NAME --allocator SPEC [--checked] [--scale X]\n"
                         "                     [--threads N] [--blocks N] [--seed N] [--quick]\n"
                         "                     [--count] [--json]\n"
-                        "       ptrs-workload --probe --allocator SPEC\n"
+                        "       ptrs-workload NAME --from LIBRARY ...\n"
+                        "       ptrs-workload --probe [--from LIBRARY] --allocator SPEC\n"
                         "SPEC: direct, system, system+stats, arena[:CHUNK], pool[:BLOCK], guard, "
                         "foreign:PATH[:PREFIX]\n");
   return 2;
@@ -128,12 +133,20 @@ print_string(const char *text)
   (void)putchar('"');
 }
 
+static void
+print_names(const Options *options)
+{
+  (void)printf("{\"workload\": ");
+  print_string(options->workload->name);
+  (void)printf(", \"allocator\": ");
+  print_string(options->allocator);
+}
+
 static int
 unsupported(const Options *options, const char *reason)
 {
   if (options->json) {
-    (void)printf("{\"workload\": \"%s\", \"allocator\": ", options->workload->name);
-    print_string(options->allocator);
+    print_names(options);
     (void)printf(", \"unsupported\": ");
     print_string(reason);
     (void)printf("}\n");
@@ -156,8 +169,7 @@ print_result(const Options *options, const Run *run, const Usage *before, const 
                  ns, (double)peak / 1e6);
     return;
   }
-  (void)printf("{\"workload\": \"%s\", \"allocator\": ", options->workload->name);
-  print_string(options->allocator);
+  print_names(options);
   (void)printf(", \"checked\": %s, \"threads\": %u, \"operations\": %llu, \"seconds\": %.9f, "
                "\"ns_per_op\": %.4f, \"ops_per_s\": %.1f, \"peak_rss_bytes\": %llu, "
                "\"page_faults\": %llu, \"user_seconds\": %.6f, \"system_seconds\": %.6f, ",
@@ -173,11 +185,12 @@ print_result(const Options *options, const Run *run, const Usage *before, const 
 static void
 print_counts(const Options *options, const Run *run, Counts *counts)
 {
+  print_names(options);
   (void)printf(
-      "{\"workload\": \"%s\", \"threads\": %u, \"operations\": %llu, \"made\": %llu, "
+      ", \"threads\": %u, \"operations\": %llu, \"made\": %llu, "
       "\"crossing\": %llu, \"left\": %llu, \"retained\": %llu, \"peak_live_blocks\": %llu, "
       "\"peak_live_bytes\": %llu}\n",
-      options->workload->name, atomic_load(&counts->threads), (unsigned long long)run->operations,
+      atomic_load(&counts->threads), (unsigned long long)run->operations,
       atomic_load(&counts->made), atomic_load(&counts->crossing), atomic_load(&counts->live_blocks),
       atomic_load(&counts->retained), atomic_load(&counts->peak_blocks),
       atomic_load(&counts->peak_bytes));
@@ -235,7 +248,9 @@ probe(const Options *options)
   Heap heap = {.touch = TOUCH_ENDS};
   char message[512];
   bool unusable = false;
-  if (heap_open(&heap, options->allocator, options->checked, 1, message, sizeof(message),
+  Workload workload;
+  if ((!options->from || loaded_open(&workload, "", options->from, message, sizeof(message))) &&
+      heap_open(&heap, options->allocator, options->checked, 1, message, sizeof(message),
                 &unusable)) {
     heap_close(&heap);
     return 0;
@@ -258,6 +273,7 @@ main(int argc, char **argv)
   static const struct option known[] = {
       {"allocator", required_argument, NULL, 'a'},
       {"checked", no_argument, NULL, 'c'},
+      {"from", required_argument, NULL, 'f'},
       {"scale", required_argument, NULL, 's'},
       {"threads", required_argument, NULL, 't'},
       {"blocks", required_argument, NULL, 'b'},
@@ -282,6 +298,9 @@ main(int argc, char **argv)
     switch (option) {
     case 'a':
       options.allocator = optarg;
+      break;
+    case 'f':
+      options.from = optarg;
       break;
     case 'c':
       options.checked = true;
@@ -328,6 +347,15 @@ main(int argc, char **argv)
   }
   if (optind != argc - 1) {
     return usage("one workload is needed", "");
+  }
+  if (options.from) {
+    static Workload workload;
+    char message[512];
+    if (!loaded_open(&workload, argv[optind], options.from, message, sizeof(message))) {
+      return usage(message, "");
+    }
+    options.workload = &workload;
+    return measure(&options);
   }
   options.workload = find(argv[optind]);
   return options.workload ? measure(&options) : usage("unknown workload ", argv[optind]);

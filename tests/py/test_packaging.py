@@ -66,7 +66,9 @@ def test_types_and_licence_are_shipped(files: list[PackagePath]) -> None:
 
 def test_one_compiled_module(files: list[PackagePath]) -> None:
     assert len([path for path in files if path.suffix in {".so", ".pyd"}]) == 1
-    assert not [path for path in files if path.suffix in {".a", ".h", ".c"}]
+    sources = [path.name for path in files if path.suffix in {".a", ".h", ".c"}]
+    # What a workload of the user's own includes; on other systems there is no program for it
+    assert sources in ([], ["ptrs-workload.h"])
 
 
 def test_the_installed_package_is_the_one_under_test(files: list[PackagePath]) -> None:

@@ -15,7 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from pointers._cli.bench import allocators, document, history, machine, plan, program, table
+from pointers._cli.bench import (
+    allocators,
+    document,
+    history,
+    machine,
+    own,
+    plan,
+    program,
+    rows,
+    table,
+)
 from pointers._cli.bench.allocators import UsageError
 from pointers._cli.bench.history import Earlier
 from pointers._cli.bench.progress import progress
@@ -25,7 +35,7 @@ from pointers._cli.bench.schema import EXPERIMENTS
 from pointers._cli.bench.show import show_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pointers._cli.bench.document import Document
     from pointers._cli.bench.plan import Case
@@ -58,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--quick", action="store_true", help="smaller workloads, in less than five minutes")
     add("--json", type=Path, metavar="FILE", help="write all figures here")
+    add("--csv", type=Path, metavar="FILE", help="write a row for each measurement here")
     add("--html", type=Path, metavar="FILE", help="write a report with drawings here")
     add(
         "--allocators",
@@ -66,6 +77,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checked blocks on it (default: all that are installed)",
     )
     add("--workloads", metavar="A,B,...", help="see --list (default: all)")
+    add(
+        "--workload",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="measure a workload of your own: a C file or a shared object; may be given repeatedly",
+    )
     add(
         "--experiments",
         metavar="A,B,...",
@@ -138,7 +157,17 @@ def _terminate(_number: int, _frame: object) -> NoReturn:
 def _measure(options: argparse.Namespace) -> Document | None:
     """Measure; return the document, or None if there was only something to list."""
     binary = options.program.resolve() if options.program else program.find()
-    workloads = program.list_workloads(binary)
+    listed = program.list_workloads(binary)
+    with own.built(options.workload, binary, listed) as mine:
+        return _measured(options, binary, [*listed, *own.listed(options.workload)], mine)
+
+
+def _measured(
+    options: argparse.Namespace,
+    binary: Path,
+    workloads: list[program.Workload],
+    mine: Mapping[str, Path],
+) -> Document | None:
     choice = allocators.choose(options.allocators).loading(
         partial(program.problem, binary), named=options.allocators is not None
     )
@@ -146,6 +175,8 @@ def _measure(options: argparse.Namespace) -> Document | None:
         _print_list(workloads, choice)
         return None
     names = _split("--workloads", options.workloads, [workload.name for workload in workloads])
+    # The user's own alone, unless others are named
+    names = document.unique([*(names or []), *mine]) if mine else names
     experiments = _split("--experiments", options.experiments, EXPERIMENTS)
     settings = plan.settings(
         quick=options.quick,
@@ -162,6 +193,7 @@ def _measure(options: argparse.Namespace) -> Document | None:
         experiments,
         cores=machine.cores(),
         available=machine.available_bytes(),
+        libraries=mine,
     )
     results: dict[Case, Result] = {}
     date = datetime.datetime.now(datetime.timezone.utc)
@@ -232,6 +264,7 @@ def _finish(found: Document, earlier: Sequence[Earlier], options: argparse.Names
     # Files first: what was measured must not be lost to a terminal that has gone
     written = [
         _write(options.json, lambda: document.dumps(found)),
+        _write(options.csv, lambda: rows.dumps(found)),
         _write(options.html, lambda: page(found, earlier)),
     ]
     tables = table.tables(found, details=options.details)
@@ -254,8 +287,8 @@ def main(options: argparse.Namespace) -> int:
     """Run the comparison; return the exit code: 2 for what makes no sense, 1 for failures."""
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        _check_output(options.json)
-        _check_output(options.html)
+        for path in (options.json, options.csv, options.html):
+            _check_output(path)
         earlier = [Earlier(path.stem, document.load(path)) for path in options.compare]
         found = document.load(options.load) if options.load else _measure(options)
         return 0 if found is None else _finish(found, earlier, options)

@@ -10,7 +10,8 @@ from pointers._cli.bench.allocators import UsageError
 from pointers._cli.bench.schema import EXPERIMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from pointers._cli.bench.allocators import Allocator
     from pointers._cli.bench.program import Workload
@@ -158,12 +159,14 @@ def cases(
     *,
     cores: int,
     available: int | None,
+    libraries: Mapping[str, Path] | None = None,
 ) -> tuple[list[Case], list[str]]:
     """Return the cases, and what was left out and why.
 
     :param names: Workloads; None for all.
     :param experiments: None for all, or for the plain comparison if workloads were named.
     :param available: Bytes of free memory; None if that is not known.
+    :param libraries: Where workloads are that the program does not have itself.
     """
     known = [workload.name for workload in workloads]
     chosen = known if names is None else names
@@ -172,9 +175,10 @@ def cases(
     notes: list[str] = []
     found: list[Case] = []
     scaled = _scaled(settings)
+    source = {name: ("--from", str(path)) for name, path in (libraries or {}).items()}
     if "workloads" in experiments:
         found += [
-            Case("workloads", name, allocator, scaled)
+            Case("workloads", name, allocator, (*scaled, *source.get(name, ())))
             for name in chosen
             if name != LIVE_BLOCKS
             for allocator in listed
@@ -183,9 +187,15 @@ def cases(
         found += _live_cases(listed, available, notes)
     if "threads" in experiments:
         found += [
-            Case("threads", name, allocator, (*scaled, "--threads", str(count)), threads=count)
+            Case(
+                "threads",
+                name,
+                allocator,
+                (*scaled, "--threads", str(count), *source.get(name, ())),
+                threads=count,
+            )
             for name in chosen
-            if name in THREADED
+            if name in THREADED or name in source
             for count in thread_counts(cores)
             for allocator in listed
             if allocator.base != "guard"
