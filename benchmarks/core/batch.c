@@ -7,7 +7,8 @@ void
 queue_init(Queue *queue, unsigned n_makers, size_t most_pieces)
 {
   (void)pthread_mutex_init(&queue->mutex, NULL);
-  (void)pthread_cond_init(&queue->changed, NULL);
+  (void)pthread_cond_init(&queue->filled, NULL);
+  (void)pthread_cond_init(&queue->emptied, NULL);
   queue->full     = NULL;
   queue->spare    = NULL;
   queue->n_full   = 0;
@@ -29,7 +30,8 @@ queue_destroy(Queue *queue)
     queue->spare       = batch->next;
     harness_unmap(batch, 1, batch_size(queue));
   }
-  (void)pthread_cond_destroy(&queue->changed);
+  (void)pthread_cond_destroy(&queue->filled);
+  (void)pthread_cond_destroy(&queue->emptied);
   (void)pthread_mutex_destroy(&queue->mutex);
 }
 
@@ -61,12 +63,12 @@ queue_put(Queue *queue, Batch *batch, size_t most)
 {
   (void)pthread_mutex_lock(&queue->mutex);
   while (queue->n_full >= most) {
-    (void)pthread_cond_wait(&queue->changed, &queue->mutex);
+    (void)pthread_cond_wait(&queue->emptied, &queue->mutex);
   }
   batch->next = queue->full;
   queue->full = batch;
   ++queue->n_full;
-  (void)pthread_cond_broadcast(&queue->changed);
+  (void)pthread_cond_signal(&queue->filled);
   (void)pthread_mutex_unlock(&queue->mutex);
 }
 
@@ -75,7 +77,7 @@ queue_leave(Queue *queue)
 {
   (void)pthread_mutex_lock(&queue->mutex);
   --queue->n_makers;
-  (void)pthread_cond_broadcast(&queue->changed);
+  (void)pthread_cond_broadcast(&queue->filled);
   (void)pthread_mutex_unlock(&queue->mutex);
 }
 
@@ -84,13 +86,13 @@ take(Queue *queue, bool waits)
 {
   (void)pthread_mutex_lock(&queue->mutex);
   while (waits && !queue->full && queue->n_makers) {
-    (void)pthread_cond_wait(&queue->changed, &queue->mutex);
+    (void)pthread_cond_wait(&queue->filled, &queue->mutex);
   }
   Batch *const batch = queue->full;
   if (batch) {
     queue->full = batch->next;
     --queue->n_full;
-    (void)pthread_cond_broadcast(&queue->changed);
+    (void)pthread_cond_signal(&queue->emptied);
   }
   (void)pthread_mutex_unlock(&queue->mutex);
   return batch;

@@ -18,7 +18,8 @@ typedef struct Batch {
 // Last in, first out
 typedef struct {
   pthread_mutex_t mutex;
-  pthread_cond_t changed;
+  pthread_cond_t filled;
+  pthread_cond_t emptied;
   Batch *full;
   Batch *spare; // used before; a batch itself is the harness's
   size_t most;  // pieces of a batch

@@ -134,44 +134,73 @@ thread_main(void *argument)
   return NULL;
 }
 
-bool
-run_on_threads(Run *run, unsigned n_threads, ThreadFunction function, void *ctx)
+static void
+prepare(Thread *thread, const Run *run, unsigned index)
+{
+  thread->own            = *run;
+  thread->own.operations = 0;
+  thread->own.seed += index * 7919;
+  thread->index = index;
+  run_become(&thread->own);
+}
+
+static void
+collect(Run *run, const Thread *thread)
+{
+  run->operations += thread->own.operations;
+  if (!thread->good) {
+    run->corrupt = run->corrupt || thread->own.corrupt;
+    (void)snprintf(run->problem, sizeof(run->problem), "%s", thread->own.problem);
+  }
+}
+
+// The first `n_here` of them, none or one, run in the calling thread
+static bool
+run_threads(Run *run, unsigned n_threads, unsigned n_here, ThreadFunction function, void *ctx)
 {
   Thread *const threads    = (Thread *)calloc(n_threads, sizeof(Thread));
   pthread_t *const handles = (pthread_t *)calloc(n_threads, sizeof(pthread_t));
   pthread_attr_t attributes;
   atomic_uint missing;
-  bool good = true;
+  bool good = threads && handles;
   atomic_init(&missing, n_threads);
-  if (!threads || !handles) {
-    free(threads);
-    free(handles);
-    return run_out_of_memory(run, sizeof(Thread));
-  }
   (void)pthread_attr_init(&attributes);
   (void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
-  for (unsigned i = 0; i < n_threads; ++i) {
-    threads[i] =
-        (Thread){.own = *run, .index = i, .ctx = ctx, .function = function, .missing = &missing};
-    threads[i].own.operations = 0;
-    run_become(&threads[i].own);
-    threads[i].own.seed += i * 7919;
-    if (pthread_create(&handles[i], &attributes, thread_main, &threads[i])) {
+  for (unsigned i = 0; good && i < n_threads; ++i) {
+    prepare(&threads[i], run, i);
+    threads[i].ctx      = ctx;
+    threads[i].function = function;
+    threads[i].missing  = &missing;
+    if (i >= n_here && pthread_create(&handles[i], &attributes, thread_main, &threads[i])) {
       (void)fprintf(stderr, "ptrs-workload: no thread %u\n", i);
       exit(EXIT_FAILURE); // the others wait for it
     }
   }
-  for (unsigned i = 0; i < n_threads; ++i) {
-    (void)pthread_join(handles[i], NULL);
-    run->operations += threads[i].own.operations;
-    if (!threads[i].good && good) {
-      good         = false;
-      run->corrupt = threads[i].own.corrupt;
-      (void)snprintf(run->problem, sizeof(run->problem), "%s", threads[i].own.problem);
+  if (good && n_here) {
+    (void)thread_main(&threads[0]);
+  }
+  for (unsigned i = 0; threads && handles && i < n_threads; ++i) {
+    if (i >= n_here) {
+      (void)pthread_join(handles[i], NULL);
     }
+    collect(run, &threads[i]);
+    good = good && threads[i].good;
   }
   (void)pthread_attr_destroy(&attributes);
+  const bool none = !threads || !handles;
   free(threads);
   free(handles);
-  return good;
+  return none ? run_out_of_memory(run, sizeof(Thread)) : good;
+}
+
+bool
+run_on_threads(Run *run, unsigned n_threads, ThreadFunction function, void *ctx)
+{
+  return run_threads(run, n_threads, 0, function, ctx);
+}
+
+bool
+run_beside(Run *run, unsigned n_threads, ThreadFunction function, void *ctx)
+{
+  return run_threads(run, n_threads, 1, function, ctx);
 }

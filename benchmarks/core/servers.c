@@ -204,7 +204,7 @@ run_mstress(Run *run)
   Random random       = {run->seed};
   bool good           = run_fits(run, 400.0 * 7500 * (double)rounds * run->threads);
   for (size_t round = 0; good && round < rounds; ++round) {
-    good = run_on_threads(run, run->threads, stress_thread, &round);
+    good = run_beside(run, run->threads, stress_thread, &round);
     for (size_t i = 0; i < STRESS_TRANSFERS; ++i) {
       // Half of what lies between threads survives a round
       if (chance(&random, 50) || round + 1 == rounds || !good) {

@@ -65,29 +65,43 @@ run_glibc_simple(Run *run)
 
 // ---- glibc's benchtests: bench-malloc-thread.c ----
 
-#define THREAD_SET 1024   // WORKING_SET_SIZE
-#define THREAD_LEAST 4    // MIN_ALLOCATION_SIZE
-#define THREAD_MOST 32768 // MAX_ALLOCATION_SIZE
-#define THREAD_SIZES 8000 // NUM_BLOCK_SIZES: drawn once, used in turns
-#define THREAD_TIMES 2e7  // there two seconds of the clock
+#define THREAD_SET 1024                // WORKING_SET_SIZE
+#define THREAD_LEAST 4                 // MIN_ALLOCATION_SIZE
+#define THREAD_MOST 32768              // MAX_ALLOCATION_SIZE
+#define THREAD_SIZES 8000              // NUM_BLOCK_SIZES: drawn once for all threads, used in turns
+#define THREAD_PLACES (4 * THREAD_SET) // NUM_OFFSETS: the same
+#define THREAD_TIMES 2e7               // there two seconds of the clock
+
+typedef struct {
+  size_t times;
+  uint16_t sizes[THREAD_SIZES];
+  uint16_t places[THREAD_PLACES];
+} ThreadSet;
+
+static void
+thread_draw(ThreadSet *drawn, uint64_t seed)
+{
+  static const double least = 1.0 / THREAD_MOST;
+  Random random             = {seed};
+  for (size_t i = 0; i < THREAD_SIZES; ++i) {
+    // How many are of a size falls with the square of the size
+    const double part = (double)random_below(&random, 1 << 30) / (1 << 30);
+    drawn->sizes[i]   = (uint16_t)(1 / ((1.0 / THREAD_LEAST - least) * part + least));
+  }
+  for (size_t i = 0; i < THREAD_PLACES; ++i) {
+    drawn->places[i] = (uint16_t)random_below(&random, THREAD_SET);
+  }
+}
 
 static bool
 thread_set(Run *own, unsigned index, void *ctx)
 {
-  static const double least = 1.0 / THREAD_MOST;
-  Piece set[THREAD_SET]     = {{.size = 0}};
-  Random random             = {own->seed};
-  const size_t times        = *(const size_t *)ctx;
-  bool good                 = true;
-  size_t sizes[THREAD_SIZES];
+  const ThreadSet *const drawn = (const ThreadSet *)ctx;
+  Piece set[THREAD_SET]        = {{.size = 0}};
+  bool good                    = true;
   (void)index;
-  for (size_t i = 0; i < THREAD_SIZES; ++i) {
-    // How many are of a size falls with the square of the size
-    const double part = (double)random_below(&random, 1 << 30) / (1 << 30);
-    sizes[i]          = (size_t)(1 / ((1.0 / THREAD_LEAST - least) * part + least));
-  }
-  for (size_t i = 0; good && i < times; ++i) {
-    good = run_renew(own, sizes[i % THREAD_SIZES], &set[random_below(&random, THREAD_SET)]);
+  for (size_t i = 0; good && i < drawn->times; ++i) {
+    good = run_renew(own, drawn->sizes[i % THREAD_SIZES], &set[drawn->places[i % THREAD_PLACES]]);
   }
   run_retain(own);
   for (size_t i = 0; i < THREAD_SET; ++i) {
@@ -99,9 +113,15 @@ thread_set(Run *own, unsigned index, void *ctx)
 bool
 run_glibc_thread(Run *run)
 {
-  size_t times = run_times(run, THREAD_TIMES, THREAD_SET);
-  return run_fits(run, 36.0 * (double)times * run->threads) &&
-         run_on_threads(run, run->threads, thread_set, &times);
+  static ThreadSet drawn;
+  drawn.times = run_times(run, THREAD_TIMES, THREAD_PLACES);
+  thread_draw(&drawn, run->seed);
+  if (!run_fits(run, 36.0 * (double)drawn.times * run->threads)) {
+    return false;
+  }
+  // do_benchmark() starts no thread for one
+  return run->threads == 1 ? thread_set(run, 0, &drawn)
+                           : run_on_threads(run, run->threads, thread_set, &drawn);
 }
 
 // ---- Hoard's cache-scratch and cache-thrash: 1000 times 1 byte, 2,000,000 writes ----

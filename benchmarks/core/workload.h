@@ -74,6 +74,9 @@ void run_retain(Run *run);
 typedef bool (*ThreadFunction)(Run *own, unsigned index, void *ctx);
 bool run_on_threads(Run *run, unsigned threads, ThreadFunction function, void *ctx);
 
+// The same, where the calling thread is the first of them.
+bool run_beside(Run *run, unsigned threads, ThreadFunction function, void *ctx);
+
 // In files of their own
 bool run_glibc_simple(Run *run);
 bool run_glibc_thread(Run *run);
