@@ -12,12 +12,11 @@ from pointers import _origin
 _origin.settle(__name__)  # first: an import may have to give another package than this
 
 from pointers import _fast as _fast  # next: it replaces what is imported below
+from pointers import _registry
 from pointers._alloc.allocator import Allocator, System
 from pointers._alloc.default import allocator
 from pointers._alloc.functions import calloc, free, malloc, realloc
 from pointers._alloc.records import GuardInfo, Stats
-from pointers._codec.getsizeof import install as _install_getsizeof
-from pointers._codec.layout import sizeof
 from pointers._errors import (
     AllocationError,
     CorruptObjectError,
@@ -30,21 +29,25 @@ from pointers._errors import (
     StackExhaustedError,
     StackMemoryError,
 )
+from pointers._ffi import COUNTS_REFERENCES as _COUNTS_REFERENCES
+from pointers._later import import_all as _import_all
+from pointers._later import was_needed as _was_needed
 from pointers._pointer.array import AllocatedArrayPointer, ArraySlotPointer
 from pointers._pointer.heap import AllocatedPointer
 from pointers._pointer.pointer import Pointer
 from pointers._pointer.stack import acquire_stack_alloc, stack_alloc
 from pointers._pointer.stack_call import StackAllocatedPointer
 from pointers._typing import TYPE_CHECKING
-from pointers._version import __version__
 
 if TYPE_CHECKING:
     from pointers._alloc.guard import Guard, report_faults
     from pointers._alloc.heaps import Arena, Foreign, Pool, load_allocator
+    from pointers._codec.layout import sizeof
     from pointers._interop.adopted import AdoptedPointer, from_address
     from pointers._pointer.memory import memcmp, memcpy, memmove, memset
     from pointers._show.dump import dump
     from pointers._show.layouts import layout
+    from pointers._version import __version__
 
 __all__ = [
     "AdoptedPointer",
@@ -95,10 +98,12 @@ __all__ = [
 _LATER = {
     "_alloc.guard": ("Guard", "report_faults"),
     "_alloc.heaps": ("Arena", "Foreign", "Pool", "load_allocator"),
+    "_codec.layout": ("sizeof",),
     "_interop.adopted": ("AdoptedPointer", "from_address"),
     "_pointer.memory": ("memcmp", "memcpy", "memmove", "memset"),
     "_show.dump": ("dump",),
     "_show.layouts": ("layout",),
+    "_version": ("__version__",),
 }
 
 
@@ -113,9 +118,7 @@ if not TYPE_CHECKING:
     def __getattr__(name):
         for module, names in _LATER.items():
             if name in names:
-                from importlib import import_module
-
-                value = getattr(import_module(f"{__name__}.{module}"), name)
+                value = getattr(__import__(f"{__name__}.{module}", None, None, names), name)
                 _publish(value)
                 globals()[name] = value
                 return value
@@ -124,21 +127,41 @@ if not TYPE_CHECKING:
     def __dir__():
         return sorted({*globals(), *__all__})
 
-    @atexit.register
+    # What the probes at import have allocated
+    _n_blocks = System().stats().total_blocks
+
     def _load_rest():
         """Import the rest while that is possible: finalizers that run later may ask for it.
 
-        But not what shows memory, which imports more than all else: every exit would pay for it.
+        Not in a program that has never used the package.  And not what shows memory, which
+        imports more than all else: every exit would pay for it.
         """
         # Unless another import has taken the place of this one
-        if getattr(sys.modules.get(__name__), "__dict__", None) is globals():
-            for module, names in _LATER.items():
-                for name in names:
-                    if name not in globals() and not module.startswith("_show"):
-                        __getattr__(name)
+        if getattr(sys.modules.get(__name__), "__dict__", None) is not globals():
+            return
+        later = [
+            name for module in _LATER if not module.startswith("_show") for name in _LATER[module]
+        ]
+        if (
+            System().stats().total_blocks > _n_blocks
+            or _was_needed()
+            or not globals().keys().isdisjoint(later)
+        ):
+            for name in later:
+                if name not in globals():
+                    __getattr__(name)
+            _import_all()
+            _registry.registry(), _registry.roots()
 
+    if _COUNTS_REFERENCES:  # elsewhere no finalizers run at the end
+        atexit.register(_load_rest)
 
-_install_getsizeof()
+try:
+    sys.getsizeof(0)
+except TypeError:  # PyPy's
+    from pointers._codec.getsizeof import install as _install_getsizeof
+
+    _install_getsizeof()
 for _name in __all__:
     if _name in globals():
         _publish(globals()[_name])

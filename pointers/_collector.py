@@ -39,8 +39,9 @@ _new_block = lib.ptrs_access_new_block
 def live_bytes() -> int:
     """Return the bytes of all blocks, and of what allocators keep for theirs."""
     stats = ffi.new("PtrsStats *")
-    total = 0
-    for ref in roots.valuerefs():
+    lib.ptrs_allocator_stats(lib.ptrs_system_allocator(), stats)
+    total: int = stats.current_bytes
+    for ref in roots().valuerefs():
         source = ref()
         if source is not None:
             lib.ptrs_allocator_stats(source._cdata, stats)

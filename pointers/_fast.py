@@ -13,21 +13,23 @@ from pointers._alloc.allocator import Allocator
 from pointers._alloc.blocks import no_memory
 from pointers._alloc.default import allocator, default
 from pointers._ffi import fast
+from pointers._later import later
 from pointers._pointer import array as _array
 from pointers._pointer import heap as _heap
+from pointers._pointer import location as _location
 from pointers._pointer import memory as _memory
+from pointers._pointer import pointer as _pointer
 from pointers._pointer import stack as _stack
 from pointers._pointer import stack_call as _stack_call
-from pointers._pointer import stack_errors as _stack_errors
-from pointers._pointer.arguments import arrays_over
-from pointers._pointer.base import class_error
-from pointers._pointer.finalizers import warn_leaked
-from pointers._pointer.held import MISSING, held_of
-from pointers._pointer.location import Location
-from pointers._pointer.pointer import Pointer
-from pointers._pointer.signature import describe, find_attribute
-from pointers._pointer.views import pin
-from pointers._typing import Any
+from pointers._pointer.base import MISSING, arrays_over, class_error
+from pointers._typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pointers._pointer.finalizers import warn_leaked
+    from pointers._pointer.stack_errors import suspended_error
+elif fast is not None:
+    later(globals(), "pointers._pointer.finalizers", "warn_leaked")
+    later(globals(), "pointers._pointer.stack_errors", "suspended_error")
 
 
 def _install() -> None:
@@ -36,28 +38,26 @@ def _install() -> None:
         **vars(_functions),
         **vars(_array),
         **vars(_heap),
+        **vars(_location),
+        **vars(_pointer),
         **vars(_memory),
         **vars(_stack_call),
-        **vars(_stack_errors),
+        **vars(_stack),
         "Allocator": Allocator,
         "allocator": allocator,
-        "Location": Location,
         "MISSING": MISSING,
-        "Pointer": Pointer,
         "arrays_over": arrays_over,
         "class_error": class_error,
         "count_slots": _array._Slots._count,
         "default_allocator": default,
-        "describe": describe,
         "no_memory": no_memory,
-        "pin": pin,
-        "held_of": held_of,
+        "suspended_error": suspended_error,
         "warn_leaked": warn_leaked,
     }
     for name, function in fast.install(namespace).items():
         setattr(_memory if name.startswith("mem") else _functions, name, function)
     fast.set_stack_needs(_stack_call.LEVEL_NEEDS, _stack_call.LEVEL_GIVES, _stack_call.SMALL_SHARE)
-    fast.StackFunction.__getattr__ = find_attribute
+    fast.StackFunction.__getattr__ = vars(_stack)["find_attribute"]
     compiled: Any = _stack
     compiled.StackFunction = fast.StackFunction
     compiled.call_once = fast.call_once

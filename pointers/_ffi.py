@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import _thread
-import importlib.machinery
 import os
 import sys
 
@@ -15,22 +14,6 @@ def _is_isolated() -> bool:
     """Whether this is a subinterpreter with a lock and memory of its own (3.12 and later)."""
     allowed = getattr(_thread, "daemon_threads_allowed", None)
     return allowed is not None and not allowed()
-
-
-def _calls_back() -> bool:
-    """Whether C that is called from this interpreter can call it back.
-
-    Up to 3.11, C calls back into the main interpreter, from whichever interpreter it was
-    called.  On 3.12, cffi keeps an object of the interpreter that was called last, and crashes
-    once that is gone.
-    """
-    if sys.implementation.name != "cpython" or sys.version_info >= (3, 13):
-        return True
-    try:
-        interpreters = importlib.import_module("_xxsubinterpreters")
-    except ImportError:
-        return True  # without subinterpreters
-    return bool(interpreters.get_current() == interpreters.get_main())
 
 
 if _is_isolated():
@@ -51,18 +34,12 @@ except ModuleNotFoundError as error:
         "the pip of that interpreter"
     ) from error
 
-CALLS_BACK = _calls_back()
-
 #: Whether objects go with their last reference.  Elsewhere, the collector has to find them.
 COUNTS_REFERENCES = sys.implementation.name == "cpython"
 
 
-def _make_structs() -> tuple[str, ...]:
-    """Make an object of each struct, and return their names.
-
-    Where there is no global lock, cffi would crash if several threads were the
-    first to need the same struct.
-    """
+def make_structs() -> tuple[str, ...]:
+    """Make an object of each struct that Python may make, and return their names."""
     made = []
     for name in ffi.list_types()[0]:
         if ffi.typeof(name).kind == "struct":
@@ -74,8 +51,9 @@ def _make_structs() -> tuple[str, ...]:
     return tuple(made)
 
 
-#: All structs that Python may make.
-STRUCTS = _make_structs()
+# Without a global lock, cffi would crash if several threads were the first to need a struct
+if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    make_structs()
 
 
 def _load_fast() -> Any:
@@ -88,8 +66,12 @@ def _load_fast() -> Any:
     # Functions that cffi makes cannot return Python objects; a second init function makes
     # a module whose functions can
     path = sys.modules["pointers._core"].__file__
-    loader = importlib.machinery.ExtensionFileLoader("pointers._fastpath", str(path))
-    spec = importlib.machinery.ModuleSpec("pointers._fastpath", loader, origin=path)
+    # From where importlib.machinery has them, which takes longer to import than all of this
+    from _frozen_importlib import ModuleSpec
+    from _frozen_importlib_external import ExtensionFileLoader
+
+    loader = ExtensionFileLoader("pointers._fastpath", str(path))
+    spec = ModuleSpec("pointers._fastpath", loader, origin=path)
     try:
         module = loader.create_module(spec)
         loader.exec_module(module)
@@ -101,4 +83,25 @@ def _load_fast() -> Any:
 #: The module of the compiled fast path, or None.
 fast: Any = _load_fast()
 
-__all__ = ["CALLS_BACK", "COUNTS_REFERENCES", "STRUCTS", "fast", "ffi", "lib"]
+
+def _calls_back() -> bool:
+    """Whether C that is called from this interpreter can call it back.
+
+    Up to 3.11, C calls back into the main interpreter, from whichever interpreter it was
+    called.  On 3.12, cffi keeps an object of the interpreter that was called last, and crashes
+    once that is gone.
+    """
+    if sys.implementation.name != "cpython" or sys.version_info >= (3, 13):
+        return True
+    if fast is not None:
+        return True  # the main interpreter alone has that
+    try:
+        interpreters = __import__("_xxsubinterpreters")
+    except ImportError:
+        return True  # without subinterpreters
+    return bool(interpreters.get_current() == interpreters.get_main())
+
+
+CALLS_BACK = _calls_back()
+
+__all__ = ["CALLS_BACK", "COUNTS_REFERENCES", "fast", "ffi", "lib", "make_structs"]

@@ -11,7 +11,13 @@ from __future__ import annotations
 
 import os
 import sys
-from types import ModuleType
+
+from pointers._typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+else:
+    ModuleType = type(sys)  # to import types takes longer than this module does
 
 # Of `sys`, which belongs to one interpreter, and which such tools leave alone
 _FIRST = "_pointers_package"

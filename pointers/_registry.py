@@ -3,19 +3,43 @@
 
 from __future__ import annotations
 
-import weakref
-
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
-from pointers._typing import Any, Callable
+from pointers._typing import TYPE_CHECKING, Any, Callable
 
-#: An allocator is in here for as long as it lives.
-registry: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+if TYPE_CHECKING:
+    from weakref import WeakValueDictionary
 
-#: Those that take their memory from the system, of which no other allocator knows.  To be looked
-#: through by ``valuerefs()``, which is one step of the interpreter: finalizers and threads make
-#: allocators and let them go at any time.
-roots: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+_dicts: dict[str, WeakValueDictionary[int, Any]] = {}
+
+
+def _get(name: str) -> WeakValueDictionary[int, Any]:
+    found = _dicts.get(name)
+    if found is None:
+        # Imported with the first allocator of a program, since it takes as long as a dozen modules
+        from weakref import WeakValueDictionary
+
+        found = _dicts.setdefault(name, WeakValueDictionary())
+    return found
+
+
+def registry() -> WeakValueDictionary[int, Any]:
+    """Return the allocators by their keys; each is in there for as long as it lives.
+
+    The system's own is in there once it has been asked for.
+    """
+    return _get("registry")
+
+
+def roots() -> WeakValueDictionary[int, Any]:
+    """Return those that take their memory from the system, of which no other allocator knows.
+
+    The system's own is not among them: there is always one.  To be looked through by
+    ``valuerefs()``, which is one step of the interpreter: finalizers and threads make allocators
+    and let them go at any time.
+    """
+    return _get("roots")
+
 
 #: What makes a Python object for a C object whose first one has gone, by name.
 makers: dict[str, Callable[[Any], Any]] = {}
@@ -47,9 +71,9 @@ def source_of(block: int) -> Any:
     if status:
         raise status_error(status)
     key = source_key(cell[0])
-    source = registry.get(key)
+    source = registry().get(key)
     if source is None:
         # Its object was dropped, while it has blocks
         name = ffi.string(lib.ptrs_allocator_name(cell[0])).decode("ascii")
-        source = registry.setdefault(key, makers[name](cell))
+        source = registry().setdefault(key, makers[name](cell))
     return source

@@ -8,8 +8,6 @@ for classes to be subscripted and for annotations to be evaluated.
 
 from __future__ import annotations
 
-import types
-
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
@@ -20,6 +18,8 @@ if TYPE_CHECKING:
 else:
     # The same classes as in collections.abc, which imports all of collections
     from _collections_abc import Callable, Iterator
+
+    _GenericAlias = type(list[int])
 
     Any = Concatenate = Protocol = Self = object
     NoReturn = None
@@ -40,7 +40,7 @@ else:
         __slots__ = ()
 
         def __class_getitem__(cls, parameters):
-            return cls if cls is Generic else types.GenericAlias(cls, parameters)
+            return cls if cls is Generic else _GenericAlias(cls, parameters)
 
 
 __all__ = [

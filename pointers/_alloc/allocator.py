@@ -8,12 +8,17 @@ from pointers._alloc.blocks import allocate_array, allocate_block
 from pointers._alloc.records import Stats, record
 from pointers._collector import retry_pinned
 from pointers._errors import status_error
-from pointers._ffi import ffi, lib
+from pointers._ffi import fast, ffi, lib
+from pointers._later import later
 from pointers._pointer.array import AllocatedArrayPointer
 from pointers._pointer.heap import AllocatedPointer
-from pointers._pointer.held import release_gone
 from pointers._registry import makers, new_cell, registry, roots, source_key
-from pointers._typing import Any, Self
+from pointers._typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING or fast is None:
+    from pointers._pointer.held import release_gone
+else:
+    later(globals(), "pointers._pointer.held", "release_gone")
 
 _new = object.__new__
 _IN_USE = (
@@ -42,7 +47,8 @@ class Allocator(AllocatorBase):
     #: Whether each block is told where in the program it was allocated.
     _labels = False
 
-    #: Whether it takes its memory from the system, and not from a parent.
+    #: Whether the registry has to know it as one that takes its memory from the system: it has no
+    #: parent, and is not the system's own.
     _is_root = False
 
     @classmethod
@@ -54,7 +60,7 @@ class Allocator(AllocatorBase):
         if not cls._labels:
             bind(self, self._cdata)
         if cls._is_root:
-            roots[source_key(self._cdata)] = self
+            roots()[source_key(self._cdata)] = self
         return self
 
     @classmethod
@@ -63,7 +69,7 @@ class Allocator(AllocatorBase):
         if status:
             raise status_error(status, no_mem="no memory for an allocator", **messages)
         self = cls._of(cell)
-        registry[source_key(self._cdata)] = self
+        registry()[source_key(self._cdata)] = self
         return self
 
     # No __getattr__(), by which interpreters would look up every method more slowly
@@ -161,8 +167,6 @@ class System(Allocator):
 
     __slots__ = ()
 
-    _is_root = True
-
     def __new__(cls) -> System:  # noqa: PYI034 - there is but one object
         return _SYSTEM
 
@@ -182,5 +186,5 @@ class System(Allocator):
 _SYSTEM_CELL = new_cell()
 _SYSTEM_CELL[0] = lib.ptrs_system_allocator()
 _SYSTEM = System._of(_SYSTEM_CELL)
-registry[source_key(_SYSTEM._cdata)] = _SYSTEM
-makers["system"] = System._of
+# By this the registry finds it, when it is first asked for: it needs no entry before
+makers["system"] = lambda _cell: _SYSTEM

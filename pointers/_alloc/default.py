@@ -7,7 +7,7 @@ once in one.  So what it has to put back is in the context, and not in the block
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from _contextvars import ContextVar  # of contextvars, which adds nothing
 
 from pointers._alloc.allocator import Allocator, System
 from pointers._ffi import fast

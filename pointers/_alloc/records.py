@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
-
 from pointers._typing import TYPE_CHECKING, Any, Callable
 
 _TEXTS = {
@@ -24,6 +22,7 @@ _TEXTS = {
 if TYPE_CHECKING:
     from typing import NamedTuple
 else:
+    from _operator import itemgetter  # of operator, which takes longer to import than this
 
     class NamedTuple(tuple):
         """A stand-in for typing's at run time: to import typing takes too long."""

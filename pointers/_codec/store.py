@@ -69,3 +69,5 @@ def _choose() -> tuple[str, Stores]:
 
 #: The name of the chosen back end, and its functions by exact type.
 BACK_END, STORES = _choose()
+
+store_of = STORES.get

@@ -12,16 +12,13 @@ import sys
 
 from pointers._errors import FreedMemoryError, InvalidSizeError
 from pointers._ffi import COUNTS_REFERENCES, fast
+from pointers._pointer.base import arrays_over
 from pointers._typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import ctypes
 
 C = TypeVar("C")
-
-#: What makes an array of bytes over a buffer, by its size.  To make a type takes a hundred times as
-#: long as to call a function.
-arrays_over: dict[int, Any] = {}
 
 _copies: dict[int, Any] = {}
 

@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
-from pointers._ffi import lib
+from pointers._ffi import fast, lib
+from pointers._later import later
 from pointers._pointer.base import freeing, new_slot, new_step
-from pointers._pointer.bulk import load_slots, store_slots
 from pointers._pointer.heap import HeapPointer, as_steps
 from pointers._pointer.pointer import Pointer
 from pointers._pointer.raw import as_size
 from pointers._typing import TYPE_CHECKING, Any, Generic, Iterator, Self, TypeVar, overload
+
+if TYPE_CHECKING or fast is None:
+    from pointers._pointer.bulk import load_slots, store_slots
+else:
+    later(globals(), "pointers._pointer.bulk", "load_slots store_slots")
 
 T = TypeVar("T")
 

@@ -11,13 +11,16 @@ from __future__ import annotations
 import sys
 
 from pointers._ffi import COUNTS_REFERENCES, fast
-from pointers._pointer.finalizers import Finalizer, new_finalizer
 from pointers._typing import TYPE_CHECKING, Any, Callable, TypeVar
 
-if TYPE_CHECKING:
-    from pointers._pointer.held import HeldObjects
-
 P = TypeVar("P", bound="PointerBase")
+
+#: Where held objects have none by a key.
+MISSING = object()
+
+#: What makes an array of ctypes over a buffer, by its size.  To make a type takes a hundred times
+#: as long as to call a function.
+arrays_over: dict[int, Any] = {}
 
 #: The bound of a pointer whose stores may reach to the end of its block.
 NO_LIMIT = sys.maxsize
@@ -44,6 +47,8 @@ def class_error(pointer: Any) -> TypeError:
 
 
 if TYPE_CHECKING or fast is None:
+    from pointers._pointer.finalizers import Finalizer, new_finalizer
+
     _new = object.__new__
 
     _OF_NO_BLOCK = {
@@ -100,7 +105,7 @@ if TYPE_CHECKING or fast is None:
 
         _block: int
         _bound: int
-        _held: HeldObjects | None
+        _held: Any
         _index: int
         _n_empty: int
         _offset: int
@@ -187,7 +192,7 @@ if TYPE_CHECKING or fast is None:
         if finalizer.__class__ is Finalizer:
             finalizer.retire()
 
-    def own_held(root: PointerBase, held_of: Callable[[int], HeldObjects]) -> HeldObjects:
+    def own_held(root: PointerBase, held_of: Callable[[int], Any]) -> Any:
         """Return the held objects of a root; where it has none yet, those of its block."""
         held = root._held
         if held is None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 
 from pointers._collector import charge, retry_no_memory, retry_pinned
 from pointers._errors import FreedMemoryError, status_error
-from pointers._ffi import COUNTS_REFERENCES, ffi, lib
+from pointers._ffi import COUNTS_REFERENCES, fast, ffi, lib
+from pointers._later import later
 from pointers._pointer.base import NO_LIMIT, disown, freeing, new_alias
-from pointers._pointer.finalizers import free_leaked
 from pointers._pointer.pointer import Pointer
 from pointers._pointer.raw import as_int, as_size
 from pointers._registry import source_of
-from pointers._typing import Any, Callable, Self, TypeVar, overload
+from pointers._typing import TYPE_CHECKING, Any, Callable, Self, TypeVar, overload
+
+if TYPE_CHECKING or fast is None:
+    from pointers._pointer.finalizers import free_leaked
+else:
+    later(globals(), "pointers._pointer.finalizers", "free_leaked")
 
 T = TypeVar("T")
 

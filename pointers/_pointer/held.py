@@ -18,6 +18,7 @@ from weakref import KeyedRef, _remove_dead_weakref  # type: ignore[attr-defined]
 from pointers._codec.layout import REFERENCE_SIZE
 from pointers._codec.synth import store_key
 from pointers._ffi import fast, lib
+from pointers._pointer.base import MISSING
 from pointers._typing import TYPE_CHECKING, Any, Callable
 
 _new_key = lib.ptrs_access_new_key
@@ -25,8 +26,6 @@ _store_reference = store_key
 _has_reference = lib.ptrs_access_has_reference
 _allocator_of = lib.ptrs_access_allocator_of
 _size_of = lib.ptrs_access_size_of
-
-MISSING = object()
 
 
 if TYPE_CHECKING or fast is None:

@@ -3,19 +3,24 @@
 
 from __future__ import annotations
 
-import operator
-
 from pointers._errors import ReadOnlyError, status_error
-from pointers._ffi import lib
-from pointers._pointer.arguments import cast, parameter
+from pointers._ffi import fast, lib
+from pointers._later import later
 from pointers._pointer.base import PointerBase
 from pointers._pointer.raw import read_bytes, write_bytes
-from pointers._pointer.text import as_string, read_string
-from pointers._pointer.views import lend, pin
 from pointers._typing import TYPE_CHECKING, Any, Callable, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     import ctypes
+
+if TYPE_CHECKING or fast is None:
+    from pointers._pointer.arguments import cast, parameter
+    from pointers._pointer.text import as_string, read_string
+    from pointers._pointer.views import lend, pin
+else:
+    later(globals(), "pointers._pointer.arguments", "cast parameter")
+    later(globals(), "pointers._pointer.text", "as_string read_string")
+    later(globals(), "pointers._pointer.views", "lend pin")
 
 C = TypeVar("C")
 
@@ -218,19 +223,19 @@ class Location(PointerBase):
 
         :raises ValueError: the other one is in another block.
         """
-        return self._compare(other, operator.lt, "<")
+        return self._compare(other, int.__lt__, "<")
 
     def __le__(self, other: object) -> bool:
         """As ``<``, or the same location."""
-        return self._compare(other, operator.le, "<=")
+        return self._compare(other, int.__le__, "<=")
 
     def __gt__(self, other: object) -> bool:
         """As ``<``, the other way round."""
-        return self._compare(other, operator.gt, ">")
+        return self._compare(other, int.__gt__, ">")
 
     def __ge__(self, other: object) -> bool:
         """As ``>``, or the same location."""
-        return self._compare(other, operator.ge, ">=")
+        return self._compare(other, int.__ge__, ">=")
 
     def __hash__(self) -> int:
         """Return what stays the same through `realloc` and `free`."""

@@ -5,19 +5,27 @@ from __future__ import annotations
 
 import sys
 
-from pointers._codec.layout import sizeof
-from pointers._codec.load import EMPTY, Key, load
-from pointers._codec.store import STORES
 from pointers._errors import CorruptObjectError, DereferenceError, PointersError, status_error
-from pointers._pointer.base import new_readonly, own_held
-from pointers._pointer.held import MISSING, HeldObjects, held_of
+from pointers._ffi import fast
+from pointers._later import later
+from pointers._pointer.base import MISSING, new_readonly, own_held
 from pointers._pointer.location import Location
-from pointers._pointer.unsafe import move_unsafe
-from pointers._typing import Any, Generic, Iterator, Self, TypeVar
+from pointers._typing import TYPE_CHECKING, Any, Generic, Iterator, Self, TypeVar
+
+if TYPE_CHECKING or fast is None:
+    from pointers._codec.layout import sizeof
+    from pointers._codec.load import EMPTY, Key, load
+    from pointers._codec.store import store_of
+    from pointers._pointer.held import held_of
+    from pointers._pointer.unsafe import move_unsafe
+else:
+    later(globals(), "pointers._codec.layout", "sizeof")
+    later(globals(), "pointers._codec.load", "load", values=("EMPTY", "Key"))
+    later(globals(), "pointers._codec.store", "store_of")
+    later(globals(), "pointers._pointer.held", "held_of")
+    later(globals(), "pointers._pointer.unsafe", "move_unsafe")
 
 T = TypeVar("T")
-
-_store_of = STORES.get
 
 
 class Pointer(Location, Generic[T]):
@@ -60,7 +68,7 @@ class Pointer(Location, Generic[T]):
             return self
         kind = type(obj)
         # A class whose metaclass is another could claim to be equal to int
-        store = _store_of(kind) if type(kind) is type else None
+        store = store_of(kind) if type(kind) is type else None
         if store is None:
             if isinstance(obj, Pointer):
                 return self.move(obj.dereference())
@@ -127,7 +135,7 @@ class Pointer(Location, Generic[T]):
             )
         return value
 
-    def _own_held(self) -> HeldObjects:
+    def _own_held(self) -> Any:
         return own_held(self if self._root is None else self._root, held_of)
 
     def _store_error(self, status: int, obj: object) -> Exception:

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import operator
 import sys
+from _operator import index  # of operator, which takes longer to import than this
 
 from pointers._collector import again
 from pointers._errors import AllocationError, InvalidSizeError, status_error
@@ -31,7 +31,7 @@ def as_int(value: Any, message: str) -> int:
     try:
         # Up to 3.9 and on PyPy an index may be of a subclass of int, whose
         # comparisons could say anything
-        return int.__pos__(operator.index(value))
+        return int.__pos__(index(value))
     except TypeError:
         raise TypeError(f"{message}, not {type(value).__name__}") from None
 

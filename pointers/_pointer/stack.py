@@ -4,16 +4,28 @@
 from __future__ import annotations
 
 import sys
-import types
 
 from pointers._errors import AllocationError
-from pointers._ffi import CALLS_BACK, lib
+from pointers._ffi import CALLS_BACK, fast, lib
+from pointers._later import later
 from pointers._pointer.raw import as_align, as_int, as_size
-from pointers._pointer.signature import describe, find_attribute
 from pointers._pointer.stack_call import StackAllocatedPointer, call, call_once, stack_error
-from pointers._pointer.stack_errors import name_of, no_self_error, wrapped_error
-from pointers._pointer.stack_types import StackDecorator
-from pointers._typing import Any, Callable, TypeVar
+from pointers._typing import TYPE_CHECKING, Any, Callable, TypeVar
+
+if TYPE_CHECKING:
+    from pointers._pointer.stack_types import StackDecorator
+else:
+    StackDecorator = Callable
+
+if TYPE_CHECKING or fast is None:
+    from types import MethodType
+
+    from pointers._pointer.signature import describe, find_attribute
+    from pointers._pointer.stack_errors import name_of, no_self_error, wrapped_error
+else:
+    later(globals(), "types", "MethodType")
+    later(globals(), "pointers._pointer.signature", "describe find_attribute")
+    later(globals(), "pointers._pointer.stack_errors", "name_of no_self_error wrapped_error")
 
 R = TypeVar("R")
 
@@ -54,7 +66,7 @@ def _check_function(func: Any) -> None:
 
 def _bound(func: Callable[..., Any], instance: Any) -> Callable[..., Any]:
     if instance is not None:
-        return types.MethodType(func, instance)
+        return MethodType(func, instance)
 
     def method(*args: Any, **kwargs: Any) -> Any:
         return func(None, *args, **kwargs)
@@ -92,7 +104,7 @@ class StackFunction:
         if self._in_class and not self._is_method:
             return self  # to be refused when it is called
         method = self if self._takes_self else self._taking_self()
-        return method if instance is None else types.MethodType(method, instance)
+        return method if instance is None else MethodType(method, instance)
 
     def _taking_self(self) -> StackFunction:
         method = object.__new__(type(self))

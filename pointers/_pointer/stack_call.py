@@ -3,30 +3,32 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
-import types
 from _thread import get_ident
 
 from pointers._collector import retry_no_memory
 from pointers._errors import status_error
-from pointers._ffi import ffi, lib
-from pointers._pointer.arguments import copied_parameter
+from pointers._ffi import fast, ffi, lib
+from pointers._later import later
 from pointers._pointer.base import new_stack
 from pointers._pointer.heap import BytePointer
-from pointers._pointer.stack_errors import suspended_error
 from pointers._typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING:
     import ctypes
+
+if TYPE_CHECKING or fast is None:
+    from pointers._pointer.arguments import copied_parameter
+    from pointers._pointer.stack_errors import refuse_suspended
+else:
+    later(globals(), "pointers._pointer.arguments", "copied_parameter")
+    later(globals(), "pointers._pointer.stack_errors", "refuse_suspended")
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _get_recursion_limit = sys.getrecursionlimit
 _stack_call = lib.ptrs_access_stack_call
-
-_SUSPENDED = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 
 # Bytes of the C stack that an interpreter may need for each level of its recursion
 # limit.  CPython up to 3.13 counts levels and does not watch the stack: the
@@ -95,7 +97,7 @@ class _Frame:
 
 # Calls that are under way, by their numbers
 _frames: dict[int, _Frame] = {}
-_numbers = itertools.count(1)
+_numbers = iter(range(1, sys.maxsize))
 
 
 # Exceptions of calls that were not even entered, by the threads where `call` takes them
@@ -160,8 +162,7 @@ def call(size: int, align: int, func: Callable[..., R], args: Any, kwargs: Any) 
     if not frame.finished:
         raise _LOST()
     result: R = frame.result
-    if isinstance(result, _SUSPENDED):
-        raise suspended_error(func, result)
+    refuse_suspended(func, result)
     return result
 
 

@@ -7,6 +7,8 @@ import types
 
 from pointers._typing import Any
 
+_SUSPENDED = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
+
 
 def name_of(func: Any) -> str:
     """Return what a message calls a function."""
@@ -21,6 +23,12 @@ def suspended_error(func: Any, result: Any) -> TypeError:
         f"{name_of(func)}() returned a {type(result).__name__}, which would run when its stack "
         "memory is gone: return a finished value"
     )
+
+
+def refuse_suspended(func: Any, result: Any) -> None:
+    """Refuse a result of a function that would run later."""
+    if isinstance(result, _SUSPENDED):
+        raise suspended_error(func, result)
 
 
 def wrapped_error(func: Any) -> TypeError:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The types of stack functions for type checkers: those of the call, without the pointer.
 
-At run time all are of one class, and none of these is there.
+At run time all are of one class, and nothing imports this module.
 """
 
 from __future__ import annotations
@@ -63,6 +63,3 @@ if TYPE_CHECKING:
         def __call__(
             self, func: Callable[Concatenate[T, StackAllocatedPointer[Any], P], Q], /
         ) -> StackMethod[T, P, Q]: ...
-
-else:
-    StackDecorator = Callable

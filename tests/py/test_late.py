@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from pointers._ffi import fast
+
 PYPY = sys.implementation.name == "pypy"
 
 pytestmark = pytest.mark.skipif(PYPY, reason="PyPy runs no finalizers at its end")
@@ -141,6 +143,7 @@ def test_a_finalizer_at_the_end(place: str, imported: str, run_python: Any) -> N
         {imported}
         import pointers as package
         pointers = package
+        package.malloc(8).free()  # what has never been used before the end is not all there
         namespace = {{"pointers": package, "write": os.write}}
         exec({USE!r}, namespace)
         Late = namespace["Late"]
@@ -156,6 +159,37 @@ def test_a_finalizer_at_the_end(place: str, imported: str, run_python: Any) -> N
     assert done.stdout == used or place in AFTER_MODULES
 
 
+@pytest.mark.skipif(fast is None, reason="imports all at once")
+def test_what_is_first_used_by_a_finalizer_at_the_end(run_python: Any) -> None:
+    """What is compiled works; the rest could not be imported any more, and says so."""
+    done = run_python(
+        """
+        import os, pointers
+
+        def use(pointers=pointers, write=os.write, ImportError=ImportError):
+            ptr = pointers.malloc(64)
+            ptr <<= 5
+            assert ~ptr == 5
+            try:
+                ptr.string()
+            except ImportError as error:
+                write(1, f"{error}".encode())
+            pointers.free(ptr)
+
+        class Late:
+            def __del__(self, use=use):
+                use()
+
+        late = Late()
+        """,
+        "-W",
+        "ignore",
+        POINTERS_FAST="1",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "shutting down" in done.stdout
+
+
 def test_an_exit_imports_nothing_that_only_shows_memory(run_python: Any) -> None:
     """Every program would pay for it: it takes longer than all the rest of its exit."""
     done = run_python(
@@ -166,6 +200,7 @@ def test_an_exit_imports_nothing_that_only_shows_memory(run_python: Any) -> None
             print([n for n in ("pointers._show.dump", "inspect", "functools") if n in sys.modules])
         atexit.register(show)  # before the package's own function, so that it runs after that
         import pointers
+        pointers.malloc(8).free()
         """,
         "-S",
         PYTHONPATH=os.pathsep.join(path for path in sys.path if path),
