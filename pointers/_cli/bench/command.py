@@ -102,12 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OLD.json",
         help="lay earlier results beside this one",
     )
-    add(
-        "--load",
-        type=Path,
-        metavar="FILE",
-        help="measure nothing: show what --json has written to this file",
-    )
+    add("--load", type=Path, metavar="FILE", help="measure nothing: show what --json has written")
     add("--details", action="store_true", help="print every case with its spread")
     add("--list", action="store_true", help="print the workloads and the allocators, and end")
     add("--program", type=Path, metavar="FILE", help="use this ptrs-workload")
@@ -157,7 +152,7 @@ def _terminate(_number: int, _frame: object) -> NoReturn:
 def _measure(options: argparse.Namespace) -> Document | None:
     """Measure; return the document, or None if there was only something to list."""
     binary = options.program.resolve() if options.program else program.find()
-    listed = program.list_workloads(binary)
+    listed = program.list_workloads(binary, python=not options.program)
     with own.built(options.workload, binary, listed) as mine:
         return _measured(options, binary, [*listed, *own.listed(options.workload)], mine)
 

@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pointers._cli.bench import interpreter
 from pointers._cli.bench.allocators import UsageError
 
 if TYPE_CHECKING:
@@ -78,8 +79,11 @@ def find() -> Path:
     return Path(str(path))
 
 
-def list_workloads(program: Path) -> list[Workload]:
-    """Ask the program which workloads it has."""
+def list_workloads(program: Path, *, python: bool = False) -> list[Workload]:
+    """Ask the program which workloads it has.
+
+    :param python: Add those of the interpreter.
+    """
     try:
         done = subprocess.run(
             [str(program), "--list"], capture_output=True, text=True, timeout=60, check=True
@@ -89,7 +93,8 @@ def list_workloads(program: Path) -> list[Workload]:
     lines = [line.split(None, 1) for line in done.stdout.splitlines() if line.strip()]
     if not lines:
         raise UsageError(f"{program} --list names no workload")
-    return [Workload(line[0], line[1].strip() if len(line) > 1 else "") for line in lines]
+    found = [Workload(line[0], line[1].strip() if len(line) > 1 else "") for line in lines]
+    return [*found, *(Workload(*one) for one in interpreter.listed() if python)]
 
 
 def problem(program: Path, allocator: Allocator) -> str:
@@ -182,6 +187,14 @@ def measure(
     command = [str(program), workload, "--allocator", allocator.spec, *arguments, "--json"]
     if allocator.checked:
         command.append("--checked")
+    environment = allocator.environment()
+    is_python = interpreter.is_one(workload)
+    if is_python:
+        call = interpreter.call(workload, allocator, arguments)
+        if call.problem:
+            return Outcome("unsupported", call.problem)
+        command = call.command
+        environment.update(call.environment)
     process: subprocess.Popen[str] | None = None
     try:
         # A signal amid the start would leave a child that nothing knows of: it comes after it
@@ -195,7 +208,7 @@ def measure(
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                env=allocator.environment(),
+                env=environment,
                 start_new_session=True,
                 preexec_fn=partial(signal.pthread_sigmask, signal.SIG_SETMASK, before),
             )
@@ -217,7 +230,7 @@ def measure(
     outcome = _figures(output)
     if process.returncode and outcome.status != "unsupported":
         return Outcome("failed", f"exit code {process.returncode}: {last or output.strip()[:80]}")
-    if outcome.figures and outcome.figures["peak_live_bytes"] is None:
+    if outcome.figures and outcome.figures["peak_live_bytes"] is None and not is_python:
         live = _peak_live(program, workload, tuple(arguments), time_limit)
         outcome = _with_live(outcome, live)
     return outcome
