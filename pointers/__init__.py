@@ -37,6 +37,7 @@ from pointers._pointer.heap import AllocatedPointer
 from pointers._pointer.pointer import Pointer
 from pointers._pointer.stack import acquire_stack_alloc, stack_alloc
 from pointers._pointer.stack_call import StackAllocatedPointer
+from pointers._pointer.steps import SlicePointer
 from pointers._typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ __all__ = [
     "PointersError",
     "Pool",
     "ReadOnlyError",
+    "SlicePointer",
     "StackAllocatedPointer",
     "StackExhaustedError",
     "StackMemoryError",

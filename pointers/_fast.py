@@ -21,6 +21,7 @@ from pointers._pointer import memory as _memory
 from pointers._pointer import pointer as _pointer
 from pointers._pointer import stack as _stack
 from pointers._pointer import stack_call as _stack_call
+from pointers._pointer import steps as _steps
 from pointers._pointer.base import MISSING, arrays_over, class_error
 from pointers._typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ def _install() -> None:
         **vars(_memory),
         **vars(_stack_call),
         **vars(_stack),
+        **vars(_steps),
         "Allocator": Allocator,
         "allocator": allocator,
         "MISSING": MISSING,

@@ -31,6 +31,7 @@ from rows import NANOSECOND, Row, row
 VALUES = {"int": "12345", "float": "1.5", "11-char str": "'hello world'", "bytes": "b'hello world'"}
 ONE = f"{POINTERS}\nptr = malloc(64).move({{}})"
 INT = ONE.format(12345)
+PART = f"{INT}\npart = ptr.slice(0, 32)"
 MANY = f"{POINTERS}\narray = calloc(1000, 28)\narray[:] = range(1000)\nslot = array[3]"
 RAW = f"{POINTERS}\nptr, data = malloc({MIB}), bytes({MIB})"
 SMALL = (
@@ -189,5 +190,8 @@ BYTES = [
     row("ptr.cast(c_int * 4)", "ptr.cast(ints)", ".cast", CTYPE, (2, 2), C),
     row("strlen(ptr)", "strlen(ptr)", "._as_parameter_", CALLED, (2.2, 1.1), C),
     row("ptr.readonly()", "ptr.readonly()", ".readonly", STEP, (1.2, 1.2), INT),
+    row("ptr.slice(8, 16)", "ptr.slice(8, 16)", ".slice SlicePointer", STEP, (1.2, 1.2), INT),
+    row("~slice (int)", "~part", "SlicePointer", ARRAY, (0.9, 1.2), PART),
+    row("slice <<= 5", "part <<= 5", "SlicePointer", ARRAY, (0.9, 1.2), PART),
 ]
 ROWS = [*PROPERTIES, *STORES, *ARRAYS, *BYTES]

@@ -22,19 +22,57 @@ store(PtrsPyPointer *pointer, PyObject *obj)
   return (PyObject *)pointer;
 }
 
+static bool
+is_slice(const PtrsPyPointer *pointer)
+{
+  return pointer->kind == PTRS_PY_KIND_SLICE;
+}
+
 PyObject *
 ptrs_py_pointer_ilshift(PyObject *self, PyObject *obj)
 {
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
-  PyObject *const result       = pointer->readonly ? NULL : store(pointer, obj);
-  return result || PyErr_Occurred() ? result : ptrs_py_slow_2(PTRS_PY_MOVE, self, obj);
+  const bool is_cut            = is_slice(pointer) && ptrs_py_peek_left(pointer) < 0;
+  PyObject *const result       = pointer->readonly || is_cut ? NULL : store(pointer, obj);
+  return result || PyErr_Occurred()
+             ? result
+             : ptrs_py_slow_2(is_slice(pointer) ? PTRS_PY_SLICE_MOVE : PTRS_PY_MOVE, self, obj);
+}
+
+// Whether the image of an object that is stored by value has at most `bound` bytes
+static bool
+is_within(PyObject *obj, Py_ssize_t bound)
+{
+  PtrsCodecValue value;
+  PtrsCodecShape shape;
+  return ptrs_py_value_of(obj, &value) && !ptrs_codec_measure(&value, &shape) &&
+         shape.size <= (size_t)bound;
+}
+
+// Load what is stored where a slice points, unless it reaches beyond; NULL with or without an
+// exception
+static PyObject *
+load_within(PtrsPyPointer *slice)
+{
+  int64_t key = 0;
+  PyObject *const obj =
+      ptrs_py_peek_left(slice) < 0 ? NULL : ptrs_py_load_object(slice->block, slice->offset, &key);
+  if (obj && !is_within(obj, slice->bound)) {
+    Py_DECREF(obj);
+    return NULL;
+  }
+  return obj;
 }
 
 PyObject *
 ptrs_py_pointer_invert(PyObject *self)
 {
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
-  PyObject *const obj          = ptrs_py_load(pointer, pointer->offset);
+  if (is_slice(pointer)) {
+    PyObject *const obj = load_within(pointer);
+    return obj || PyErr_Occurred() ? obj : ptrs_py_slow_1(PTRS_PY_SLICE_DEREFERENCE, self);
+  }
+  PyObject *const obj = ptrs_py_load(pointer, pointer->offset);
   return obj || PyErr_Occurred() ? obj : ptrs_py_slow_1(PTRS_PY_DEREFERENCE, self);
 }
 
@@ -44,7 +82,9 @@ ptrs_py_pointer_dereference(PyObject *self,
                             Py_ssize_t n_args,
                             PyObject *names)
 {
-  return n_args || names ? ptrs_py_slow_method(PTRS_PY_DEREFERENCE, self, args, n_args, names)
+  const PtrsPyId id =
+      is_slice((PtrsPyPointer *)self) ? PTRS_PY_SLICE_DEREFERENCE : PTRS_PY_DEREFERENCE;
+  return n_args || names ? ptrs_py_slow_method(id, self, args, n_args, names)
                          : ptrs_py_pointer_invert(self);
 }
 
@@ -107,7 +147,8 @@ ptrs_py_pointer_move(PyObject *self, PyObject *const *args, Py_ssize_t n_args, P
   if (n_args == 1 && !names) {
     return ptrs_py_pointer_ilshift(self, args[0]);
   }
-  return ptrs_py_slow_method(PTRS_PY_MOVE, self, args, n_args, names);
+  const PtrsPyId id = is_slice((PtrsPyPointer *)self) ? PTRS_PY_SLICE_MOVE : PTRS_PY_MOVE;
+  return ptrs_py_slow_method(id, self, args, n_args, names);
 }
 
 PyObject *

@@ -11,7 +11,7 @@
 static bool
 has_slots(const PtrsPyPointer *pointer)
 {
-  return pointer->kind != PTRS_PY_KIND_BYTES;
+  return pointer->kind == PTRS_PY_KIND_ARRAY || pointer->kind == PTRS_PY_KIND_SLOT;
 }
 
 // Which of the two Python functions does the rest.  One that was made without a
@@ -30,9 +30,14 @@ rest_of(const PtrsPyPointer *pointer, PtrsPyId bytes, PtrsPyId slots)
 static bool
 step_offset(PtrsPyPointer *pointer, Py_ssize_t n, Py_ssize_t *offset)
 {
-  const Py_ssize_t size = ptrs_py_peek_size(pointer->block);
+  Py_ssize_t first = 0;
+  Py_ssize_t size  = ptrs_py_peek_size(pointer->block);
+  if (pointer->kind == PTRS_PY_KIND_SLICE) {
+    first = pointer->index;
+    size  = size < 0 || ptrs_py_left_in(pointer, size) < 0 ? -1 : pointer->offset + pointer->bound;
+  }
   // No pointer is behind its block, except after that has shrunk
-  if (size < 0 || n > PY_SSIZE_T_MAX - pointer->offset || pointer->offset + n < 0 ||
+  if (size < 0 || n > PY_SSIZE_T_MAX - pointer->offset || pointer->offset + n < first ||
       pointer->offset + n > size) {
     return false;
   }
@@ -46,8 +51,13 @@ step(PtrsPyPointer *pointer, Py_ssize_t n)
 {
   Py_ssize_t offset = 0;
   if (!has_slots(pointer)) {
-    return step_offset(pointer, n, &offset) ? ptrs_py_new_alias(pointer, Py_TYPE(pointer), offset)
-                                            : NULL;
+    if (!step_offset(pointer, n, &offset)) {
+      return NULL;
+    }
+    return pointer->kind == PTRS_PY_KIND_SLICE
+               ? ptrs_py_new_slice(pointer, Py_TYPE(pointer), offset, pointer->index,
+                                   pointer->bound - n)
+               : ptrs_py_new_alias(pointer, Py_TYPE(pointer), offset);
   }
   const Py_ssize_t from  = pointer->kind == PTRS_PY_KIND_SLOT ? pointer->index : 0;
   const Py_ssize_t count = ptrs_py_peek_count(pointer);
@@ -123,6 +133,24 @@ ptrs_py_pointer_get(PyObject *self, PyObject *key)
     return result;
   }
   return ptrs_py_slow_2(rest_of(pointer, PTRS_PY_BYTES_GET, PTRS_PY_SLOTS_GET), self, key);
+}
+
+PyObject *
+ptrs_py_pointer_slice(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  Py_ssize_t start             = 0;
+  Py_ssize_t size              = 0;
+  if (n_args == 2 && !names && ptrs_py_as_index(args[0], &start) &&
+      ptrs_py_as_index(args[1], &size)) {
+    const Py_ssize_t left = ptrs_py_peek_left(pointer);
+    if (left >= 0 && start <= left && size <= left - start) {
+      PyTypeObject *const type = (PyTypeObject *)ptrs_py_objects[PTRS_PY_SLICE];
+      const Py_ssize_t offset  = pointer->offset + start;
+      return ptrs_py_new_slice(pointer, type, offset, offset, size);
+    }
+  }
+  return ptrs_py_slow_method(PTRS_PY_SLICE_OF, self, args, n_args, names);
 }
 
 // Where `pointer[key]` is; false for what is rare or wrong

@@ -133,8 +133,17 @@ new_export(PtrsPyPointer *pointer)
   const Py_ssize_t end = (Py_ssize_t)info.size;
   export->is_owned     = info.flags & PTRS_BLOCK_OWNED;
   // No further than to the end of the block, also once that has shrunk
-  export->offset    = pointer->offset < end ? pointer->offset : end;
-  export->size      = ptrs_py_left_in(pointer, end);
+  export->offset = pointer->offset < end ? pointer->offset : end;
+  export->size   = ptrs_py_left_in(pointer, end);
+  if (export->size < 0) {
+    Py_DECREF(export);
+    PyObject *const size = ptrs_py_slow_1(PTRS_PY_SLICE_SIZE, (PyObject *)pointer);
+    if (size) { // by now it is not cut any more
+      Py_DECREF(size);
+      PyErr_SetString(PyExc_BufferError, "the memory could not be lent just then: try again");
+    }
+    return NULL;
+  }
   export->count     = export->size;
   export->item_size = 1;
   export->format[0] = 'B';

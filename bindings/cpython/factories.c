@@ -141,6 +141,27 @@ new_readonly(PyObject *module, PyObject *pointer)
 }
 
 static PyObject *
+new_slice(PyObject *module, PyObject *args)
+{
+  (void)module;
+  PyObject *kind    = NULL;
+  PyObject *pointer = NULL;
+  Py_ssize_t offset = 0;
+  Py_ssize_t start  = 0;
+  Py_ssize_t bound  = 0;
+  if (!PyArg_ParseTuple(args, "OOnnn", &kind, &pointer, &offset, &start, &bound) ||
+      !is_pointer_class(kind) || !is_pointer(pointer) || !is_position(offset) ||
+      !is_position(start) || !is_position(bound)) {
+    return NULL;
+  }
+  if (bound > PY_SSIZE_T_MAX - offset) {
+    PyErr_SetString(PyExc_OverflowError, "no slice reaches that far");
+    return NULL;
+  }
+  return ptrs_py_new_slice((PtrsPyPointer *)pointer, (PyTypeObject *)kind, offset, start, bound);
+}
+
+static PyObject *
 disown(PyObject *module, PyObject *root)
 {
   (void)module;
@@ -168,11 +189,17 @@ own_held(PyObject *module, PyObject *args)
 }
 
 PyMethodDef ptrs_py_factories[] = {
-    {"new_owner", new_owner, METH_VARARGS, NULL}, {"new_stack", new_stack, METH_VARARGS, NULL},
-    {"new_array", new_array, METH_VARARGS, NULL}, {"new_alias", new_alias, METH_VARARGS, NULL},
-    {"new_slot", new_slot, METH_VARARGS, NULL},   {"new_step", new_step, METH_VARARGS, NULL},
-    {"new_readonly", new_readonly, METH_O, NULL}, {"disown", disown, METH_O, NULL},
-    {"own_held", own_held, METH_VARARGS, NULL},   {NULL, NULL, 0, NULL},
+    {"new_owner", new_owner, METH_VARARGS, NULL},
+    {"new_stack", new_stack, METH_VARARGS, NULL},
+    {"new_array", new_array, METH_VARARGS, NULL},
+    {"new_alias", new_alias, METH_VARARGS, NULL},
+    {"new_slot", new_slot, METH_VARARGS, NULL},
+    {"new_step", new_step, METH_VARARGS, NULL},
+    {"new_readonly", new_readonly, METH_O, NULL},
+    {"new_slice", new_slice, METH_VARARGS, NULL},
+    {"disown", disown, METH_O, NULL},
+    {"own_held", own_held, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 #endif

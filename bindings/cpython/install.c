@@ -123,7 +123,7 @@ take_objects(PyObject *namespace)
 {
   for (size_t i = 0; i < Py_ARRAY_LENGTH(objects); ++i) {
     PyObject *const obj = find(namespace, objects[i].name);
-    if (obj && objects[i].id <= PTRS_PY_STACK && !ptrs_py_make_plain(obj)) {
+    if (obj && objects[i].id <= PTRS_PY_SLICE && !ptrs_py_make_plain(obj)) {
       PyErr_Format(PyExc_TypeError, "%s must be a class of pointers that adds no fields",
                    objects[i].name);
       return false;

@@ -22,7 +22,8 @@
     ROW(ALLOCATED, "AllocatedPointer")                                                             \
     ROW(ARRAY, "AllocatedArrayPointer")                                                            \
     ROW(SLOT, "ArraySlotPointer")                                                                  \
-    ROW(STACK, "StackAllocatedPointer")
+    ROW(STACK, "StackAllocatedPointer")                                                            \
+    ROW(SLICE, "SlicePointer")
 
 /** Other Python objects: (id, name), with the arguments of those that are called. */
 #  define PTRS_PY_HELPERS(ROW)                                                                     \
@@ -57,6 +58,8 @@
 #  define PTRS_PY_METHODS(ROW)                                                                     \
     ROW(MOVE, "Pointer", "move", "($self, obj, *, unsafe=False)", ptrs_py_pointer_move)            \
     ROW(DEREFERENCE, "Pointer", "dereference", "($self)", ptrs_py_pointer_dereference)             \
+    ROW(SLICE_MOVE, "SlicePointer", "move", "($self, obj, *, unsafe=False)", ptrs_py_pointer_move) \
+    ROW(SLICE_DEREFERENCE, "SlicePointer", "dereference", "($self)", ptrs_py_pointer_dereference)  \
     ROW(READ, "Location", "read", "($self, n=None)", ptrs_py_pointer_read)                         \
     ROW(WRITE, "Location", "write", "($self, data)", ptrs_py_pointer_write)                        \
     ROW(VIEW, "Location", "view", "($self, format='B', writable=True)", ptrs_py_pointer_view)      \
@@ -72,6 +75,8 @@
     ROW(REALLOC_METHOD, "HeapPointer", "realloc", "($self, size)", ptrs_py_pointer_realloc)        \
     ROW(ENTER, "HeapPointer", "__enter__", "($self)", ptrs_py_pointer_enter)                       \
     ROW(EXIT, "HeapPointer", "__exit__", "($self, *exc_info)", ptrs_py_pointer_exit)               \
+    ROW(SLICE_OF, "BytePointer", "slice", "($self, start, size)", ptrs_py_pointer_slice)           \
+    ROW(HEAP_SLICE_OF, "HeapPointer", "slice", "($self, start, size)", ptrs_py_pointer_slice)      \
     ROW(STORE_SLOTS, "_Slots", "_store_slots", "($self, first, values)",                           \
         ptrs_py_pointer_store_slots)                                                               \
     ROW(TOLIST, "AllocatedArrayPointer", "tolist", "($self)", ptrs_py_pointer_tolist)
@@ -80,6 +85,7 @@
 #  define PTRS_PY_PROPERTIES(ROW)                                                                  \
     ROW(SIZE, "Location", "size", ptrs_py_get_size)                                                \
     ROW(SLOT_SIZE, "ArraySlotPointer", "size", ptrs_py_get_size)                                   \
+    ROW(SLICE_SIZE, "SlicePointer", "size", ptrs_py_get_size)                                      \
     ROW(CAPACITY, "Location", "capacity", ptrs_py_get_capacity)                                    \
     ROW(ADDRESS, "Location", "address", ptrs_py_get_address)                                       \
     ROW(OFFSET, "Location", "offset", ptrs_py_get_offset)                                          \
@@ -92,6 +98,8 @@
  */
 #  define PTRS_PY_OPERATORS(ROW)                                                                   \
     ROW(ILSHIFT, "Pointer", "__ilshift__")                                                         \
+    ROW(SLICE_ILSHIFT, "SlicePointer", "__ilshift__")                                              \
+    ROW(SLICE_INVERT, "SlicePointer", "__invert__")                                                \
     ROW(INVERT, "Pointer", "__invert__")                                                           \
     ROW(ITER, "Pointer", "__iter__")                                                               \
     ROW(STR, "Pointer", "__str__")                                                                 \

@@ -28,6 +28,9 @@ Py_ssize_t
 ptrs_py_left_in(const PtrsPyPointer *pointer, Py_ssize_t size)
 {
   const Py_ssize_t left = size > pointer->offset ? size - pointer->offset : 0;
+  if (pointer->kind == PTRS_PY_KIND_SLICE) {
+    return pointer->offset > size || pointer->bound > left ? -1 : pointer->bound;
+  }
   return pointer->kind == PTRS_PY_KIND_SLOT && pointer->bound < left ? pointer->bound : left;
 }
 

@@ -29,7 +29,7 @@ Py_ssize_t ptrs_py_peek_size(PtrsBlock block);
 /** Bytes from a pointer to the end of its slot or its block. */
 Py_ssize_t ptrs_py_peek_left(PtrsPyPointer *pointer);
 
-/** The same of a block of `size` bytes: never negative. */
+/** The same of a block of `size` bytes; negative where that has cut a slice. */
 Py_ssize_t ptrs_py_left_in(const PtrsPyPointer *pointer, Py_ssize_t size);
 
 /** Slots of the array that a pointer is in; negative also where slots have no bytes. */

@@ -5,7 +5,7 @@
 
 #  include <string.h>
 
-// Pointers of the plain classes that have gone, to be used again.  Not where
+// Pointers of the classes that are made here, and have gone, to be used again.  Not where
 // several threads could come here at a time, nor where a sanitizer wants to see
 // them go, nor in versions whose collector this has not been tried with.
 #  if !defined(Py_GIL_DISABLED) && !defined(__SANITIZE_ADDRESS__) && PY_VERSION_HEX < 0x030E0000
@@ -19,11 +19,17 @@ PyTypeObject *ptrs_py_pointer_type;
 static PyObject *spare[MAX_SPARE + 1];
 static unsigned n_spare;
 
+static bool
+is_recycled(PyTypeObject *type)
+{
+  return ptrs_py_is_plain_type(type) || (PyObject *)type == ptrs_py_objects[PTRS_PY_SLICE];
+}
+
 // Memory of a plain pointer, as tp_alloc() returns it
 static PyObject *
 allocate(PyTypeObject *type)
 {
-  if (!n_spare || !ptrs_py_is_plain_type(type)) {
+  if (!n_spare || !is_recycled(type)) {
     // Allocating may collect, and that take away what the class was known by
     Py_INCREF(type);
     PyObject *const made = type->tp_alloc(type, 0);
@@ -78,6 +84,23 @@ ptrs_py_new_slot(PtrsPyPointer *pointer, PyObject *type, Py_ssize_t index)
 }
 
 PyObject *
+ptrs_py_new_slice(PtrsPyPointer *pointer,
+                  PyTypeObject *type,
+                  Py_ssize_t offset,
+                  Py_ssize_t start,
+                  Py_ssize_t bound)
+{
+  PyObject *const made = ptrs_py_new_alias(pointer, type, offset);
+  if (made) {
+    PtrsPyPointer *const slice = (PtrsPyPointer *)made;
+    slice->bound               = bound;
+    slice->index               = start;
+    slice->kind                = PTRS_PY_KIND_SLICE;
+  }
+  return made;
+}
+
+PyObject *
 ptrs_py_new_readonly(PtrsPyPointer *pointer)
 {
   PyObject *const made = ptrs_py_new_alias(pointer, Py_TYPE(pointer), pointer->offset);
@@ -115,7 +138,7 @@ bool
 ptrs_py_recycle(PyObject *self)
 {
   // The mark of having been finalized cannot be taken away again
-  if (n_spare == MAX_SPARE || !ptrs_py_is_plain(self) || PyObject_GC_IsFinalized(self)) {
+  if (n_spare == MAX_SPARE || !is_recycled(Py_TYPE(self)) || PyObject_GC_IsFinalized(self)) {
     return false;
   }
   spare[n_spare++] = self;

@@ -17,8 +17,13 @@
 
 #  include "ptrs/block.h"
 
-/** What the steps of a pointer are: bytes, or the slots of an array. */
-typedef enum { PTRS_PY_KIND_BYTES, PTRS_PY_KIND_ARRAY, PTRS_PY_KIND_SLOT } PtrsPyKind;
+/** What the steps of a pointer are: bytes, slots of an array, or the bytes of a slice. */
+typedef enum {
+  PTRS_PY_KIND_BYTES,
+  PTRS_PY_KIND_ARRAY,
+  PTRS_PY_KIND_SLOT,
+  PTRS_PY_KIND_SLICE
+} PtrsPyKind;
 
 /**
  * A pointer.  All fields but `owned` and `held` stay as they were made; without a global lock
@@ -27,8 +32,9 @@ typedef enum { PTRS_PY_KIND_BYTES, PTRS_PY_KIND_ARRAY, PTRS_PY_KIND_SLOT } PtrsP
 typedef struct {
   PyObject_HEAD PtrsBlock block;
   Py_ssize_t offset; // bytes from the start of the block
-  Py_ssize_t bound;  // bytes that a store may take, as far as the block reaches
-  Py_ssize_t index;  // slot: its number; array: its slots, where these have no bytes
+  Py_ssize_t bound;  // bytes that a store may take, as far as the block reaches; slice: to its end
+  Py_ssize_t index;  // slot: its number; array: its slots, where these have no bytes; slice: the
+                     // offset where it starts
   PyObject *root;    // the pointer that owns the block; NULL in that pointer itself
   PyObject *held;    // the held objects of the block, in the root; or NULL
   PyObject *weakrefs;
@@ -80,6 +86,13 @@ PyObject *ptrs_py_new_slot(PtrsPyPointer *pointer, PyObject *type, Py_ssize_t in
 
 /** The same by steps, which lead from an array to its slots and back to it. */
 PyObject *ptrs_py_new_step(PtrsPyPointer *pointer, PyObject *type, Py_ssize_t index);
+
+/** A pointer into the part of a block from `start` on, of which `bound` bytes are left. */
+PyObject *ptrs_py_new_slice(PtrsPyPointer *pointer,
+                            PyTypeObject *type,
+                            Py_ssize_t offset,
+                            Py_ssize_t start,
+                            Py_ssize_t bound);
 
 /** An alias of the same kind whose operations do not change the block. */
 PyObject *ptrs_py_new_readonly(PtrsPyPointer *pointer);

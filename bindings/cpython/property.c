@@ -13,8 +13,10 @@ ptrs_py_get_size(PyObject *self, void *unused)
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   const Py_ssize_t left        = ptrs_py_peek_left(pointer);
   if (left < 0) {
-    const bool slot = pointer->kind == PTRS_PY_KIND_SLOT;
-    return ptrs_py_slow_1(slot ? PTRS_PY_SLOT_SIZE : PTRS_PY_SIZE, self);
+    return ptrs_py_slow_1(pointer->kind == PTRS_PY_KIND_SLOT    ? PTRS_PY_SLOT_SIZE
+                          : pointer->kind == PTRS_PY_KIND_SLICE ? PTRS_PY_SLICE_SIZE
+                                                                : PTRS_PY_SIZE,
+                          self);
   }
   return PyLong_FromSsize_t(left);
 }

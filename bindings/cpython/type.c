@@ -180,7 +180,9 @@ get_index(PyObject *self, void *unused)
 {
   (void)unused;
   const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
-  return PyLong_FromSsize_t(pointer->kind == PTRS_PY_KIND_SLOT ? pointer->index : 0);
+  return PyLong_FromSsize_t(
+      pointer->kind == PTRS_PY_KIND_SLOT || pointer->kind == PTRS_PY_KIND_SLICE ? pointer->index
+                                                                                : 0);
 }
 
 static PyObject *

@@ -10,6 +10,7 @@ from pointers._errors import StackMemoryError
 from pointers._pointer.array import AllocatedArrayPointer
 from pointers._pointer.heap import AllocatedPointer, HeapPointer
 from pointers._pointer.pointer import Pointer
+from pointers._pointer.steps import SlicePointer
 from pointers._typing import Any, TypeVar
 
 P = TypeVar("P", bound=Pointer[Any])
@@ -54,6 +55,8 @@ def calloc(
 
 
 def _no_heap_pointer(ptr: Any, action: str) -> Exception:
+    if isinstance(ptr, SlicePointer):
+        return ValueError(f"cannot {action} through a slice: use the pointer that it was made of")
     if isinstance(ptr, Pointer):
         return StackMemoryError(f"cannot {action} stack memory: it goes when its function returns")
     return TypeError(f"cannot {action} a {type(ptr).__name__}: it is not a pointer from malloc()")

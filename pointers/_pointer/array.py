@@ -6,9 +6,10 @@ from __future__ import annotations
 from pointers._ffi import fast, lib
 from pointers._later import later
 from pointers._pointer.base import freeing, new_slot, new_step
-from pointers._pointer.heap import HeapPointer, as_steps
+from pointers._pointer.heap import HeapPointer
 from pointers._pointer.pointer import Pointer
 from pointers._pointer.raw import as_size
+from pointers._pointer.steps import as_steps
 from pointers._typing import TYPE_CHECKING, Any, Generic, Iterator, Self, TypeVar, overload
 
 if TYPE_CHECKING or fast is None:

@@ -73,7 +73,8 @@ if TYPE_CHECKING or fast is None:
         # _block: the handle of the block.
         # _bound: bytes from the offset on that a store may fill, if the block has them.
         # _held: the held objects of the block, in its root; None if it has none yet.
-        # _index: the number of a slot, which the offset does not tell if slots are empty.
+        # _index: the number of a slot, which the offset does not tell if slots are empty; or the
+        #   offset where a slice starts.
         # _n_empty: the number of slots of an array, if they are empty.
         # _offset: bytes from the start of the block.
         # _owned: what frees the block of a leaked pointer; False where nothing has to.
@@ -163,6 +164,19 @@ if TYPE_CHECKING or fast is None:
         alias._readonly = True
         return alias
 
+    def new_slice(kind: type[P], pointer: Any, offset: int, start: int, bound: int) -> P:
+        """Return a pointer into a part of a block from `start` on, with `bound` bytes left."""
+        alias = _new(kind)
+        alias._block = pointer._block
+        alias._offset = offset
+        alias._bound = bound
+        alias._root = pointer if pointer._root is None else pointer._root
+        alias._owned = False
+        alias._held = None
+        alias._index = start
+        alias._readonly = pointer._readonly
+        return alias
+
     def new_slot(kind: type[P], pointer: PointerBase, index: int) -> P:
         """Return a pointer to a slot of the array that `pointer` is in."""
         slot = _new(kind)
@@ -207,6 +221,7 @@ else:
     new_stack = fast.new_stack
     new_alias = fast.new_alias
     new_readonly = fast.new_readonly
+    new_slice = fast.new_slice
     new_slot = fast.new_slot
     new_step = fast.new_step
     disown = fast.disown

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pointers to memory of the heap, and to any number of bytes behind them."""
+"""Pointers to memory of the heap, which has to be freed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pointers._collector import charge, retry_no_memory, retry_pinned
 from pointers._errors import FreedMemoryError, status_error
 from pointers._ffi import COUNTS_REFERENCES, fast, ffi, lib
 from pointers._later import later
-from pointers._pointer.base import NO_LIMIT, disown, freeing, new_alias
+from pointers._pointer.base import NO_LIMIT, disown, freeing
 from pointers._pointer.pointer import Pointer
-from pointers._pointer.raw import as_int, as_size
+from pointers._pointer.raw import as_size
+from pointers._pointer.steps import BytePointer, slice_of
 from pointers._registry import source_of
-from pointers._typing import TYPE_CHECKING, Any, Callable, Self, TypeVar, overload
+from pointers._typing import TYPE_CHECKING, Any, Callable, Self, TypeVar
 
 if TYPE_CHECKING or fast is None:
     from pointers._pointer.finalizers import free_leaked
@@ -24,73 +25,12 @@ _free = lib.ptrs_block_free
 _give = lib.ptrs_block_give
 
 
-def as_steps(value: Any) -> int:
-    """Return how far to go from a pointer.
-
-    :raises TypeError: it is not an integer.
-    """
-    return as_int(value, "a pointer moves by an int")
-
-
-class BytePointer(Pointer[T]):
-    """A pointer whose steps are bytes."""
-
-    __slots__ = ()
-
-    def _alias(self, offset: int) -> Self:
-        """Return a pointer to another offset of the block.
-
-        :raises IndexError: it is outside of 0 ... size.
-        """
-        size = self._checked(lib.ptrs_access_size_of(self._block))
-        if not 0 <= offset <= size:
-            raise IndexError(f"offset {offset} is outside of the block's {size} bytes")
-        return new_alias(self, offset)
-
-    def __add__(self, n: int) -> Self:
-        """Return a pointer `n` bytes on, an alias of this one.
-
-        :raises IndexError: that is outside of the block.
-        """
-        if isinstance(n, Pointer):
-            return NotImplemented
-        return self._alias(self._offset + as_steps(n))
-
-    __radd__ = __add__
-
-    @overload
-    def __sub__(self, other: Pointer[Any]) -> int: ...
-    @overload
-    def __sub__(self, other: int) -> Self: ...
-    def __sub__(self, other: Pointer[Any] | int) -> Self | int:
-        """Return a pointer `other` bytes back, or how many bytes another pointer is behind.
-
-        :raises IndexError: that is outside of the block.
-        :raises ValueError: the other pointer is into another block.
-        """
-        if isinstance(other, Pointer):
-            return self._behind(other)
-        return self._alias(self._offset - as_steps(other))
-
-    def __getitem__(self, n: int) -> Self:
-        """Return a pointer `n` bytes on, as ``ptr + n``."""
-        return self + n
-
-    def __setitem__(self, n: int, obj: T | Pointer[T]) -> None:
-        """Store an object `n` bytes on.
-
-        What is there already, after ``ptr[n] <<= obj``, is left as it is.
-        """
-        target = self + n
-        # The last step of `ptr[n] <<= obj`: the object is there already
-        if not (isinstance(obj, Pointer) and obj == target):
-            target.move(obj)
-
-
 class HeapPointer(Pointer[T]):
     """A pointer to memory that has to be freed."""
 
     __slots__ = ()
+
+    slice = slice_of
 
     @property
     def allocator(self) -> Any:

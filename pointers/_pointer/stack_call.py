@@ -11,7 +11,7 @@ from pointers._errors import status_error
 from pointers._ffi import fast, ffi, lib
 from pointers._later import later
 from pointers._pointer.base import new_stack
-from pointers._pointer.heap import BytePointer
+from pointers._pointer.steps import BytePointer
 from pointers._typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from pointers._alloc.functions import malloc
 from pointers._codec.layout import sizeof
 from pointers._errors import PointersError
 from pointers._pointer.array import AllocatedArrayPointer, ArraySlotPointer
-from pointers._pointer.heap import BytePointer
 from pointers._pointer.pointer import Pointer
 from pointers._pointer.stack_call import StackAllocatedPointer
+from pointers._pointer.steps import BytePointer
 from pointers._show.hexdump import rows
 from pointers._show.images import Field, Image, find_images
 from pointers._show.table import as_html, as_text

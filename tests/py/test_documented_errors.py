@@ -25,6 +25,7 @@ a = calloc(3, 28)
 arena = Arena(); mark = arena.mark(); old = arena.mark(); arena.rewind(mark)
 closed = Arena(); closed.close()
 held = Arena(); held_mark = held.mark(); lent = held.malloc(8); lent_view = lent.view()
+cut = malloc(16); cut_slice = cut.slice(4, 8); cut = realloc(cut, 8)
 small, seven = Pool(8).malloc(8), malloc(7)
 pinned = malloc(8); view = pinned.view()
 system = System()
@@ -37,6 +38,12 @@ def recurse(value):
     for _ in range(70000): views.append(value.view())
 views = []
 """
+
+SLICES = [
+    ("p.slice(60, 5)", "InvalidSizeError"),
+    ("a[1].slice(0, 29)", "InvalidSizeError"),
+    ("freed.slice(0, 0)", "FreedMemoryError"),
+]
 
 #: By function: what to do, and what is raised
 RAISES: "dict[str, list[tuple[str, str]]]" = {
@@ -139,6 +146,17 @@ RAISES: "dict[str, list[tuple[str, str]]]" = {
     "Location.__lt__": [("p < q", "ValueError")],
     "BytePointer.__add__": [("p + 65", "IndexError")],
     "BytePointer.__sub__": [("p - 1", "IndexError"), ("p - q", "ValueError")],
+    "BytePointer.slice": SLICES,
+    "HeapPointer.slice": SLICES,
+    "SlicePointer.size": [("cut_slice.size", "InvalidSizeError")],
+    "SlicePointer.move": [
+        ("p.slice(0, 8).move(1)", "InvalidSizeError"),
+        ("cut_slice.move(None)", "InvalidSizeError"),
+    ],
+    "SlicePointer.dereference": [
+        ("p <<= 1; ~p.slice(0, 27)", "InvalidSizeError"),
+        ("~cut_slice", "InvalidSizeError"),
+    ],
     "HeapPointer.allocator": [("freed.allocator", "FreedMemoryError")],
     "HeapPointer.free": [
         ("freed.free()", "FreedMemoryError"),
@@ -228,7 +246,7 @@ def test_what_is_said_is_raised(name: str) -> None:
             names["lent_view"].release()
             for fd in (names["read"], names["write"]):
                 os.close(fd)
-            for each in ("p", "q", "a", "pinned", "small", "seven"):
+            for each in ("p", "q", "a", "pinned", "small", "seven", "cut"):
                 if not names[each].freed:
                     names[each].free()
             del caught
@@ -246,6 +264,8 @@ def test_all_that_is_said_is_tried() -> None:
         "Pointer.__ilshift__",
         "Pointer.__invert__",
         "BytePointer.__radd__",
+        "SlicePointer.__ilshift__",
+        "SlicePointer.__invert__",
         "_Slots.__radd__",
     }
     assert [name for name, _ in missing if name not in aliases] == []

@@ -13,6 +13,7 @@ from pointers import (
     AllocatedPointer,
     ArraySlotPointer,
     Pointer,
+    SlicePointer,
     StackAllocatedPointer,
     acquire_stack_alloc,
     calloc,
@@ -158,3 +159,5 @@ assert_type(from_address(1, 8), AdoptedPointer[Any])
 assert_type(malloc(8).release(), int)
 from_address("1", 8)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 assert_type(malloc(8).readonly(), AllocatedPointer[Any])
+assert_type(malloc(8).slice(0, 4), SlicePointer[Any])
+assert_type(calloc(2, 8)[1].slice(0, 4).slice(1, 1).read(), bytes)
