@@ -192,6 +192,6 @@ BYTES = [
     row("ptr.readonly()", "ptr.readonly()", ".readonly", STEP, (1.2, 1.2), INT),
     row("ptr.slice(8, 16)", "ptr.slice(8, 16)", ".slice SlicePointer", STEP, (1.2, 1.2), INT),
     row("~slice (int)", "~part", "SlicePointer", ARRAY, (0.9, 1.2), PART),
-    row("slice <<= 5", "part <<= 5", "SlicePointer", ARRAY, (0.9, 1.2), PART),
+    row("slice.move(int)", "part.move(12345)", "SlicePointer", ARRAY, (0.9, 1.2), PART),
 ]
 ROWS = [*PROPERTIES, *STORES, *ARRAYS, *BYTES]
