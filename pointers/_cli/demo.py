@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A short tour: each step is shown as source, run, and followed by what it prints."""
+"""A short tour: the source of each step is printed and run, so that its output follows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STEPS: tuple[tuple[str, str], ...] = (
         """,
     ),
     (
-        "What is loaded is a new object: equal, not identical, and it survives free().",
+        "A load makes a new object: equal, not identical, and valid after free().",
         """
         text = "a longer piece of text"
         ptr = malloc(sizeof(text))
@@ -46,7 +46,7 @@ _STEPS: tuple[tuple[str, str], ...] = (
         """,
     ),
     (
-        "An array: slots that are pointers.",
+        "The slots of an array are pointers.",
         """
         from pointers import calloc
 
@@ -79,7 +79,7 @@ _STEPS: tuple[tuple[str, str], ...] = (
         """,
     ),
     (
-        "Memory that goes all together.",
+        "The end of an arena frees all its blocks at once.",
         """
         from pointers import Arena, allocator
 
@@ -92,7 +92,7 @@ _STEPS: tuple[tuple[str, str], ...] = (
         """,
     ),
     (
-        "And the mistakes, which are exceptions here.",
+        "Mistakes raise exceptions.",
         """
         ptr = malloc(24)
         ptr <<= 1

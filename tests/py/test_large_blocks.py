@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Large blocks take no memory before it is written."""
+"""A large block uses no physical memory until its pages are written."""
 
 import platform
 import sys
@@ -11,11 +11,11 @@ from _sanitized import ADDRESS_SANITIZER
 
 pytestmark = [
     pytest.mark.skipif(
-        not Path("/proc/self/statm").exists(), reason="the system does not tell what is used"
+        not Path("/proc/self/statm").exists(), reason="no /proc to tell how much memory is used"
     ),
     pytest.mark.skipif(
         ADDRESS_SANITIZER or sys.maxsize < 2**32,
-        reason="an allocator that touches all pages, or too few addresses",
+        reason="AddressSanitizer touches all pages; 32 bits are too few for these sizes",
     ),
 ]
 
@@ -39,7 +39,7 @@ RESIDENT = """
 
 @pytest.mark.parametrize("align", [16, 64, 4096, 2 << 20])
 @pytest.mark.parametrize("allocator", ALLOCATORS)
-def test_pages_that_were_not_written_are_not_there(
+def test_pages_that_were_never_written_use_no_memory(
     run_python: Any, allocator: str, align: int
 ) -> None:
     done = run_python(

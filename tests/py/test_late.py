@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Finalizers that run as the interpreter ends: all of the package still works."""
+"""Finalizers that run as the interpreter ends can still use the whole package."""
 
 import os
 import sys
@@ -13,8 +13,7 @@ PYPY = sys.implementation.name == "pypy"
 
 pytestmark = pytest.mark.skipif(PYPY, reason="PyPy runs no finalizers at its end")
 
-# In a namespace that is no module, and so is not cleared at the end.  "pointers" is what the
-# user has imported: the package, or its names.
+# Run in a namespace that is no module, since the interpreter clears modules at its end.
 USE = """
 def expect(error, function, *arguments):
     try:
@@ -96,12 +95,12 @@ def use():
     assert pointers.sizeof(1) == 28
     stats = pointers.System().stats()
     assert stats._asdict()["current_blocks"] == stats.current_blocks and repr(stats)
-    pointers.malloc(8)  # and dropped
+    pointers.malloc(8)  # leaked at once
     write(1, b"used\\n")
 
 class Late:
     def __del__(self, use=use, write=write, BaseException=BaseException, repr=repr):
-        # By then, there may be nothing that shows exceptions
+        # At this time, the interpreter may no longer be able to print an exception
         try:
             use()
         except BaseException as error:
@@ -128,22 +127,25 @@ PLACES = {
 }
 
 
-# These go when modules are emptied by force, of which this is one: they find None in it
+# Finalizers at these places run once the interpreter has set the names of all modules to None,
+# those of the package too: nothing has to work then, but nothing may crash
 AFTER_MODULES = ("sys", "the package", "a module of the package", "garbage")
 
 
 @pytest.mark.parametrize("imported", ["import pointers", "from pointers import *"])
 @pytest.mark.parametrize("place", PLACES)
-def test_a_finalizer_at_the_end(place: str, imported: str, run_python: Any) -> None:
+def test_a_finalizer_at_exit_can_use_the_package(
+    place: str, imported: str, run_python: Any
+) -> None:
     if place == "garbage" and sys.version_info < (3, 10):
-        pytest.skip("3.9 runs these finalizers when there is no Python any more")
+        pytest.skip("3.9 runs these finalizers once Python code can no longer run")
     done = run_python(
         f"""
         import gc, os, sys
         {imported}
         import pointers as package
         pointers = package
-        package.malloc(8).free()  # what has never been used before the end is not all there
+        package.malloc(8).free()  # without a use, the exit leaves rare functions unimported
         namespace = {{"pointers": package, "write": os.write}}
         exec({USE!r}, namespace)
         Late = namespace["Late"]
@@ -154,14 +156,14 @@ def test_a_finalizer_at_the_end(place: str, imported: str, run_python: Any) -> N
         **({"POINTERS_FAST": os.environ["POINTERS_FAST"]} if "POINTERS_FAST" in os.environ else {}),
     )
     assert (done.returncode, done.stderr) == (0, "")
-    # What atexit calls is called once more by the finalizer
+    # atexit calls the method first, and the finalizer calls it again
     used = "used\n" * (2 if place == "an exit function" else 1)
     assert done.stdout == used or place in AFTER_MODULES
 
 
-@pytest.mark.skipif(fast is None, reason="imports all at once")
-def test_what_is_first_used_by_a_finalizer_at_the_end(run_python: Any) -> None:
-    """What is compiled works; the rest could not be imported any more, and says so."""
+@pytest.mark.skipif(fast is None, reason="the reference path imports all at once")
+def test_a_first_use_by_a_finalizer_at_exit_works_or_says_why_not(run_python: Any) -> None:
+    """Compiled functions work; others can no longer be imported, and the error says so."""
     done = run_python(
         """
         import os, pointers
@@ -191,14 +193,14 @@ def test_what_is_first_used_by_a_finalizer_at_the_end(run_python: Any) -> None:
 
 
 def test_an_exit_imports_nothing_that_only_shows_memory(run_python: Any) -> None:
-    """Every program would pay for it: it takes longer than all the rest of its exit."""
+    """These imports would take longer than the rest of an exit, in every program."""
     done = run_python(
         """
         import atexit, sys
         def show():
             print("pointers._alloc.heaps" in sys.modules)
             print([n for n in ("pointers._show.dump", "inspect", "functools") if n in sys.modules])
-        atexit.register(show)  # before the package's own function, so that it runs after that
+        atexit.register(show)  # before the import: the last function registered runs first
         import pointers
         pointers.malloc(8).free()
         """,

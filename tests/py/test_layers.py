@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Each folder is one floor of the house: files use their own floor and lower ones, in no circle.
 
-Read from the sources: the includes of C, and the imports of Python, those inside functions, too.
+The tests read C's includes and Python's imports, also those inside functions, from the sources.
 """
 
 import ast
@@ -13,18 +13,19 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-#: The folders of C from the lowest floor up, each below the one that includes start from.
+#: The folders of C from the lowest floor up: the directory of the include path, and the folder.
 FOLDERS = [
     ("core/include", "ptrs"),
     *(("core/src", name) for name in ("os", "base", "blocks", "allocators", "allocators/guard")),
     *(("bindings", name) for name in ("codec", "access", "cpython")),
 ]
-#: The folders of the package from the lowest up, between its modules at the bottom and the roof.
+#: The package's folders from the lowest floor up; "" has the modules outside of any folder.  The
+#: modules of ROOF lie above all folders.
 PACKAGES = ["", "_codec", "_pointer", "_alloc", "_interop", "_show", "_cli"]
 ROOF = {"__init__", "__main__", "_checkout", "_fast", "_origin"}
 
 STANDARD = "assert float inttypes limits math stdalign stdarg stdbool stddef stdint stdio stdlib"
-#: Headers that files of any folder may take; all others belong to one place each.
+#: Headers that files of any folder may include; every other header belongs to one place.
 ANYWHERE = {f"{name}.h" for name in f"{STANDARD} string".split()}
 ELSEWHERE = {"stdatomic.h": "base/atomic", "Python.h": "cpython/", "structmember.h": "cpython/"}
 
@@ -32,9 +33,9 @@ Uses = dict[str, set[str]]
 
 
 def c_units() -> "tuple[Uses, dict[str, int], Uses]":
-    """Return which units of C include which, on which floors they are, and system headers.
+    """Return each unit of C with the units that it includes, its floor, and its system headers.
 
-    A unit is a header with its source, for whichever system that is.
+    A unit is a header with its sources for all systems.
     """
     uses: Uses = {}
     floors: dict[str, int] = {}
@@ -52,13 +53,13 @@ def c_units() -> "tuple[Uses, dict[str, int], Uses]":
 
 
 def python_modules() -> "tuple[Uses, dict[str, int]]":
-    """Return which modules of the package import which, and on which floors they are."""
+    """Return each module of the package with the modules that it imports, and its floor."""
     package = ROOT / "pointers"
     names = {
         ".".join(path.relative_to(package).with_suffix("").parts): path
         for path in sorted(package.rglob("*.py"))
     }
-    # Those are built
+    # The build makes these two modules, and the sources do not have them
     uses: Uses = {"_core": set(), "_version": set()}
     for name, path in names.items():
         imported = set()
@@ -83,7 +84,7 @@ def python_modules() -> "tuple[Uses, dict[str, int]]":
 
 
 def check(uses: Uses, floors: "dict[str, int]") -> None:
-    """Check that no arrow goes up, and that none come round."""
+    """Check that no file uses a higher floor, and that no files use each other in a circle."""
     arrows = [(user, used) for user in uses for used in sorted(uses[user]) if used in floors]
     assert len(arrows) > len(uses), "the sources were not read"
     up = [f"{user} -> {used}" for user, used in arrows if floors[used] > floors[user]]
@@ -94,7 +95,7 @@ def check(uses: Uses, floors: "dict[str, int]") -> None:
         pytest.fail(f"a circle: {' <- '.join(error.args[1])}")
 
 
-def test_includes_go_down() -> None:
+def test_includes_name_no_higher_floor_and_no_circle() -> None:
     uses, floors, _ = c_units()
     check(uses, floors)
 
@@ -102,15 +103,15 @@ def test_includes_go_down() -> None:
 def test_system_headers_are_included_in_one_place_each() -> None:
     for unit, headers in c_units()[2].items():
         for header in headers - ANYWHERE:
-            # The rest is what a system has beside the C library
+            # A header that is neither C's nor Python's belongs to the operating system
             assert unit.startswith(ELSEWHERE.get(header, "os/")), f"{unit}: <{header}>"
 
 
-def test_imports_go_down() -> None:
+def test_imports_name_no_higher_floor_and_no_circle() -> None:
     check(*python_modules())
 
 
-def test_one_module_is_the_door_to_the_compiled_one() -> None:
+def test_only_ffi_imports_the_compiled_module() -> None:
     doors = [
         path.name
         for path in sorted((ROOT / "pointers").rglob("*.py"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What docs/lending.md says of lent memory: each cell of its tables, and what pins refuse."""
+"""Lent memory is as docs/lending.md says in each cell of its tables, and pins refuse free()."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ffi = cffi.FFI()
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return what is found here, by POINTERS_FAST, source and expression."""
+    """Return the results on this interpreter, by POINTERS_FAST, source and expression."""
     runs = {}
     for choice in ("1",) if PYPY else ("1", "0"):
         done = subprocess.run(
@@ -66,13 +66,13 @@ def test_the_page_has_all_columns() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].strip("`"))
-def test_what_takes_a_buffer(found: dict[str, Any], row: list[str]) -> None:
+def test_buffer_consumers_do_what_the_page_says(found: dict[str, Any], row: list[str]) -> None:
     code, said = row[0].strip("`"), dict(zip(HEADER, row))
     if code not in next(iter(found.values()))["columns"]["ptr"]:
         pytest.skip("there is no NumPy")
     for choice, run in found.items():
         if choice == "1" and not PYPY and not run["fast"]:
-            continue  # what this interpreter's compiled path would lend
+            continue  # this interpreter has no compiled path
         words = {source: by_code[code] for source, by_code in run["columns"].items()}
         expected = {
             "ptr": said[named("`ptr`", choice)],
@@ -85,7 +85,7 @@ def test_what_takes_a_buffer(found: dict[str, Any], row: list[str]) -> None:
 
 
 @pytest.mark.parametrize("row", table("What is lent")[1:], ids=lambda row: row[0].strip("`"))
-def test_what_is_lent(row: list[str]) -> None:
+def test_the_lent_size_is_what_the_page_says(row: list[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ptr = eval(row[0].strip("`"), {"malloc": malloc, "calloc": calloc, "realloc": realloc})
@@ -114,7 +114,7 @@ def test_stack_pointers_lend_nothing() -> None:
     assert result == "done"
 
 
-def test_what_takes_pointers_without_a_buffer() -> None:
+def test_pointers_as_iterables_are_copied_or_refused() -> None:
     iterates = fast is None and not PYPY and sys.version_info < (3, 12)
     with malloc(64) as ptr:
         ptr <<= 5
@@ -132,7 +132,7 @@ def test_what_takes_pointers_without_a_buffer() -> None:
         assert data == b""
 
 
-def test_files_read_into_pointers_where_they_are_buffers(tmp_path: Path) -> None:
+def test_files_read_into_pointers_that_are_buffers(tmp_path: Path) -> None:
     path = tmp_path / "data"
     path.write_bytes(b"0123456789")
     with malloc(8) as ptr, path.open("rb") as file:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The limits of lent memory in docs/limits.md: each is shown, without touching what is gone.
+"""The limits of lent memory in docs/limits.md exist; no test touches memory that was freed.
 
-A test that fails here may be good news: then the row has to go.
+A test that fails here may be good news: a limit is gone, and so should be its row in the page.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ with_numpy = pytest.mark.skipif(
     importlib.util.find_spec("numpy") is None, reason="there is no NumPy"
 )
 
-# In a process of its own: on PyPy, collections take longer once NumPy has been imported
+# For a process of its own, since PyPy's collections take longer once NumPy was imported
 NUMPY = """
 import gc
 import numpy as np
@@ -41,7 +41,7 @@ def refuses(ptr):
 """
 
 
-@pytest.mark.skipif(not PYPY, reason="elsewhere what was made of a view holds the pin")
+@pytest.mark.skipif(not PYPY, reason="elsewhere an object made of a view holds the pin")
 @pytest.mark.parametrize(
     "make",
     [
@@ -51,13 +51,13 @@ def refuses(ptr):
         lambda view: ffi.from_buffer("int[]", view),
     ],
 )
-def test_pypy_release_ends_the_pin_of_what_was_made_of_a_view(make: Any) -> None:
+def test_pypy_release_of_a_view_ends_the_pin_of_objects_made_of_it(make: Any) -> None:
     ptr = malloc(64)
     with ptr.view() as view:
         made = make(view)
     free(ptr)
     assert made is not None
-    # What the page advises: deleted and not released, it is pinned to the end
+    # The page advises to delete the view instead: the object then keeps the pin
     ptr = malloc(64)
     made = make(ptr.view())
     collect_all()
@@ -69,11 +69,11 @@ def test_pypy_release_ends_the_pin_of_what_was_made_of_a_view(make: Any) -> None
 
 
 @with_numpy
-@pytest.mark.skipif(not PYPY, reason="elsewhere NumPy lets go of its arrays' memory")
+@pytest.mark.skipif(not PYPY, reason="elsewhere an array that is gone ends its export")
 @pytest.mark.parametrize(
     "make", ["np.asarray(view)", "np.array(view)", "np.frombuffer(view, 'u1')"]
 )
-def test_pypy_numpy_never_lets_go(run_python: Any, make: str) -> None:
+def test_pypy_numpy_never_ends_its_pin(run_python: Any, make: str) -> None:
     code = (
         f"ptr = malloc(64)\nview = ptr.view()\nmade = {make}\ndel made, view\nprint(refuses(ptr))"
     )
@@ -82,13 +82,15 @@ def test_pypy_numpy_never_lets_go(run_python: Any, make: str) -> None:
 
 
 @with_numpy
-@pytest.mark.skipif(not PYPY, reason="elsewhere NumPy lets go of its arrays' memory")
-def test_pypy_numpy_lets_go_of_a_view_that_is_released(run_python: Any) -> None:
+@pytest.mark.skipif(not PYPY, reason="elsewhere an array that is gone ends its export")
+def test_pypy_release_ends_the_pin_that_frombuffer_keeps_but_not_that_of_asarray(
+    run_python: Any,
+) -> None:
     code = """
 ptr = malloc(64)
 with ptr.view() as view:
     made = np.frombuffer(view, "u1")
-print(refuses(ptr))  # and so `made` is not to be used any more
+print(refuses(ptr))  # `made` points to freed memory from here on
 ptr = malloc(64)
 with ptr.view() as view:
     made = np.asarray(view)
@@ -100,7 +102,7 @@ made = np.frombuffer(ptr.read(), "u1")
 
 
 @with_numpy
-def test_who_releases_the_base_of_an_array_ends_its_pin(run_python: Any) -> None:
+def test_releasing_the_base_of_an_array_ends_its_pin(run_python: Any) -> None:
     code = """
 ptr = malloc(64)
 made = np.frombuffer(ptr.view(), "u1")
@@ -112,9 +114,9 @@ print(before, refuses(ptr), made.shape)
     assert (done.stdout, done.stderr) == ("True False (64,)\n", "")
 
 
-@pytest.mark.skipif(not PYPY, reason="elsewhere it keeps the ctypes object")
+@pytest.mark.skipif(not PYPY, reason="elsewhere a buffer keeps the ctypes object")
 @pytest.mark.parametrize("wrap", [memoryview, pickle.PickleBuffer])
-def test_pypy_keeps_no_ctypes_object_for_a_buffer_of_it(wrap: Any) -> None:
+def test_pypy_buffer_of_a_ctypes_object_does_not_keep_the_object(wrap: Any) -> None:
     ptr = malloc(64)
     made = wrap((ctypes.c_char * 8).from_buffer(ptr.view()))
     collect_all()
@@ -122,7 +124,7 @@ def test_pypy_keeps_no_ctypes_object_for_a_buffer_of_it(wrap: Any) -> None:
     assert made is not None
 
 
-def test_who_releases_the_memoryview_of_a_ctypes_object_ends_its_pin() -> None:
+def test_releasing_the_memoryview_of_a_ctypes_object_ends_its_pin() -> None:
     ptr = malloc(64)
     made = (ctypes.c_char * 8).from_buffer(ptr.view())
     collect_all()
@@ -133,7 +135,7 @@ def test_who_releases_the_memoryview_of_a_ctypes_object_ends_its_pin() -> None:
     assert len(made) == 8
 
 
-def test_read_only_views_can_be_written_by_what_does_not_ask() -> None:
+def test_cffi_writes_to_read_only_views_unless_told_to_ask() -> None:
     with malloc(64) as ptr:
         view = ptr.view(writable=False)
         data = ffi.from_buffer(view)
@@ -153,7 +155,7 @@ def test_read_only_views_can_be_written_by_what_does_not_ask() -> None:
         collect_all()
 
 
-def test_who_keeps_the_memory_that_a_buffered_reader_hands_out_has_no_pin() -> None:
+def test_memory_that_a_buffered_reader_hands_out_is_pinned_only_for_the_call() -> None:
     kept = []
 
     class Keeps(io.RawIOBase):

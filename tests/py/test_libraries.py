@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Allocators of real libraries, in processes of their own, which some change altogether."""
+"""Allocators of real libraries, in processes of their own: some replace the process's malloc."""
 
 import os
 from typing import Any
@@ -13,12 +13,12 @@ LIBRARIES = {
     "libjemalloc.so.2": "",
 }
 
-# Debian's jemalloc needs more room than glibc leaves to libraries that are loaded later
+# Debian's jemalloc needs more static TLS than glibc keeps for libraries that are loaded later
 ROOM = {"GLIBC_TUNABLES": "glibc.rtld.optional_static_tls=16384"}
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
-def test_libraries(run_python: Any, name: str) -> None:
+def test_blocks_of_libraries_work_and_die_with_the_allocator(run_python: Any, name: str) -> None:
     done = run_python(
         f"""
         import sys
@@ -48,7 +48,7 @@ def test_libraries(run_python: Any, name: str) -> None:
 @pytest.mark.parametrize("preloaded", [False, True])
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_small_blocks_of_libraries_are_aligned(run_python: Any, name: str, preloaded: bool) -> None:
-    # They align what has 8 bytes to 8, which is enough for C and less than we promise
+    # The libraries align blocks of 8 bytes to 8: enough for C, but less than is promised here
     environment = {"LD_PRELOAD": name} if preloaded else ROOM
     done = run_python(
         f"""
@@ -78,7 +78,9 @@ def test_small_blocks_of_libraries_are_aligned(run_python: Any, name: str, prelo
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
-def test_a_library_that_lacks_room_for_its_threads(run_python: Any) -> None:
+def test_the_error_of_a_library_without_static_tls_names_settings_that_help(
+    run_python: Any,
+) -> None:
     code = """
         from pointers import *
         try:
@@ -95,15 +97,17 @@ def test_a_library_that_lacks_room_for_its_threads(run_python: Any) -> None:
         pytest.skip(told.stdout or told.stderr)
     assert "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=16384" in told.stdout
     assert "LD_PRELOAD" in told.stdout
-    # What it says helps
+    # Both settings that the message names help
     assert run_python(code, **ROOM).stdout == "loaded\n"
     assert run_python(code, LD_PRELOAD="libjemalloc.so.2").stdout == "loaded\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.parametrize("name", LIBRARIES)
-def test_forks_while_threads_are_inside(run_python: Any, name: str) -> None:
-    """Some of them take locks of their own before a fork."""
+def test_a_fork_while_threads_allocate_leaves_the_child_a_working_allocator(
+    run_python: Any, name: str
+) -> None:
+    """Some libraries take locks of their own before a fork."""
     done = run_python(
         f"""
         import os, sys, threading

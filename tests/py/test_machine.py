@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Whole programs, made up at random, beside a model of what they must do.
+"""Random programs of pointer operations have the results that a model predicts.
 
-``POINTERS_MACHINE=long`` in the environment makes more and longer ones.
+``POINTERS_MACHINE=long`` in the environment makes more and longer programs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OLD = object()
 references = st.sampled_from((NEW, NEW, OLD))
 kinds = st.sampled_from("BBbcHiqd")
 sources = st.sampled_from(("system", "system", "system", "arena", "arena", "pool", "guard"))
-# Values at the limits of each type's forms: to draw from a table takes less time
+# Values at the limits of each type's forms, in a table, since these are drawn in less time
 _INTS = (0, 1, -1, 255, 2**30 - 1, -(2**30), 2**60, 2**62, -(2**63), 2**63, 2**64, -(10**30))
 _OTHERS = (None, True, False, 1.5, -0.0, float("nan"), complex(1, -2), b"", b"b", b"x" * 40)
 _TEXTS = ("", "a", "b" * 7, "c" * 30, "\xe9", "\u0394", "\ud800", "\U0001f600", "\uffff" * 8)
@@ -51,15 +51,16 @@ class Machine(RuleBasedStateMachine):
         self.world = Sources()
         self.n_steps = 0
 
-    # Choices: by number, so that they shrink and mean something in any state
+    # Pointers and objects are chosen by number: a number can shrink, and means something in
+    # every state
 
     def pointer(self, pick: int, kind: str | None = None) -> Pointer:
         candidates = [p for p in self.world.pointers if kind in (None, p.block.kind)]
-        # The last are the most likely
+        # Hypothesis draws small numbers most often, so that these name the newest pointers
         return candidates[-1 - pick % len(candidates)]
 
     def value(self, value: Any, pick: int) -> tuple[Any, Any]:
-        """Return what the model knows a value as, and the object."""
+        """Return the model's name of a value, and the object itself."""
         tokens = [token for b in self.world.blocks for _key, token in b.references.values()]
         if value is NEW or (value is OLD and not tokens):
             return self.world.new_object()
@@ -124,8 +125,8 @@ class Machine(RuleBasedStateMachine):
 
     def near_reference(self, pick: int, shift: int) -> tuple[Pointer, int]:
         """Return a pointer to the start of a block, and an offset in reach of a reference."""
-        # Not asked for by a precondition, since how far unsafe stores may go is
-        # not the same in every run, and what is drawn has to be
+        # A precondition cannot ask for a reference: how far unsafe stores reach, and so what
+        # blocks hold, differs between runs, and Hypothesis must draw the same in each
         blocks = [b for b in self.world.blocks if b.references or b.loose] or self.world.blocks
         block = blocks[pick % len(blocks)]
         offsets = sorted({*block.references, *(at for at, _ in block.loose.values())}) or [0]
@@ -170,7 +171,7 @@ class Machine(RuleBasedStateMachine):
     @rule(pick=picks, seldom=st.integers(0, 9))
     def drop(self, pick: int, seldom: int) -> None:
         block = self.pointer(pick).block
-        # Where it takes a run of the collector, it takes time
+        # Without reference counts, a drop takes a whole collection, so that it is seldom tried
         if block.kind != "stack" and seldom < (4 if CPYTHON else 1):
             self.world.drop(block)
         elif block.kind != "stack" and seldom == 9:
@@ -283,7 +284,8 @@ class Machine(RuleBasedStateMachine):
     def release(self, pick: int) -> None:
         self.world.release(pick)
 
-    # The stack: `inside` are operations, each a method's name and its arguments
+    # The stack: `inside` has operations, each as a method's name, the name of the method that
+    # says whether it is possible now, and its arguments
 
     inner = st.deferred(lambda: st.one_of(_SIMPLE_OPERATIONS, _STACK_CALLS))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The mem functions where arguments run code, are of other types, or are at their limits."""
+"""The mem functions with arguments that run code, of unusual types, or at their limits."""
 
 import gc
 import threading
@@ -20,15 +20,15 @@ from pointers import (
     stack_alloc,
 )
 
-# What these tests are about is not who frees the memory
+# Most tests leave their blocks to the collector, which is not their subject
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
-LARGE = 200_000  # more than is copied without letting other threads run
+LARGE = 200_000  # so large that a copy lets other threads run meanwhile
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _collect() -> Any:
-    """Let the pointers go here that these tests drop, and not amid those of another module."""
+    """Collect the leaked pointers of this module here, not during a test of a later module."""
     yield
     if not CPYTHON:
         collect_all()
@@ -53,7 +53,7 @@ class Index:
 
 @pytest.mark.parametrize("size", [0, 1, 16, 64])
 @pytest.mark.parametrize("copy", [memcpy, memmove])
-def test_copies(copy: Any, size: int) -> None:
+def test_copies_take_any_source_of_bytes_and_any_kind_of_int(copy: Any, size: int) -> None:
     data = bytes(range(64))
     a, b = malloc(64), malloc(64)
     b.write(data)
@@ -73,7 +73,7 @@ def test_copies(copy: Any, size: int) -> None:
         assert copy(a, source, Number(size)) is copy(a, source, Index(size)) is a
 
 
-def test_large_ranges() -> None:
+def test_ranges_copied_without_the_global_lock_are_exact() -> None:
     data = bytes(range(256)) * (LARGE // 256)
     n = len(data)
     a, b = malloc(n + 1), malloc(n)
@@ -89,7 +89,7 @@ def test_large_ranges() -> None:
         memcpy(a + 1, a, n)
 
 
-def test_overlapping_ranges_are_refused_and_meeting_ones_are_not() -> None:
+def test_memcpy_refuses_overlapping_ranges_but_not_adjacent_ones() -> None:
     ptr = malloc(32)
     ptr.write(bytes(range(32)))
     for at, size in ((0, 1), (0, 32), (1, 2), (15, 16)):
@@ -100,7 +100,7 @@ def test_overlapping_ranges_are_refused_and_meeting_ones_are_not() -> None:
     assert memcpy(ptr + 16, ptr, 16).read() == bytes(range(16))
 
 
-def test_a_slot_has_its_own_bytes_alone() -> None:
+def test_no_function_reaches_beyond_a_slot() -> None:
     array = calloc(4, 16)
     for call in (
         lambda: memset(array[1], 1, 17),
@@ -121,7 +121,7 @@ def test_a_slot_has_its_own_bytes_alone() -> None:
         memset(gone, 1, 1)
 
 
-def test_arguments_that_free_the_pointer() -> None:
+def test_an_argument_that_frees_the_pointer_makes_the_call_fail() -> None:
     calls: list[Any] = [
         lambda ptr: memset(ptr, Index(1, ptr.free), 4),
         lambda ptr: memset(ptr, 1, Index(4, ptr.free)),
@@ -136,7 +136,7 @@ def test_arguments_that_free_the_pointer() -> None:
             call(malloc(16))
 
 
-def test_a_buffer_that_frees_the_pointer() -> None:
+def test_a_buffer_that_frees_the_pointer_makes_the_call_fail() -> None:
     class Buffer:
         def __buffer__(self, _flags: int) -> memoryview:
             if not self.ptr.freed:
@@ -158,17 +158,17 @@ def test_a_buffer_that_frees_the_pointer() -> None:
             call(buffer.ptr, buffer, 8)
 
 
-def test_the_buffer_of_the_very_block() -> None:
+def test_a_view_of_the_same_block_is_a_source_and_no_pin_remains() -> None:
     ptr = malloc(32)
     ptr.write(bytes(range(32)))
     with ptr.view() as view:
         memcpy(ptr + 1, view, 31)
         assert memcmp(ptr + 1, view[1:], 31) == 0
     assert ptr.read() == b"\0" + bytes(range(31))
-    assert ptr.realloc(8).size == 8  # no buffer is held
+    assert ptr.realloc(8).size == 8  # refused if one of the calls had left a pin
 
 
-def test_held_objects_are_released() -> None:
+def test_overwriting_a_byte_of_a_held_object_lets_it_go() -> None:
     class Thing:
         def __del__(self) -> None:
             gone.append(1)
@@ -193,7 +193,7 @@ def test_held_objects_are_released() -> None:
         ptr.free()
 
 
-def test_stack_memory() -> None:
+def test_stack_memory_is_refused_once_its_function_has_returned() -> None:
     @stack_alloc(32)
     def inside(ptr: Any) -> None:
         memset(ptr, 7, 32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""C's mem functions: inside of the blocks or not at all."""
+"""C's mem functions work inside of their blocks, or write nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ copies = pytest.mark.parametrize("copy", [memcpy, memmove], ids=["memcpy", "memm
 
 @copies
 @pytest.mark.parametrize("n", [0, 1, SIZE - 1, SIZE, Index(3), True])
-def test_copies_between_blocks(copy: Copy, n: Any) -> None:
+def test_copies_write_n_bytes_and_no_more(copy: Copy, n: Any) -> None:
     with filled() as p, malloc(SIZE + 8) as q:
         count = n.__index__()
         assert copy(q + 8, p, n) == q + 8
@@ -27,7 +27,7 @@ def test_copies_between_blocks(copy: Copy, n: Any) -> None:
 
 @copies
 @pytest.mark.parametrize("n", BEYOND)
-def test_copies_beyond_either_side(copy: Copy, n: int) -> None:
+def test_copies_beyond_either_block_are_refused(copy: Copy, n: int) -> None:
     with filled() as p, malloc(SIZE * 3) as q:
         for dst, src in ((p, q), (q, p), (p, p), (q + 1, p), (p, PATTERN)):
             with pytest.raises(InvalidSizeError, match=f"{n} bytes reach beyond"):
@@ -41,7 +41,7 @@ def test_copies_beyond_either_side(copy: Copy, n: int) -> None:
 
 @copies
 @pytest.mark.parametrize("n", NEGATIVE)
-def test_copies_of_a_negative_number(copy: Copy, n: int) -> None:
+def test_copies_of_a_negative_number_of_bytes_are_refused(copy: Copy, n: int) -> None:
     with filled() as p, malloc(SIZE) as q:
         for src in (p, PATTERN):
             with pytest.raises(ValueError, match="cannot be negative"):
@@ -51,7 +51,7 @@ def test_copies_of_a_negative_number(copy: Copy, n: int) -> None:
 
 @copies
 @pytest.mark.parametrize("n", [*NO_INTS, None])
-def test_copies_want_an_int(copy: Copy, n: Any) -> None:
+def test_copies_refuse_a_number_that_is_no_int(copy: Copy, n: Any) -> None:
     with filled() as p, malloc(SIZE) as q:
         for src in (p, PATTERN):
             with pytest.raises(TypeError, match=f"not {type(n).__name__}"):
@@ -60,7 +60,7 @@ def test_copies_want_an_int(copy: Copy, n: Any) -> None:
 
 
 @pytest.mark.parametrize("dst", [None, 1, b"bytes", bytearray(9), "text", object()], ids=repr)
-def test_the_first_argument_is_a_pointer(dst: Any) -> None:
+def test_a_first_argument_that_is_no_pointer_is_refused(dst: Any) -> None:
     with filled() as p:
         for function in (memcpy, memmove, memcmp):
             with pytest.raises(TypeError, match=f"must be a pointer, not {type(dst).__name__}"):
@@ -69,7 +69,7 @@ def test_the_first_argument_is_a_pointer(dst: Any) -> None:
             memset(dst, 0, 1)
 
 
-def test_memmove_over_itself() -> None:
+def test_memmove_copies_overlapping_ranges_as_if_through_a_buffer() -> None:
     for to in range(SIZE):
         for at in range(SIZE):
             with filled() as p:
@@ -80,13 +80,13 @@ def test_memmove_over_itself() -> None:
                 assert p.read() == wanted
 
 
-def test_memcpy_over_itself_is_refused() -> None:
+def test_memcpy_of_overlapping_ranges_is_refused() -> None:
     with filled() as p:
         for to, at, n in ((0, 0, 1), (0, 1, 2), (1, 0, 2), (0, 8, 9), (8, 0, 9), (3, 4, 20)):
             with pytest.raises(ValueError, match="overlap: use memmove"):
                 memcpy(p + to, p + at, n)
             assert p.read() == PATTERN
-        # Side by side is not over itself
+        # Adjacent ranges do not overlap
         memcpy(p, p + 8, 8)
         memcpy(p + 24, p + 16, 8)
         memcpy(p, p, 0)
@@ -95,14 +95,14 @@ def test_memcpy_over_itself_is_refused() -> None:
 
 @pytest.mark.parametrize("byte", [0, 1, 0x7F, 0x80, 0xFF, Index(7), True])
 @pytest.mark.parametrize("n", [0, 1, SIZE - 1, SIZE, Index(3)])
-def test_memset(byte: Any, n: Any) -> None:
+def test_memset_writes_n_bytes_and_no_more(byte: Any, n: Any) -> None:
     with filled() as p:
         assert memset(p, byte, n) is p
         assert p.read() == bytes([byte.__index__()]) * n.__index__() + PATTERN[n.__index__() :]
 
 
 @pytest.mark.parametrize("n", BEYOND)
-def test_memset_beyond(n: int) -> None:
+def test_memset_beyond_the_block_writes_nothing(n: int) -> None:
     with filled() as p:
         with pytest.raises(InvalidSizeError, match=f"{n} bytes reach beyond the {SIZE}"):
             memset(p, 0, n)
@@ -129,14 +129,16 @@ def test_memset_beyond(n: int) -> None:
         (0, None, TypeError),
     ],
 )
-def test_memset_refuses(byte: Any, n: Any, error: type[Exception]) -> None:
+def test_memset_refuses_wrong_numbers_and_writes_nothing(
+    byte: Any, n: Any, error: type[Exception]
+) -> None:
     with filled() as p:
         with pytest.raises(error):
             memset(p, byte, n)
         assert p.read() == PATTERN
 
 
-def test_memcmp() -> None:
+def test_memcmp_orders_bytes_as_unsigned_numbers() -> None:
     with filled() as p, filled() as q:
         for n in (0, 1, SIZE):
             assert memcmp(p, q, n) == memcmp(p, PATTERN, n) == memcmp(p, p, n) == 0
@@ -147,12 +149,12 @@ def test_memcmp() -> None:
         (q + 9).write(b"\0")
         assert memcmp(p, q, 10) == 1
         assert memcmp(p, p + 1, 5) == -1
-        # Bytes have no sign
+        # 0x80 is more than 0x7F, although it would be less as a signed char
         assert memcmp(memset(p, 0x80, 1), memset(q, 0x7F, 1), 1) == 1
 
 
 @pytest.mark.parametrize("n", BEYOND)
-def test_memcmp_beyond(n: int) -> None:
+def test_memcmp_beyond_either_block_is_refused(n: int) -> None:
     with filled() as p, malloc(SIZE * 3) as q:
         for a, b in ((p, q), (q, p), (p, p), (q, PATTERN), (p, PATTERN * 2)):
             with pytest.raises(InvalidSizeError):
@@ -164,7 +166,7 @@ def test_memcmp_beyond(n: int) -> None:
 @pytest.mark.parametrize(
     ("n", "error"), [(-1, ValueError), (-(2**64), ValueError), (1.0, TypeError), ("1", TypeError)]
 )
-def test_memcmp_refuses(n: Any, error: type[Exception]) -> None:
+def test_memcmp_refuses_wrong_numbers(n: Any, error: type[Exception]) -> None:
     with filled() as p, filled() as q:
         for other in (q, PATTERN):
             with pytest.raises(error):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every way past the end of a block or slot: refused, with nothing written."""
+"""Every way past the end of a block or slot is refused, and writes nothing."""
 
 from pathlib import Path
 
@@ -127,7 +127,7 @@ TABLES = {
             after=PLAIN_SAME,
         ),
         *cases(
-            "a byte too small",
+            "block a byte too small",
             [
                 f"with malloc(sizeof({value}) - 1) as small: small <<= {value}"
                 for value in VALUES.values()
@@ -361,5 +361,7 @@ TABLES = {
 
 @in_modes
 @tables(TABLES)
-def test_bounds(table: "list[Case]", mode: str, tmp_path: Path) -> None:
+def test_nothing_is_read_or_written_past_the_end(
+    table: "list[Case]", mode: str, tmp_path: Path
+) -> None:
     check_table(table, mode, tmp_path)

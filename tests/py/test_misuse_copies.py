@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pointers copied, pickled, compared, made by hand, and with forged private state."""
+"""Pointers that are copied, pickled, compared, created directly, or have forged private state."""
 
 from pathlib import Path
 
@@ -57,7 +57,7 @@ TABLES = {
         ),
         *cases("no dictionary", ["vars(p)", "vars(s)"], "TypeError", before=BEFORE, after=AFTER),
         *cases(
-            "by hand",
+            "created directly",
             [
                 "AllocatedPointer()",
                 "AllocatedPointer(0x1000)",
@@ -139,7 +139,9 @@ TABLES = {
 
 @in_modes
 @tables(TABLES)
-def test_copies(table: "list[Case]", mode: str, tmp_path: Path) -> None:
+def test_copies_and_changes_of_a_pointer_are_refused(
+    table: "list[Case]", mode: str, tmp_path: Path
+) -> None:
     check_table(table, mode, tmp_path)
 
 
@@ -204,7 +206,7 @@ USES = [
     lambda p: free(p),
 ]
 def forge(make, name):
-    # A number that is a block's by chance is no garbage
+    # A number that happens to be the handle of a live block is a valid value, not garbage
     live = [owner._block for owner in (text_block, reference_block, array_block, bytes_block)]
     live += [owner._block for owner in (block, slots, other)]
     for garbage in GARBAGE:
@@ -216,7 +218,7 @@ def forge(make, name):
             try:
                 setattr(p, name, garbage)
             except AttributeError:
-                # Compiled, it cannot be changed at all
+                # The compiled path has these names in C alone, where Python cannot set them
                 if not FAST:
                     raise
                 (p if p._root is None else p._root).free()
@@ -247,7 +249,7 @@ STATE = ("_block", "_offset", "_bound", "_root", "_owned", "_held")
 
 @in_modes
 @pytest.mark.parametrize("what", MAKERS)
-def test_forged_state(what: str, mode: str, tmp_path: Path) -> None:
+def test_forged_state_reaches_no_other_memory(what: str, mode: str, tmp_path: Path) -> None:
     state = [*STATE, "_index"] if what in ("array", "slot") else STATE
     forged = "".join(f"forge({MAKERS[what]}, {name!r})\n" for name in state)
     after = """
@@ -259,8 +261,8 @@ for p in (block, slots, other):
 
 
 @in_modes
-def test_missing_state(mode: str, tmp_path: Path) -> None:
-    # Pointers without any state: made around __init__, or with parts taken away
+def test_missing_state_raises_an_exception_and_never_crashes(mode: str, tmp_path: Path) -> None:
+    # object.__new__ makes pointers without any state; then with one attribute missing
     code = """
     for kind in (Pointer, pointers.AllocatedPointer, pointers.AllocatedArrayPointer,
                  pointers.ArraySlotPointer, pointers.StackAllocatedPointer):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pointers that are dropped: freed, with a warning that says where they came from."""
+"""Leaked pointers: their memory is freed, and a warning says where it was allocated."""
 
 from pathlib import Path
 
@@ -40,25 +40,33 @@ DROPS = {
     ),
     "freed": ("p = malloc(48); free(p); del p", "", 0),
     "freed by an alias": ("p = malloc(48); free(p + 0); del p", "", 0),
-    "freed before another": (
+    "freed before a second block": (
         "import gc; p = malloc(48); free(p); q = malloc(64).move(1); del p; gc.collect(); free(q)",
         "",
         0,
     ),
-    "dropped after another": ("free(malloc(8)); malloc(48)", "AllocatedPointer to 48 bytes", 1),
+    "dropped after a freed block": (
+        "free(malloc(8)); malloc(48)",
+        "AllocatedPointer to 48 bytes",
+        1,
+    ),
     "with": ("with malloc(48) as p: p <<= [p]", "", 0),
     "freed inside with": ("with malloc(48) as p: free(p)", "", 0),
     "array freed by its slot": ("a = calloc(3, 28); free(a[0])", "", 0),
     "stack": ("acquire_stack_alloc(48)(lambda p: p.move([p]) and None)", "", 0),
-    "never came to be": ("try: malloc(2**62)\nexcept MemoryError: pass", "", 0),
-    "made by hand": ("try: AllocatedPointer()\nexcept TypeError: pass", "", 0),
-    "raw": ("AllocatedPointer.__new__(AllocatedPointer); object.__new__(Pointer)", "", 0),
+    "failed malloc": ("try: malloc(2**62)\nexcept MemoryError: pass", "", 0),
+    "failed constructor": ("try: AllocatedPointer()\nexcept TypeError: pass", "", 0),
+    "pointer without state": (
+        "AllocatedPointer.__new__(AllocatedPointer); object.__new__(Pointer)",
+        "",
+        0,
+    ),
     "viewed": ("p = malloc(48); v = p.view(); del p; assert v.nbytes == 48; del v", "", 0),
 }
 
 
 @in_modes
-def test_warnings(mode: str, tmp_path: Path) -> None:
+def test_each_leaked_block_warns_once_and_is_freed(mode: str, tmp_path: Path) -> None:
     calls = [
         f"drop({code!r}, {message + ' was dropped without free()'!r}, {count})"
         for name, (code, message, count) in DROPS.items()
@@ -69,7 +77,7 @@ def test_warnings(mode: str, tmp_path: Path) -> None:
 
 
 @in_modes
-def test_a_warning_that_is_an_error_does_not_keep_the_memory(mode: str, tmp_path: Path) -> None:
+def test_memory_is_freed_also_where_the_warning_is_an_error(mode: str, tmp_path: Path) -> None:
     code = """
     import contextlib, io
     with contextlib.redirect_stderr(io.StringIO()) as errors:
@@ -83,7 +91,7 @@ def test_a_warning_that_is_an_error_does_not_keep_the_memory(mode: str, tmp_path
     check_program(code, mode, tmp_path)
 
 
-# The program's first line is the import that the machinery adds
+# check_program adds an import as the program's first line, so that line numbers are one higher
 SOURCE = """\
 import tracemalloc, warnings
 def innocent(): return [object() for _ in range(100)]
@@ -100,13 +108,13 @@ for _ in range(3): gc.collect()
 @in_modes
 @pytest.mark.skipif(PYPY, reason="PyPy has no tracemalloc")
 @pytest.mark.parametrize("make", ["malloc(48)", "calloc(3, 16)", "System().malloc(48).move(1)"])
-def test_tracemalloc_shows_the_line(make: str, mode: str, tmp_path: Path) -> None:
+def test_tracemalloc_shows_the_line_of_malloc(make: str, mode: str, tmp_path: Path) -> None:
     code = SOURCE.format(make=make) + "import sys\n"
     path = tmp_path / "program.py"
     line = (
         "\n".join(["", *code.splitlines()]).splitlines().index(f"    ptr = {make}  # the line") + 1
     )
-    # Standard error is put where the program can see it itself
+    # The program reads its own standard error, where Python prints the warning
     check_program(
         "import io, sys; sys.stderr = io.StringIO()\n"
         + code

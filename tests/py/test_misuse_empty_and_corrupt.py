@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Loads where nothing was stored, where bytes are stale, and from images that overlap."""
+"""Loads where nothing was stored, of stale or corrupt bytes, and of images that overlap."""
 
 import textwrap
 from pathlib import Path
@@ -39,7 +39,7 @@ EMPTY = {
     """,
 }
 
-# Blocks of these sizes full of objects, freed, and others in their place
+# Blocks full of objects are freed, so that new ones are likely to take their memory
 STALE = {
     f"{what}, {size} bytes, {new}": f"""
         for _ in range(20):
@@ -125,7 +125,7 @@ TABLES = {
         Case(name, "~p", "DereferenceError", "nothing was stored", code.replace("\n        ", "\n"))
         for name, code in STALE.items()
     ],
-    # The later image is whole; of the earlier one nothing is left but its rest
+    # The second store overwrites a part of the first image and is itself whole
     "overlapping": [
         Case(
             name,
@@ -135,7 +135,7 @@ try:
 except DereferenceError:
     assert not p.assigned
 else:
-    # The later lies in what the earlier does not look at, or in its letters
+    # The second image lies in bytes that a load of the first ignores, or in its letters or digits
     assert type(value) is type({under}) and sizeof(value) <= 96
 assert ~(p + {at}) == {over} and type(~(p + {at})) is type({over})
 """,
@@ -190,5 +190,7 @@ p <<= {under}
 
 @in_modes
 @tables(TABLES)
-def test_empty_and_corrupt(table: "list[Case]", mode: str, tmp_path: Path) -> None:
+def test_no_load_returns_an_object_that_was_not_stored(
+    table: "list[Case]", mode: str, tmp_path: Path
+) -> None:
     check_table(table, mode, tmp_path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Subinterpreters: they work, or refuse clearly, and harm neither each other nor the main one."""
+"""Subinterpreters can use the package or are refused clearly, and no interpreter harms another."""
 
 import sys
 from pathlib import Path
@@ -10,10 +10,10 @@ from _misuse import PYPY, check_program, in_modes
 
 pytestmark = pytest.mark.skipif(PYPY, reason="PyPy has no subinterpreters")
 
-# Without a global lock, modules that are not made for subinterpreters are refused by all
+# Without a global lock, no subinterpreter imports a module that does not declare support for it
 LOCKED = getattr(sys, "_is_gil_enabled", lambda: True)()
 
-# Up to 3.11 C calls back the main interpreter, whoever called C
+# Before 3.13, a callback from C runs in the main interpreter, whichever one had called C
 CALLS_BACK = sys.version_info >= (3, 13)
 
 INSIDE = f"""if True:
@@ -48,7 +48,7 @@ INSIDE = f"""if True:
     else:
         free(adopted)
         assert freed == [12345]
-        lost = from_address(12345, 0, free=freed.append)  # for the end of the interpreter
+        lost = from_address(12345, 0, free=freed.append)  # freed as the interpreter ends
     try:
         assert stack_alloc(64)(lambda p: ~p.move([1]))() == [1]
     except RuntimeError as error:
@@ -70,7 +70,7 @@ REFUSED = f"""if True:
         raise AssertionError("was imported")
 """
 
-# What a subinterpreter that shares the lock of the main one sees
+# The code for a subinterpreter that shares the main interpreter's lock
 LEGACY = INSIDE if LOCKED else REFUSED
 
 START = """
@@ -103,7 +103,9 @@ assert stack_alloc(64)(lambda p: ~p.move([1]))() == [1]
 
 
 @in_modes
-def test_beside_the_main_interpreter(mode: str, tmp_path: Path) -> None:
+def test_subinterpreters_after_the_main_interpreter_do_not_harm_it(
+    mode: str, tmp_path: Path
+) -> None:
     adopted = "early = from_address(1, 0, free=(ended := []).append)\n"
     after = "free(early)\nassert ended == [1]\n"
     runs = f"for _ in range(3):\n    run({LEGACY!r})\n    assert not harm(), harm()\n"
@@ -113,13 +115,15 @@ def test_beside_the_main_interpreter(mode: str, tmp_path: Path) -> None:
 
 @in_modes
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="interpreters share everything")
-def test_isolated_beside_the_main_interpreter(mode: str, tmp_path: Path) -> None:
+def test_isolated_subinterpreters_are_refused(mode: str, tmp_path: Path) -> None:
     code = f"{START}for _ in range(3):\n    run({REFUSED!r}, isolated=True)\n{USE}"
     check_program(code, mode, tmp_path)
 
 
 @pytest.mark.parametrize("isolated", [False, True])
-def test_before_the_main_interpreter(run_python: Any, isolated: bool) -> None:
+def test_the_main_interpreter_can_import_the_package_after_a_subinterpreter(
+    run_python: Any, isolated: bool
+) -> None:
     code = REFUSED if isolated and sys.version_info >= (3, 12) else LEGACY
     program = (
         f"{START}for _ in range(3):\n    run({code!r}, isolated={isolated})\n{USE}print('end')"
@@ -129,8 +133,8 @@ def test_before_the_main_interpreter(run_python: Any, isolated: bool) -> None:
 
 
 @pytest.mark.parametrize("first", ["", "import pointers"])
-def test_in_the_interpreters_own_tests(run_python: Any, first: str) -> None:
-    """Another way to make one, which has no way to tell of errors but by its result."""
+def test_subinterpreters_made_by_run_in_subinterp_work(run_python: Any, first: str) -> None:
+    """CPython's own tests make subinterpreters so; the result is 0 unless the code raises."""
     pytest.importorskip("_testcapi")
     program = f"{first}\nimport _testcapi\nfor _ in range(3):\n"
     program += f"    assert _testcapi.run_in_subinterp({LEGACY!r}) == 0\n{USE}print('end')"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Interrupts that arrive at any time of any operation: nothing is lost, torn or left behind."""
+"""An interrupt at any time during an operation loses, tears and leaks nothing."""
 
 import signal
 import sys
@@ -12,8 +12,8 @@ from _races import SECONDS
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timer here")
 
-# One interrupt in each round, a little later each time.  One that arrives in a finalizer is
-# Python's to print and forget, so rounds end also without it.
+# Each round has one interrupt, a little later than the round before.  Python prints and drops
+# an interrupt that arrives in a finalizer, so that a round also ends once `armed` is false.
 STORM = """
 import itertools, signal, time
 armed = False
@@ -36,7 +36,8 @@ def storm(operation, seconds):
         try:
             armed = True
             signal.setitimer(signal.ITIMER_REAL, next(pauses))
-            # A call, since some CPythons do not cover the jumps of a loop by its try
+            # The loop is in a function, since an interrupt at a loop's jump escapes the try around
+            # it on some CPythons
             repeat(operation)
         except KeyboardInterrupt:
             pass
@@ -75,7 +76,7 @@ KEPT = {
         """,
         """
         p.move(0), memset(p, 0, 200)
-        # Nor is another thread kept waiting
+        # The block's lock was released: a second thread can store
         import threading
         thread = threading.Thread(target=lambda: (p.move(other), p.move(0)), daemon=True)
         thread.start()
@@ -156,7 +157,7 @@ KEPT = {
     ),
 }
 
-# Here an interrupt between C's answer and the pointer that will own the block loses it on PyPy
+# On PyPy, an interrupt after C has allocated a block and before its pointer exists loses the block
 LOSING = {
     "malloc and free": """
         def operation():
@@ -184,14 +185,14 @@ def program(operation: str, after: str) -> str:
     return f"{start}\nstorm(operation, {SECONDS})\n{textwrap.dedent(after)}\n{textwrap.dedent(END)}"
 
 
-# From version 8 on, PyPy keeps an exception for ever whose handler was interrupted (it stays in
-# sys.exc_info()), and with it the views of its traceback
+# PyPy 8 keeps an exception in sys.exc_info() for ever if its handler was interrupted, and so the
+# views in its traceback
 KEEPS_EXCEPTIONS = PYPY and getattr(sys, "pypy_version_info", (0,)) >= (8,)
 
 
 @in_modes
 @pytest.mark.parametrize("name", KEPT)
-def test_interrupts(name: str, mode: str, tmp_path: Path) -> None:
+def test_an_interrupt_leaves_every_operation_whole(name: str, mode: str, tmp_path: Path) -> None:
     if name == "views" and KEEPS_EXCEPTIONS:
         pytest.skip("this PyPy keeps exceptions that were interrupted, and their views")
     check_program(program(*KEPT[name]), mode, tmp_path, errors=None)
@@ -199,8 +200,10 @@ def test_interrupts(name: str, mode: str, tmp_path: Path) -> None:
 
 @in_modes
 @pytest.mark.parametrize("name", LOSING)
-def test_interrupts_of_allocations(name: str, mode: str, tmp_path: Path) -> None:
-    """Whatever is lost, nothing is harmed and everything can be used."""
+def test_an_interrupted_allocation_harms_no_other_block(
+    name: str, mode: str, tmp_path: Path
+) -> None:
+    """On PyPy the new block may be lost; others must stay intact, and malloc must still work."""
     last = "assert ~malloc(64).move('good') == 'good' and not harm(), harm()\nprint('unharmed')"
     code = program(LOSING[name], "")
     check_program(code, mode, tmp_path, errors=None, last=last)
@@ -208,8 +211,8 @@ def test_interrupts_of_allocations(name: str, mode: str, tmp_path: Path) -> None
 
 @in_modes
 @pytest.mark.xfail(
-    PYPY, reason="a block whose pointer is still to be made has no owner", strict=False
+    PYPY, reason="PyPy can be interrupted before a block's pointer exists", strict=False
 )
 @pytest.mark.parametrize("name", LOSING)
-def test_interrupts_of_allocations_lose_no_block(name: str, mode: str, tmp_path: Path) -> None:
+def test_an_interrupted_allocation_loses_no_block(name: str, mode: str, tmp_path: Path) -> None:
     check_program(program(LOSING[name], ""), mode, tmp_path, errors=None)

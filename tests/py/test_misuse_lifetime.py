@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Use after free by every path, double free, and what realloc leaves."""
+"""Use after free by every path, double free, and aliases after a realloc."""
 
 from pathlib import Path
 
 from _misuse import FAST, NOTHING, Case, cases, check_table, in_modes, tables
 
-# What can be done with a pointer `p`; `good` is a live one with a text
+# Uses of a pointer `p`, beside the live pointer `good` with a text and the live array `numbers`
 USES = {
     "tilde": "~p",
     "star": "[*p]",
@@ -14,11 +14,11 @@ USES = {
     "store a reference": "p <<= [1]",
     "move": "p.move(6)",
     "move a live pointer": "p.move(numbers)",
-    "move it into a live pointer": "good.move(p)",
+    "move into a live pointer": "good.move(p)",
     "unsafe store": "p ^= 1",
     "unsafe store of a reference": "p ^= [1]",
     "unsafe move": "p.move(1, unsafe=True)",
-    "unsafe move of it": "good.move(p, unsafe=True)",
+    "unsafe move into a live pointer": "good.move(p, unsafe=True)",
     "read": "p.read()",
     "read nothing": "p.read(0)",
     "read a byte": "p.read(1)",
@@ -54,17 +54,17 @@ USES = {
     "view": "p.view()",
     "read-only view": "p.view(writable=False)",
     "with": "with p: pass",
-    "bulk store of it": "numbers[:] = [1, p, 3, 4]",
-    "bulk store of it alone": "numbers[2:3] = [p]",
+    "bulk store with its value": "numbers[:] = [1, p, 3, 4]",
+    "bulk store of its value alone": "numbers[2:3] = [p]",
 }
 
-# More than a slot takes
+# Stores of values that are too large for a slot
 LONG_USES = {
-    "store what is too long": "p <<= 'x' * 1000",
-    "move what is too long for a slot": "p.move(good)",
+    "store a long text": "p <<= 'x' * 1000",
+    "move an image too large for a slot": "p.move(good)",
 }
 
-# Of pointers to the start
+# Uses for pointers to the start of a block
 ENDINGS = {
     "free": "free(p)",
     "free method": "p.free()",
@@ -74,7 +74,7 @@ ENDINGS = {
     "realloc to the same": "p.realloc(112)",
 }
 
-# Of arrays
+# Uses for arrays
 BULK = {
     "slice": "p[0:2]",
     "bulk store": "p[0:2] = [1, 2]",
@@ -95,7 +95,7 @@ HARMLESS = {
     "hash": "assert hash(p) == hash(p) and p in {p} and p == p and not p != p",
     "offset": "assert p.offset >= 0",
     "distance": "assert p - p == 0",
-    "not equal to the living": "assert p != good and good not in {p}",
+    "not equal to a live pointer": "assert p != good and good not in {p}",
     "leave a with": "p.__exit__(None, None, None)",
 }
 
@@ -109,7 +109,7 @@ assert ~good == "good" and good.size == 64
 assert numbers.tolist() == [7] * 4
 """
 
-# A dead pointer `p` each
+# Each program leaves a pointer `p` to freed memory
 POINTERS = {
     "owner": "p = malloc(112).move(5); free(p)",
     "owner of a reference": "p = malloc(112).move([5]); free(p)",
@@ -171,7 +171,7 @@ def dead(
 
 GONE = "the memory was freed"
 
-# What an interior pointer says of free: either is true
+# For a dead interior pointer, free and realloc may complain of its place instead of the freed block
 MIDDLE = {
     "free": ("free(p)", "from the middle|slot [23]"),
     "realloc": ("realloc(p, 8)", "from the middle|slot [23]"),
@@ -187,7 +187,7 @@ TABLES = {
     "pointers": dead(POINTERS, {**USES, **LONG_USES, **ENDINGS}, "FreedMemoryError", GONE),
     "aliases": dead(BYTE_ALIASES, LONG_USES, "FreedMemoryError", GONE),
     "dead slots": dead({**SLOTS, **ARRAYS, **NO_BYTES}, LONG_USES, "FreedMemoryError", GONE),
-    "after a thousand others": dead(
+    "after a thousand more blocks": dead(
         {**POINTERS, **INNER, **ARRAYS},
         {name: USES[name] for name in ("tilde", "store", "read", "write", "memcpy to")},
         "FreedMemoryError",
@@ -205,12 +205,12 @@ TABLES = {
         GONE,
     ),
     "harmless": dead({**POINTERS, **INNER, **ARRAYS, **NO_BYTES}, HARMLESS, NOTHING, ""),
-    "free of the inner": [
+    "free of dead interior pointers": [
         case
         for name, (act, message) in MIDDLE.items()
         for case in dead(INNER, {name: act}, "ValueError", message)
     ],
-    "free of the living": [
+    "free of live pointers": [
         *cases(
             "middle",
             ["free(ptr + 1)", "free(ptr[8])", "(ptr + 112).free()", "free(ptr + 8 + 8)"],
@@ -320,7 +320,7 @@ TABLES = {
             after="assert a.tolist() == [5] * 4 and a.count == 4; free(a)",
         ),
         *cases(
-            "array in part",
+            "array with a part of a slot",
             ["realloc(a, 27)", "realloc(a, 29)", "realloc(a[0], 1)", "realloc(a, 111)"],
             "ValueError",
             "no whole number of slots",
@@ -388,5 +388,7 @@ TABLES = {
 
 @in_modes
 @tables(TABLES)
-def test_lifetime(table: "list[Case]", mode: str, tmp_path: Path) -> None:
+def test_no_pointer_reaches_memory_that_was_freed_or_cut_off(
+    table: "list[Case]", mode: str, tmp_path: Path
+) -> None:
     check_table(table, mode, tmp_path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Objects in memory: that they survive it, are released with it, and may lie."""
+"""Stored objects survive their memory, are let go with it, and do no harm where they lie."""
 
 from pathlib import Path
 
@@ -93,7 +93,7 @@ a = calloc(4, 28).fill(7)
 data = bytearray(b"data")
 """
 
-# Ints whose comparisons are not true; `operator.index` lets subclasses pass up to 3.9
+# Ints with false comparisons and products: up to 3.9, operator.index() returns them unchanged
 UNTRUE = """
 class Untrue(int):
     __lt__ = __gt__ = lambda self, other: False
@@ -149,7 +149,7 @@ TABLES = {
             after="assert ~beside == 'beside'",
         ),
         *cases(
-            "a class that cannot be looked up",
+            "a class whose hash fails",
             [
                 "obj = Unhashable(); block <<= obj; assert ~block is obj and sizeof(obj) == 16",
                 "beside.move(Unhashable()).move('beside')",
@@ -204,7 +204,7 @@ TABLES = {
             before="" + CHANGING.replace(".move(5)", ""),
             after="assert p.size == 16 and p.read() == bytes(16) and q.read() == bytes(64)",
         ),
-        # The count is looked at before the source
+        # __index__ of the count runs before the source's buffer is taken
         *cases(
             "the source shrinks meanwhile",
             ["memcmp(p, data, Clearing(data))"],
@@ -273,7 +273,7 @@ TABLES = {
     ],
 }
 
-# Classes that say they are a built-in one: found in its place wherever types are looked up
+# Classes that are equal to a built-in one and have its hash: a dictionary of types finds them there
 IMPOSTORS = {
     "int": "bit_length = lambda self: 2**36",
     "bytes": "__len__ = lambda self: 2**40",
@@ -286,7 +286,9 @@ IMPOSTORS = {
 
 @in_modes
 @pytest.mark.parametrize("kind", IMPOSTORS)
-def test_impostors_are_stored_by_reference(kind: str, mode: str, tmp_path: Path) -> None:
+def test_classes_equal_to_a_built_in_one_are_stored_by_reference(
+    kind: str, mode: str, tmp_path: Path
+) -> None:
     code = f"""
     class Meta(type):
         __eq__ = lambda self, other: other is {kind} or self is other
@@ -306,7 +308,9 @@ def test_impostors_are_stored_by_reference(kind: str, mode: str, tmp_path: Path)
 
 @in_modes
 @tables(TABLES)
-def test_objects(table: "list[Case]", mode: str, tmp_path: Path) -> None:
+def test_objects_that_lie_or_run_code_do_no_harm(
+    table: "list[Case]", mode: str, tmp_path: Path
+) -> None:
     check_table(table, mode, tmp_path)
 
 
@@ -338,7 +342,7 @@ def test_reference_counts_are_exact(mode: str, tmp_path: Path) -> None:
         for n in range(10**4):
             p <<= value
             ~p
-        # Others come and go, too; a leak would be of thousands
+        # The interpreter changes these counts a little, too; a leak would be of thousands
             assert abs(sys.getrefcount(value) - count) < 1000
     for r in (p, q, a):
         r.free()
@@ -347,7 +351,9 @@ def test_reference_counts_are_exact(mode: str, tmp_path: Path) -> None:
 
 
 @in_modes
-def test_references_are_released(mode: str, tmp_path: Path) -> None:
+def test_references_are_let_go_when_overwritten_freed_or_collected(
+    mode: str, tmp_path: Path
+) -> None:
     code = """
     import warnings, weakref
     class Thing: pass

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Forks and ends of the interpreter in the worst moments."""
+"""Forks and exits while threads, stack functions or finalizers use memory."""
 
 import os
 import textwrap
@@ -83,7 +83,7 @@ FORKS = {
             shared.move(7)
         threads, stop = fork_while(work, work)
         def child():
-            # The lock of the references may have been held by a thread that is not here
+            # At the fork, a thread that the child does not have may have held the block's lock
             shared.read()
             shared.write(b"")
             fresh = malloc(64).move([1])
@@ -141,7 +141,9 @@ STORING = "threads that store references"
 @in_modes
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.parametrize("name", [name for name in FORKS if name != STORING])
-def test_forks(name: str, mode: str, tmp_path: Path) -> None:
+def test_parent_and_child_can_use_all_memory_after_a_fork(
+    name: str, mode: str, tmp_path: Path
+) -> None:
     code = FORK + textwrap.dedent(FORKS[name])
     # 3.12 warns about every fork with threads
     check_program(code, mode, tmp_path, "-W", "ignore::DeprecationWarning")
@@ -149,7 +151,7 @@ def test_forks(name: str, mode: str, tmp_path: Path) -> None:
 
 @in_modes
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_fork_while_threads_store_references(mode: str, tmp_path: Path) -> None:
+def test_fork_while_threads_store_references_leaves_no_lock_held(mode: str, tmp_path: Path) -> None:
     code = FORK + textwrap.dedent(FORKS[STORING])
     check_program(code, mode, tmp_path, "-W", "ignore::DeprecationWarning")
 
@@ -164,7 +166,7 @@ atexit.register(lambda: (kept.free(), reference.free(), array.free()))
 """
 
 ENDS = {
-    "by itself": ("", 0),
+    "end of the program": ("", 0),
     "sys.exit": ("sys.exit(3)", 3),
     "sys.exit inside a stack function": (
         "acquire_stack_alloc(64)(lambda p: sys.exit(p.move(4).dereference()))",
@@ -203,13 +205,13 @@ threading.Thread(target=lambda: [kept.move(n) for n in range(1000)]).start()
 
 @in_modes
 @pytest.mark.parametrize("name", ENDS)
-def test_ends(name: str, mode: str, tmp_path: Path) -> None:
+def test_an_exit_harms_no_memory_and_keeps_its_status(name: str, mode: str, tmp_path: Path) -> None:
     code, exit_code = ENDS[name]
     check_program(LIVE + code, mode, tmp_path, exit_code=exit_code, last="")
 
 
 @in_modes
-def test_the_end_with_everything_alive(mode: str, tmp_path: Path) -> None:
+def test_an_exit_with_live_pointers_and_views_does_not_crash(mode: str, tmp_path: Path) -> None:
     code = """
     import warnings
     warnings.simplefilter("ignore")
@@ -224,7 +226,9 @@ def test_the_end_with_everything_alive(mode: str, tmp_path: Path) -> None:
 
 @in_modes
 @pytest.mark.parametrize("work", ["p.move(5)", "free(malloc(64))", "realloc(p, 64)", "p.move([1])"])
-def test_daemon_threads_at_the_end(work: str, mode: str, tmp_path: Path) -> None:
+def test_an_exit_while_daemon_threads_use_memory_does_not_crash(
+    work: str, mode: str, tmp_path: Path
+) -> None:
     code = f"""
     import threading, time, warnings
     warnings.simplefilter("ignore")

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Sizes, counts and alignments that nobody can have meant."""
+"""Impossible sizes, counts and alignments are refused and change nothing."""
 
 from pathlib import Path
 
 from _misuse import NOTHING, Case, cases, check_table, in_modes, tables
 
-# As `n` in what makes or resizes memory
+# Calls that make or resize memory, of the size `n`
 SIZES = {
     "malloc": "malloc({n})",
     "allocator": "System().malloc({n})",
@@ -168,7 +168,7 @@ TABLES = {
         *alignments(("8.0", "'8'", "[8]", "NoIndex()", "ptr"), "TypeError", "int or None|index"),
         *alignments(("FailingIndex()",), "LookupError", "no index"),
         *cases(
-            "every",
+            "kept by realloc",
             {
                 str(2**shift): f"""
                     with malloc(24, align={2**shift}) as p, calloc(3, 24, align={2**shift}) as a:
@@ -183,7 +183,7 @@ TABLES = {
             NOTHING,
         ),
     ],
-    "nothing at all": [
+    "no bytes or slots": [
         *cases(
             "no bytes",
             ["p <<= None", "p <<= 0", "p <<= [1]", "p.write(b'x')", "p.read(1)", "memset(p, 0, 1)"],
@@ -217,9 +217,9 @@ TABLES = {
             before="a = calloc(4, 0)",
         ),
         *cases(
-            "as many as there can be",
+            "the largest count",
             {
-                "of no bytes": "with calloc(sys.maxsize, 0) as a:"
+                "of slots without bytes": "with calloc(sys.maxsize, 0) as a:"
                 " a[sys.maxsize - 1]; assert len(a) == sys.maxsize"
             },
             NOTHING,
@@ -230,5 +230,5 @@ TABLES = {
 
 @in_modes
 @tables(TABLES)
-def test_sizes(table: "list[Case]", mode: str, tmp_path: Path) -> None:
+def test_impossible_sizes_are_refused(table: "list[Case]", mode: str, tmp_path: Path) -> None:
     check_table(table, mode, tmp_path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Stack memory that escapes, is freed, or is asked for where there is none."""
+"""Stack memory that escapes its function, is freed, or does not fit on the stack."""
 
 import textwrap
 from pathlib import Path
@@ -28,12 +28,12 @@ ESCAPES = {
         function()
         p = kept[1]
     """,
-    "by itself": """
+    "by a value that holds it": """
         kept = []
         stack_alloc(64)(lambda p: kept.append(p.move([p])))()
         p = kept[0]
     """,
-    "from many deep": """
+    "from fifty calls deep": """
         @stack_alloc(64)
         def function(p, n):
             return function(n - 1) if n else p.move(5)
@@ -110,7 +110,9 @@ TABLES = {
 
 @in_modes
 @tables(TABLES)
-def test_stack(table: "list[Case]", mode: str, tmp_path: Path) -> None:
+def test_stack_memory_ends_with_its_function(
+    table: "list[Case]", mode: str, tmp_path: Path
+) -> None:
     check_table(table, mode, tmp_path)
 
 
@@ -274,13 +276,15 @@ DEEP = "deep recursion with a raised limit"
 
 @in_modes
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if name != DEEP])
-def test_programs(name: str, mode: str, tmp_path: Path) -> None:
+def test_stack_functions_with_threads_exceptions_and_coroutines(
+    name: str, mode: str, tmp_path: Path
+) -> None:
     check_program(PROGRAMS[name], mode, tmp_path)
 
 
 @in_modes
 @pytest.mark.xfail(
-    PYPY, reason="PyPy prints a line where its stack ends in a callback", strict=False
+    PYPY, reason="PyPy prints an error when its stack is full in a callback", strict=False
 )
-def test_deep_recursion(mode: str, tmp_path: Path) -> None:
+def test_deep_recursion_on_a_large_stack_raises(mode: str, tmp_path: Path) -> None:
     check_program(PROGRAMS[DEEP], mode, tmp_path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Threads that misuse one block at the same time, each test in a process of its own."""
+"""Threads that misuse one block at the same time do no harm; each test has its own process."""
 
 import textwrap
 from pathlib import Path
@@ -53,7 +53,7 @@ PROGRAMS = {
                     except StopIteration:
                         return found
                     except ValueError:
-                        pass  # the reference path's serves one thread at a time
+                        pass  # the reference path has an iterator that serves one thread at a time
             assert sorted(sum(together(take, take, take), [])) == list(range(64))
         free(a)
     """,
@@ -118,7 +118,6 @@ PROGRAMS = {
                     pass
             until(one)
         results = together(resize, load, load, reach)
-        # A shrink is refused while a reference is about to be cut
         assert results == [None] * 4, results
         free(p), free(far)
     """,
@@ -221,6 +220,6 @@ PROGRAMS = {
 
 @in_modes
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_threads(name: str, mode: str, tmp_path: Path) -> None:
+def test_threads_do_no_harm(name: str, mode: str, tmp_path: Path) -> None:
     program = f"SECONDS = {SECONDS}\n{TOGETHER}{textwrap.dedent(PROGRAMS[name])}"
     check_program(program, mode, tmp_path)

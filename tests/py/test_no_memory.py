@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Memory that runs out at any allocation of any operation: see the program for what must hold."""
+"""Memory runs out at any allocation of any operation; _no_memory.py says what must hold then."""
 
 import subprocess
 import sys
@@ -12,14 +12,16 @@ import pytest
 from pointers._ffi import fast
 
 if sys.implementation.name != "cpython":
-    pytest.skip("CPython alone can be told to have no memory", allow_module_level=True)
-pytest.importorskip("_testcapi", reason="CPython's own tests can take its memory away")
+    pytest.skip("only CPython has a way to fail allocations", allow_module_level=True)
+pytest.importorskip("_testcapi", reason="CPython's test module fails the allocations")
 
 PROGRAM = Path(__file__).with_name("_no_memory.py")
 
 
 @pytest.mark.parametrize("count", [1, 12])
-def test_no_block_is_lost_and_all_is_done_or_nothing(count: int, tmp_path: Path) -> None:
+def test_an_operation_without_memory_does_all_or_nothing_and_loses_no_block(
+    count: int, tmp_path: Path
+) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", str(PROGRAM), str(count)],
         capture_output=True,
@@ -32,7 +34,7 @@ def test_no_block_is_lost_and_all_is_done_or_nothing(count: int, tmp_path: Path)
     assert (done.returncode, last, done.stderr) == (0, ["end"], "")
 
 
-def test_a_pointer_that_is_dropped(run_python: Any) -> None:
+def test_a_leaked_block_is_freed_also_without_memory(run_python: Any) -> None:
     done = run_python(
         """
         import _testcapi
@@ -48,12 +50,12 @@ def test_a_pointer_that_is_dropped(run_python: Any) -> None:
         "-W",
         "ignore",
     )
-    # Up to 3.10, a finalizer of Python needs memory to run
+    # The reference path's finalizer is a Python function, which needs memory to run up to 3.10
     all_freed = fast is not None or sys.version_info >= (3, 11)
     assert done.stdout == f"{all_freed}\n", done.stderr
 
 
-# Whose functions take pointers, or are on the way of those
+# Modules with functions that take pointers, or that are called with them
 ON_THE_WAY = (
     "_alloc.allocator", "_alloc.blocks", "_alloc.default", "_alloc.functions", "_codec.load",
     "_codec.scratch", "_codec.store", "_collector", "_interop.adopted", "_interop.endings",
@@ -73,10 +75,10 @@ def cells(code: types.CodeType) -> "list[tuple[str, tuple[str, ...]]]":
 
 @pytest.mark.parametrize("name", ON_THE_WAY)
 def test_no_function_has_variables_for_closures(name: str) -> None:
-    """3.11 loses a function's arguments where it has no memory for these; 3.12 crashes."""
+    """A call makes a cell for each; without memory for it, 3.11 loses arguments, 3.12 crashes."""
     package = Path(__file__).resolve().parents[2] / "pointers"
     path = package / f"{name.replace('.', '/')}.py"
     found = cells(compile(path.read_text("utf-8"), path.name, "exec"))
-    # A class; what runs at import; what is called without a self
+    # Class bodies and functions that run at import, and functions that are given no pointer
     allowed = {"AdoptedPointer", "ArraySlotPointer", "_round_trips", "_bound", "_listen"}
     assert [each for each in found if each[0] not in allowed] == []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The order of pointers into one block, and what has none."""
+"""Pointers into one block are ordered; pointers into different blocks are not."""
 
 import operator
 
@@ -21,7 +21,7 @@ def test_pointers_are_ordered_as_their_offsets(a: int, b: int) -> None:
         assert sorted([ptr + a, ptr + b, ptr]) == [ptr, ptr + min(a, b), ptr + max(a, b)]
 
 
-def test_slots_are_ordered_with_the_array() -> None:
+def test_slots_are_ordered_by_index_and_the_array_equals_its_first() -> None:
     with calloc(4, 8) as array:
         assert array < array[1] < array + 2 <= array[2] < array[3]
         assert array[3] > array and array >= array[0]
@@ -29,7 +29,7 @@ def test_slots_are_ordered_with_the_array() -> None:
 
 
 @pytest.mark.parametrize("compare", ORDERS)
-def test_other_blocks_have_no_order(compare: "object") -> None:
+def test_pointers_into_different_blocks_have_no_order(compare: "object") -> None:
     assert callable(compare)
     with malloc(8) as one, malloc(8) as other:
         with pytest.raises(ValueError, match="pointers into different blocks have no"):
@@ -41,7 +41,7 @@ def test_other_blocks_have_no_order(compare: "object") -> None:
                 compare(value, one)
 
 
-def test_the_other_side_is_asked() -> None:
+def test_a_class_may_order_itself_against_pointers() -> None:
     class Least:
         def __gt__(self, other: object) -> str:
             return f"above {type(other).__name__}"
@@ -50,7 +50,7 @@ def test_the_other_side_is_asked() -> None:
         assert (ptr < Least()) == "above AllocatedPointer"
 
 
-def test_the_order_stays_through_realloc_and_free() -> None:
+def test_realloc_and_free_do_not_change_the_order() -> None:
     ptr = malloc(8)
     later = ptr + 8
     realloc(ptr, 1 << 20)
@@ -59,7 +59,7 @@ def test_the_order_stays_through_realloc_and_free() -> None:
     assert ptr < later and not ptr > later
 
 
-def test_order_on_the_stack() -> None:
+def test_stack_pointers_are_ordered() -> None:
     @stack_alloc(8)
     def call(ptr) -> bool:  # type: ignore[no-untyped-def]
         return bool(ptr < ptr) or not ptr <= ptr

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Copies whose source is a view of the very block that is written."""
+"""Copies from a view of a block into the same block."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COPIES: dict[str, Callable[[Any, Any, int], object]] = {
 }
 
 
-# The last is more than is copied without letting other threads run
+# A copy of the largest size lets other threads run meanwhile
 @pytest.mark.parametrize("n", [1, 15, 100, 4097, 200_000])
 @pytest.mark.parametrize("copy", COPIES)
 @pytest.mark.parametrize("shift", [1, 7, -1, -7, 0])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is installed: its metadata, the package and nothing besides."""
+"""An installation has the right metadata, the package, and nothing besides."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def files(installed: Distribution) -> list[PackagePath]:
     return installed.files or []
 
 
-def test_version_is_the_build_s(installed: Distribution) -> None:
+def test_the_version_is_that_of_meson_build(installed: Distribution) -> None:
     build = (ROOT / "meson.build").read_text(encoding="utf-8")
     declared = re.search(r"^  version: '([^']+)',$", build, re.MULTILINE)
     assert declared is not None
     assert installed.version == declared.group(1)
 
 
-def test_metadata(installed: Distribution) -> None:
+def test_metadata_names_python_licence_and_extras(installed: Distribution) -> None:
     metadata = installed.metadata
     assert metadata["Name"] == "pointers-cffi"
     assert metadata["Requires-Python"] == ">=3.9"
@@ -49,7 +49,7 @@ def test_cffi_is_the_only_dependency(installed: Distribution) -> None:
     assert "platform_python_implementation" in needed[0]
 
 
-def test_nothing_else_is_installed(files: list[PackagePath]) -> None:
+def test_only_the_package_and_its_program_are_installed(files: list[PackagePath]) -> None:
     programs = [path for path in files if path.parts[0] == ".."]
     assert [path.stem for path in programs] == ["pointers"]
     folders = {path.parts[0] for path in files if path not in programs}
@@ -64,14 +64,14 @@ def test_types_and_licence_are_shipped(files: list[PackagePath]) -> None:
     assert [name for name in names if name.endswith("/licenses/LICENSE")]
 
 
-def test_one_compiled_module(files: list[PackagePath]) -> None:
+def test_one_compiled_module_and_no_sources_of_it_are_installed(files: list[PackagePath]) -> None:
     assert len([path for path in files if path.suffix in {".so", ".pyd"}]) == 1
     sources = [path.name for path in files if path.suffix in {".a", ".h", ".c"}]
-    # What a workload of the user's own includes; on other systems there is no program for it
+    # A user's own workload includes this header; only some systems can run workloads
     assert sources in ([], ["ptrs-workload.h"])
 
 
-def test_the_installed_package_is_the_one_under_test(files: list[PackagePath]) -> None:
+def test_the_tests_run_on_the_installed_package(files: list[PackagePath]) -> None:
     import pointers
 
     paths = {Path(str(path.locate())).resolve() for path in files}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What pins refuse, whatever was made of the memory that is lent."""
+"""Lent memory can neither be freed nor moved, whatever object was made of a view of it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from pointers._ffi import fast
 ffi = cffi.FFI()
 
 np: Any = None
-if not PYPY:  # where NumPy never lets go: docs/limits.md
+if not PYPY:  # PyPy's NumPy never ends an export: docs/limits.md
     with contextlib.suppress(ImportError):
         import numpy as np
 
@@ -42,7 +42,7 @@ MAKERS: dict[str, Callable[[Any], Any]] = {
     "view": lambda v: v,
     "view of a view": memoryview,
     "slice": lambda v: v[3:-3],
-    "no bytes of it": lambda v: v[:0],
+    "slice of no bytes": lambda v: v[:0],
     "steps": lambda v: v[::2],
     "cast": lambda v: v.cast("i")[1:],
     "read-only": lambda v: v.toreadonly(),
@@ -72,19 +72,19 @@ LENT = ["view", "buffer"] if fast is not None else ["view"]
 
 @pytest.fixture(autouse=True)
 def _collects_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let refusals not look whether all views are gone, which takes PyPy a while."""
+    """Have refusals start no collection, which takes PyPy long; the tests collect themselves."""
     monkeypatch.setattr("pointers._collector._FUTILE_ROUNDS", 0)
 
 
 @pytest.fixture(params=LENT)
 def lend(request: Any) -> Callable[[Any], memoryview]:
-    """Return what lends the memory of a pointer."""
+    """Return a function that lends the memory of a pointer."""
     return memoryview if request.param == "buffer" else lambda ptr: ptr.view()
 
 
 @pytest.fixture(params=list(MAKERS))
 def make(request: Any) -> Callable[[memoryview], Any]:
-    """Return what makes something of a view."""
+    """Return a function that makes an object of a view."""
     return MAKERS[request.param]
 
 
@@ -93,7 +93,7 @@ def refused(operation: Callable[..., object], *arguments: Any) -> None:
         operation(*arguments)
 
 
-def test_what_is_lent_can_neither_go_nor_move(lend: Any, make: Any) -> None:
+def test_lent_memory_can_be_neither_freed_nor_moved(lend: Any, make: Any) -> None:
     arena, pool, guard = Arena(), Pool(64), Guard(quarantine=0)
     mark = arena.mark()
     array_ = calloc(4, 16)
@@ -126,11 +126,11 @@ def test_what_is_lent_can_neither_go_nor_move(lend: Any, make: Any) -> None:
 
 def check_empty(made: list[Any]) -> None:
     for one in made:
-        with contextlib.suppress(TypeError):  # it is no buffer itself
+        with contextlib.suppress(TypeError):  # some of these objects are no buffers
             assert not any(bytes(memoryview(one)))
 
 
-def test_what_is_lent_outlives_its_pointer(lend: Any, make: Any) -> None:
+def test_lent_memory_outlives_its_pointer(lend: Any, make: Any) -> None:
     before = settled_blocks()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -148,7 +148,7 @@ def test_what_is_lent_outlives_its_pointer(lend: Any, make: Any) -> None:
     assert System().stats().current_blocks == before
 
 
-def test_what_was_made_outlives_the_release_of_its_view(
+def test_an_object_made_of_a_view_keeps_the_pin_after_the_view_is_released(
     lend: Any, make: Any, request: pytest.FixtureRequest
 ) -> None:
     ptr = malloc(64)
@@ -156,7 +156,7 @@ def test_what_was_made_outlives_the_release_of_its_view(
     made = make(view)
     name = request.node.callspec.params["make"]
     loose = PYPY and ("ctypes" in name or "cffi" in name)  # docs/limits.md
-    with contextlib.suppress(BufferError):  # what was made holds a buffer of the view
+    with contextlib.suppress(BufferError):  # refused while the object holds a buffer of the view
         view.release()
     collect_all()
     if made is not view and not loose:
@@ -206,7 +206,7 @@ def test_memory_is_pinned_while_a_call_waits_for_data() -> None:
     sender.close()
 
 
-def test_pickles_out_of_band() -> None:
+def test_an_out_of_band_pickle_keeps_the_memory_pinned() -> None:
     ptr = malloc(64)
     ptr.write(b"data")
     out: list[Any] = []
@@ -224,7 +224,7 @@ def test_pickles_out_of_band() -> None:
         ptr.view()
 
 
-def test_what_only_copies_leaves_no_pin() -> None:
+def test_copying_from_a_view_leaves_no_pin() -> None:
     ptr = malloc(64)
     view = ptr.view()
     data = bytearray()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pointers as objects: arithmetic, identity, text, and what they refuse to be."""
+"""Pointers as objects: arithmetic, equality, text, classes, and the uses that are refused."""
 
 import copy
 import pickle
@@ -30,7 +30,7 @@ from pointers import (
 from pointers._pointer import base
 
 
-def test_arithmetic_goes_by_bytes_and_stays_inside() -> None:
+def test_arithmetic_counts_bytes_and_stays_inside_the_block() -> None:
     with malloc(64) as ptr:
         assert (ptr + 8).offset == (8 + ptr).offset == ptr[8].offset == 8
         assert (ptr + 8).address == ptr.address + 8
@@ -52,7 +52,7 @@ def test_arithmetic_goes_by_bytes_and_stays_inside() -> None:
             ptr - other
 
 
-def test_item_assignment_stores() -> None:
+def test_assignment_to_an_item_stores_there() -> None:
     with malloc(100) as ptr:
         ptr[40] = "abc"
         ptr[0] <<= 5
@@ -62,7 +62,7 @@ def test_item_assignment_stores() -> None:
         assert ~ptr[40] == 5
 
 
-def test_pointers_are_equal_by_place_and_stay_so() -> None:
+def test_equality_and_hash_go_by_place_and_outlive_realloc_and_free() -> None:
     with malloc(64) as ptr, malloc(64) as other:
         alias = ptr + 8 - 8
         seen = {ptr: 1}
@@ -77,7 +77,7 @@ def test_pointers_are_equal_by_place_and_stay_so() -> None:
     assert ptr == alias
 
 
-def test_text() -> None:
+def test_str_is_the_value_and_repr_is_the_state() -> None:
     with malloc(64) as ptr:
         empty = rf"<AllocatedPointer at 0x{ptr.address:x}, 64 bytes, empty>"
         assert (repr(ptr), str(ptr)) == (empty, empty)
@@ -89,7 +89,7 @@ def test_text() -> None:
     assert repr(ptr) == str(ptr) == "<AllocatedPointer, freed>"
 
 
-def test_text_never_raises() -> None:
+def test_str_never_raises() -> None:
     class Unprintable:
         def __str__(self) -> str:
             raise KeyError("no")
@@ -122,7 +122,7 @@ def test_properties_are_read_only(name: str) -> None:
         assert getattr(ptr, name) == before
 
 
-def test_pointers_are_no_numbers_but_have_an_address() -> None:
+def test_int_gives_the_address_but_a_pointer_is_no_index() -> None:
     with malloc(8) as ptr:
         assert int(ptr) == ptr.address
         assert bytes(ptr) == bytes(8)
@@ -133,7 +133,7 @@ def test_pointers_are_no_numbers_but_have_an_address() -> None:
 
 
 @pytest.mark.parametrize("kind", [AllocatedPointer, Pointer, pointers.StackAllocatedPointer])
-def test_pointers_cannot_be_made_by_hand(kind: Any) -> None:
+def test_pointer_classes_cannot_be_called(kind: Any) -> None:
     with pytest.raises(TypeError, match="malloc"):
         kind(1, 2)
 
@@ -167,13 +167,15 @@ def test_forged_private_state_reaches_no_memory() -> None:
         (pointers.StackExhaustedError, MemoryError),
     ],
 )
-def test_errors_have_two_bases(error: "type[Exception]", base: "type[Exception]") -> None:
+def test_errors_are_pointers_errors_and_builtin_ones(
+    error: "type[Exception]", base: "type[Exception]"
+) -> None:
     assert issubclass(error, PointersError)
     assert issubclass(error, base)
     assert error.__module__ == "pointers"
 
 
-def test_generics_at_run_time() -> None:
+def test_a_subscripted_class_has_its_origin() -> None:
     assert AllocatedPointer[int].__origin__ is AllocatedPointer
 
 
@@ -185,17 +187,17 @@ def test_the_class_of_a_pointer_cannot_be_changed() -> None:
         assert type(ptr) is ptr.__class__ is AllocatedPointer
 
 
-# What types are at run time, where the module typing is not imported
+# Generic classes and annotations, which the package has without an import of typing
 
 
-def test_importing_takes_no_typing(run_python: Any) -> None:
+def test_an_import_does_not_import_typing(run_python: Any) -> None:
     code = "import sys; before = set(sys.modules); import pointers; print({*sys.modules} - before)"
     done = run_python(code)
     assert "'pointers._pointer.pointer'" in done.stdout, done.stderr
     assert "'typing'" not in done.stdout
 
 
-def test_every_name_is_there(run_python: Any) -> None:
+def test_every_name_of_all_exists_and_says_its_module(run_python: Any) -> None:
     done = run_python("""
         import pointers
         assert set(pointers.__all__) <= set(dir(pointers))
@@ -211,7 +213,7 @@ def test_every_name_is_there(run_python: Any) -> None:
     assert done.stdout == "module 'pointers' has no attribute 'nothing'\n", done.stderr
 
 
-def test_classes_can_be_subscripted() -> None:
+def test_classes_can_be_subscripted_and_derived_from() -> None:
     assert typing.get_origin(AllocatedPointer[int]) is AllocatedPointer
     assert typing.get_args(Pointer[int]) == (int,)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Forks, the end of the interpreter, and interrupts."""
+"""Forks, exits, interrupts, and Python's development mode."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def test_a_child_has_its_own_copy_of_live_memory(run_python: Any) -> None:
 
 
 @needs_fork
-def test_fork_while_other_threads_allocate_and_access(run_python: Any) -> None:
+def test_a_fork_while_threads_use_memory_leaves_the_child_usable_memory(run_python: Any) -> None:
     done = run_python(
         """
         import os, threading, sys
@@ -91,7 +91,7 @@ def test_fork_while_other_threads_allocate_and_access(run_python: Any) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
 
 
-def test_the_interpreter_ends_with_live_pointers(run_python: Any) -> None:
+def test_pointers_that_live_at_exit_work_until_then_and_print_nothing(run_python: Any) -> None:
     done = run_python("""
         import atexit, sys
         from pointers import malloc, calloc, stack_alloc
@@ -106,7 +106,7 @@ def test_the_interpreter_ends_with_live_pointers(run_python: Any) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "3 1\n", "")
 
 
-def test_a_dropped_pointer_is_warned_about_where_warnings_are_shown(run_python: Any) -> None:
+def test_a_leaked_pointer_is_warned_about_where_warnings_are_shown(run_python: Any) -> None:
     done = run_python("""
         import gc, warnings
         warnings.simplefilter("always")
@@ -121,19 +121,19 @@ def test_a_dropped_pointer_is_warned_about_where_warnings_are_shown(run_python: 
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timer here")
-def test_interrupts_at_any_time_are_never_lost_in_a_stack_call(run_python: Any) -> None:
+def test_no_stack_call_loses_an_interrupt(run_python: Any) -> None:
     done = run_python("""
         import gc, itertools, signal, time
         from pointers import stack_alloc
 
-        # The callbacks of what was imported: an interrupt in one of these is the interpreter's
+        # Run the pending finalizers of the imports: Python prints and drops an interrupt in one
         for _ in range(5):
             gc.collect()
         sent = caught = 0
         armed = False
 
         def handler(signum, frame):
-            # One at a time: the timer may have been set again already
+            # Raise one interrupt for each pause, though the timer may fire once more
             global armed, sent
             if armed:
                 armed = False
@@ -163,7 +163,8 @@ def test_interrupts_at_any_time_are_never_lost_in_a_stack_call(run_python: Any) 
         end = time.monotonic() + 5
         running = True
         while running:
-            # A call, since some CPythons do not cover the jumps of a loop by its try
+            # The loop is in a function, since an interrupt at a loop's jump escapes the try
+            # around it on some CPythons
             try:
                 storm()
                 running = False
@@ -174,7 +175,7 @@ def test_interrupts_at_any_time_are_never_lost_in_a_stack_call(run_python: Any) 
     assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
 
 
-def test_python_development_mode(run_python: Any) -> None:
+def test_development_mode_finds_no_fault(run_python: Any) -> None:
     code = """
         from pointers import *
         with malloc(64) as ptr:

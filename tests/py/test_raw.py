@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Raw bytes: reading and writing, inside the block or not at all."""
+"""Raw reads and writes stay inside the block, or write nothing."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from pointers import (
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, SIZE - 1, SIZE, Index(5), True])
-def test_read(n: Any) -> None:
+def test_read_returns_the_first_n_bytes(n: Any) -> None:
     with filled() as p:
         data = p.read(n)
         assert type(data) is bytes
         assert data == PATTERN[: n.__index__()]
 
 
-def test_read_without_a_number_is_everything() -> None:
+def test_read_without_a_number_returns_all_bytes_to_the_end() -> None:
     with filled() as p:
         assert p.read() == p.read(None) == bytes(p) == PATTERN
         assert (p + 5).read() == bytes(p + 5) == PATTERN[5:]
@@ -45,7 +45,7 @@ def test_read_without_a_number_is_everything() -> None:
 
 
 @pytest.mark.parametrize("n", BEYOND)
-def test_read_beyond(n: int) -> None:
+def test_read_beyond_the_block_is_refused(n: int) -> None:
     with filled() as p:
         with pytest.raises(InvalidSizeError, match=f"{n} bytes reach beyond the {SIZE}"):
             p.read(n)
@@ -54,25 +54,25 @@ def test_read_beyond(n: int) -> None:
 
 
 @pytest.mark.parametrize("n", NEGATIVE)
-def test_read_negative(n: int) -> None:
+def test_read_of_a_negative_number_of_bytes_is_refused(n: int) -> None:
     with filled() as p, pytest.raises(ValueError, match="cannot be negative"):
         p.read(n)
 
 
 @pytest.mark.parametrize("n", NO_INTS)
-def test_read_wants_an_int(n: Any) -> None:
+def test_read_refuses_a_number_that_is_no_int(n: Any) -> None:
     with filled() as p, pytest.raises(TypeError, match=f"not {type(n).__name__}"):
         p.read(n)
 
 
-def test_what_was_read_is_a_copy() -> None:
+def test_bytes_that_were_read_do_not_change_with_the_memory() -> None:
     with filled() as p:
         data = p.read()
         memset(p, 0, SIZE)
         assert data == PATTERN
 
 
-def test_new_memory_is_zero() -> None:
+def test_memory_from_malloc_and_growth_is_zero() -> None:
     for size in (1, 24, 100, 5000):
         with malloc(size) as p:
             memset(p, 0xFF, size)
@@ -110,13 +110,13 @@ ACCESSES: dict[str, Callable[[Any, Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", ACCESSES)
-def test_freed_memory(name: str) -> None:
+def test_freed_memory_is_refused(name: str) -> None:
     access = ACCESSES[name]
     with filled() as q:
         p = filled()
         alias = p + 3
         free(p)
-        with malloc(SIZE):  # which may have the same address
+        with malloc(SIZE):  # this block may have the address of the freed one
             for ptr in (p, alias):
                 with pytest.raises(FreedMemoryError):
                     access(ptr, q)
@@ -124,7 +124,7 @@ def test_freed_memory(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ACCESSES)
-def test_stack_memory_that_has_gone(name: str) -> None:
+def test_stack_memory_is_refused_once_its_function_has_returned(name: str) -> None:
     @acquire_stack_alloc(SIZE)
     def p(ptr: Any) -> Any:
         ptr.write(PATTERN)
@@ -192,7 +192,7 @@ def test_slots_are_bounded_by_the_slot() -> None:
     free(slots)
 
 
-def test_slots_of_an_array_that_has_shrunk() -> None:
+def test_a_slot_beyond_a_shrunk_array_has_no_bytes_until_it_grows_again() -> None:
     slots = calloc(4, 24)
     last = slots[3]
     last.write(b"\1" * 24)
@@ -209,7 +209,7 @@ def test_slots_of_an_array_that_has_shrunk() -> None:
     free(slots)
 
 
-def test_stack_memory() -> None:
+def test_stack_memory_takes_all_raw_operations_and_has_bounds() -> None:
     @acquire_stack_alloc(SIZE)
     def check(p: Any) -> str:
         assert p.read() == bytes(SIZE)

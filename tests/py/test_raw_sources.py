@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What bytes can be written from: all that have them, and nothing else."""
+"""Writes take bytes from every object that has a buffer, and from no other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pointers import InvalidSizeError, memcmp, memcpy, memmove, memset
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_write(name: str) -> None:
+def test_write_copies_a_source_and_no_more(name: str) -> None:
     make, data = SOURCES[name]
     n = len(data)
     with filled() as p:
@@ -50,11 +50,11 @@ def test_mem_functions_take_bytes_of_any_kind(name: str) -> None:
             assert p.read() == bytes(SIZE)
 
 
-def test_the_source_is_free_again() -> None:
+def test_a_write_leaves_no_export_of_its_source() -> None:
     source = bytearray(b"source")
     with filled() as p:
         p.write(source)
-        source.extend(b"!")  # BufferError while anything holds it
+        source.extend(b"!")  # raises BufferError while an export of it lives
         p.write(source)
         assert p.read(7) == b"source!"
 
@@ -67,7 +67,7 @@ def test_a_mapped_file_is_a_source() -> None:
 
 
 @pytest.mark.parametrize("source", NO_SOURCES, ids=repr)
-def test_what_has_no_bytes_is_refused(source: Any) -> None:
+def test_a_source_without_a_buffer_is_refused(source: Any) -> None:
     with filled() as p:
         match = f"not {type(source).__name__}"
         with pytest.raises(TypeError, match=match):
@@ -79,7 +79,7 @@ def test_what_has_no_bytes_is_refused(source: Any) -> None:
         assert p.read() == PATTERN
 
 
-def test_a_pointer_is_no_bytes() -> None:
+def test_write_refuses_a_pointer_and_names_memcpy() -> None:
     with filled() as p, filled() as q, pytest.raises(TypeError, match="memcpy"):
         p.write(q)
 
@@ -94,7 +94,7 @@ def test_a_released_memoryview_is_refused() -> None:
 
 
 @pytest.mark.parametrize("n", [SIZE + 1, 2 * SIZE, 10**6])
-def test_write_beyond(n: int) -> None:
+def test_write_beyond_the_block_changes_nothing(n: int) -> None:
     with filled() as p:
         for source in (bytes(n), bytearray(n), memoryview(bytes(2 * n))[::2]):
             with pytest.raises(InvalidSizeError, match=f"{n} bytes reach beyond the {SIZE}"):
@@ -102,7 +102,7 @@ def test_write_beyond(n: int) -> None:
         assert p.read() == PATTERN
 
 
-def test_write_at_the_end() -> None:
+def test_write_at_the_end_takes_no_bytes_alone() -> None:
     with filled() as p:
         end = p + SIZE
         end.write(b"")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Read-only pointers: nothing that is made of one changes the memory."""
+"""Neither a read-only pointer, nor any alias or view of it, can change the memory."""
 
 import copy
 import ctypes
@@ -33,13 +33,13 @@ MAKERS: "dict[str, Callable[[], Any]]" = {
     "adopted": lambda: from_address(ctypes.addressof(BUFFER), 96).move("stored"),
 }
 
-# What is made of a read-only pointer, of an array's or any
+# Ways to get an alias of a read-only pointer
 ALIASES: "dict[str, Callable[[Any], Any]]" = {
     "itself": lambda r: r,
-    "again": lambda r: r.readonly(),
+    "readonly of it": lambda r: r.readonly(),
     "a step and back": lambda r: (r + 1) - 1,
-    "nothing on": lambda r: r + 0,
-    "the first": lambda r: r[0],
+    "no bytes on": lambda r: r + 0,
+    "item 0": lambda r: r[0],
     "from the right": lambda r: 0 + r,
 }
 
@@ -77,12 +77,12 @@ def malloc_once() -> Any:
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("kind", MAKERS)
-def test_nothing_changes_the_memory(kind: str, change: str) -> None:
+def test_no_operation_changes_the_memory(kind: str, change: str) -> None:
     ptr = MAKERS[kind]()
     before, address = ptr.read(), ptr.address
     for name, make in ALIASES.items():
         alias = make(ptr.readonly())
-        # Memory of something else is never resized
+        # Adopted memory cannot be resized at all, and realloc may say that instead
         refused = kind == "adopted" and "realloc" in change
         with pytest.raises((ReadOnlyError, ValueError) if refused else ReadOnlyError):
             CHANGES[change](alias)
@@ -92,7 +92,7 @@ def test_nothing_changes_the_memory(kind: str, change: str) -> None:
     free(ptr)
 
 
-def test_slots_of_an_array() -> None:
+def test_slots_of_a_read_only_array_can_be_loaded_and_not_stored() -> None:
     with calloc(3, 28).fill(7) as array:
         view = array.readonly()
         assert view.tolist() == [7, 7, 7]
@@ -118,7 +118,7 @@ def test_slots_of_an_array() -> None:
         assert array.tolist() == [7, 7, 7]
 
 
-def test_an_augmented_store() -> None:
+def test_an_augmented_assignment_is_refused() -> None:
     with calloc(2, 28).fill(7) as array:
         slots = array.readonly()
         with pytest.raises(ReadOnlyError):
@@ -129,7 +129,7 @@ def test_an_augmented_store() -> None:
         assert array.tolist() == [7, 7]
 
 
-def test_what_others_store_is_seen() -> None:
+def test_stores_by_the_writable_pointer_are_seen() -> None:
     with malloc(64) as ptr, malloc(64) as other:
         seen = ptr.readonly()
         ptr <<= "first"
@@ -166,7 +166,7 @@ def test_views_are_read_only() -> None:
         gc.collect()
 
 
-def test_stack_memory() -> None:
+def test_stack_memory_can_be_read_only() -> None:
     def use(ptr: Any) -> None:
         ptr <<= 5
         seen = ptr.readonly()
@@ -180,7 +180,7 @@ def test_stack_memory() -> None:
     acquire_stack_alloc(64)(use)
 
 
-def test_what_it_is() -> None:
+def test_a_read_only_pointer_equals_its_origin_and_says_read_only() -> None:
     with malloc(64) as ptr:
         seen = ptr.readonly()
         assert seen == ptr
@@ -196,7 +196,7 @@ def test_what_it_is() -> None:
     assert repr(seen) == "<AllocatedPointer, freed>"
 
 
-def test_a_read_only_pointer_keeps_the_block() -> None:
+def test_a_read_only_pointer_keeps_the_block_alive() -> None:
     def make() -> Any:
         return malloc(64).move("kept").readonly()
 
@@ -217,7 +217,7 @@ def test_a_read_only_pointer_keeps_the_block() -> None:
 
 
 @pytest.mark.skipif(pointers._ffi.fast is None, reason="the fast path is off")
-def test_it_cannot_be_forged() -> None:
+def test_a_read_only_pointer_cannot_be_made_writable() -> None:
     with malloc(64) as ptr:
         seen: Any = ptr.readonly()
         with pytest.raises(AttributeError):

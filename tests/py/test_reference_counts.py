@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""References to stored objects are counted exactly, and go with their pointers and cycles."""
+"""References to stored objects are counted exactly, and end with their pointers and cycles."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pointers import (
 
 
 @cpython_only
-def test_one_reference_for_each_place() -> None:
+def test_each_stored_copy_counts_one_reference() -> None:
     thing = Thing()
     before = sys.getrefcount(thing)
     with malloc(64) as p, malloc(16) as q:
@@ -42,7 +42,7 @@ def test_one_reference_for_each_place() -> None:
         q.move(p)
         assert sys.getrefcount(thing) == before + 4
         (p + 16).move(1)
-        assert sys.getrefcount(thing) == before + 2  # its 28 bytes reach the one at 40
+        assert sys.getrefcount(thing) == before + 2  # the int's 28 bytes overwrite the one at 40
         with pytest.raises(InvalidSizeError):
             (p + 50).move(thing)
         assert sys.getrefcount(thing) == before + 2
@@ -143,10 +143,10 @@ def test_nothing_is_left_after_many_cycles(cycle: Callable[[Any, Any], None]) ->
     assert gone(ref)
 
 
-# Pointers that go
+# Leaked pointers
 
 
-def test_a_dropped_pointer_releases() -> None:
+def test_a_leaked_block_lets_its_objects_go() -> None:
     p = malloc(32)
     refs = [put(p), put(p + 16)]
     pointers = [p]
@@ -155,7 +155,7 @@ def test_a_dropped_pointer_releases() -> None:
     assert all(map(gone, refs))
 
 
-def test_an_alias_keeps_everything() -> None:
+def test_an_alias_keeps_all_objects_of_the_block() -> None:
     p = malloc(32)
     refs = [put(p), put(p + 16)]
     alias = p + 16
@@ -169,7 +169,7 @@ def test_an_alias_keeps_everything() -> None:
     assert all(map(gone, refs))
 
 
-def test_a_dropped_array_releases() -> None:
+def test_a_slot_keeps_all_objects_of_the_array_until_it_is_leaked() -> None:
     slots = calloc(3, 16)
     refs = [put(slot) for slot in slots]
     last = slots[2]
@@ -181,7 +181,7 @@ def test_a_dropped_array_releases() -> None:
     assert all(map(gone, refs))
 
 
-def test_stack_memory_releases() -> None:
+def test_stack_memory_lets_its_objects_go_on_return() -> None:
     refs: list[Any] = []
     escaped: list[Any] = []
 
@@ -198,7 +198,7 @@ def test_stack_memory_releases() -> None:
         ~escaped[0]
 
 
-def test_stack_memory_releases_on_an_error() -> None:
+def test_stack_memory_lets_its_objects_go_on_an_error() -> None:
     refs: list[Any] = []
 
     def fail(p: Any) -> None:
@@ -223,7 +223,7 @@ def test_a_cycle_through_a_pointer_is_collected() -> None:
     del thing, p
     assert refs[0]() is not None
     drop(pointers)
-    gc.collect()  # from 3.15 on, what a warning has kept meanwhile has its weak references still
+    gc.collect()  # 3.15 clears weak references to what the warning kept in one more collection
     assert [ref() for ref in refs] == [None, None]
 
 
@@ -237,7 +237,7 @@ def test_a_cycle_through_two_pointers_is_collected() -> None:
     pointers = [p, q]
     del p, q, thing
     with warnings.catch_warnings():
-        # A record of the first one's would keep the other alive
+        # The record of the first pointer's warning would keep the second alive
         warnings.simplefilter("ignore", ResourceWarning)
         pointers.clear()
         for _ in range(5):
@@ -256,7 +256,7 @@ def test_free_breaks_a_cycle() -> None:
     assert gone(ref)
 
 
-def test_a_container_of_the_pointer_itself() -> None:
+def test_a_pointer_can_hold_a_list_of_itself() -> None:
     with malloc(16) as p:
         p <<= [p]
         assert (~p)[0] is p

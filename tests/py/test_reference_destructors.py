@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Destructors and finalizers that use the very memory that releases their object."""
+"""Destructors and finalizers that use the memory that lets their object go."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pointers import (
     realloc,
 )
 
-# Destructors, which run while their object is being released
+# Destructors run during the operation that lets their object go
 
 RELEASING: dict[str, Callable[[Any], Any]] = {
     "by a value": lambda p: p.move(5),
@@ -47,7 +47,7 @@ def test_a_destructor_may_store_at_the_same_place(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RELEASING)
-def test_a_destructor_may_load(name: str) -> None:
+def test_a_destructor_loads_the_new_value(name: str) -> None:
     seen: list[Any] = []
 
     def look() -> None:
@@ -60,7 +60,7 @@ def test_a_destructor_may_load(name: str) -> None:
         p <<= Destructor(look)
         RELEASING[name](p)
         collect()
-        # The write has been done when the object goes
+        # An object is let go after the bytes are written
         assert seen == ([5] if "value" in name else [[]] if "reference" in name else ["nothing"])
 
 
@@ -130,7 +130,7 @@ def test_a_destructor_that_runs_in_free_finds_the_block_gone() -> None:
     assert seen == ["freed"] * 5
 
 
-def test_destructors_in_a_row() -> None:
+def test_each_object_that_a_write_lets_go_is_destroyed_once() -> None:
     order: list[int] = []
     with malloc(16 * 50) as p:
         for i in range(50):
@@ -140,7 +140,7 @@ def test_destructors_in_a_row() -> None:
         assert sorted(order) == list(range(50))
 
 
-def test_a_destructor_that_brings_its_object_back() -> None:
+def test_a_destructor_may_store_its_object_again() -> None:
     class Phoenix:
         def __del__(self) -> None:
             if not back:
@@ -159,7 +159,7 @@ def test_a_destructor_that_brings_its_object_back() -> None:
 
 
 @cpython_only
-def test_finalizers_that_store_while_a_store_is_under_way() -> None:
+def test_finalizers_may_store_during_a_store_to_the_same_block() -> None:
     class Loop:
         def __init__(self) -> None:
             self.me = self
@@ -185,14 +185,14 @@ def test_finalizers_that_store_while_a_store_is_under_way() -> None:
             try:
                 assert isinstance(~(p + offset), (list, int))
             except CorruptObjectError:
-                assert offset  # what one store left of another
+                assert offset  # a store 16 bytes before has cut the image here
         thing = Thing()
         p <<= thing
         assert ~p is thing
 
 
 @cpython_only
-def test_a_first_store_by_reference_in_a_finalizer(run_python: Any) -> None:
+def test_a_finalizer_may_store_the_first_reference_during_a_store(run_python: Any) -> None:
     done = run_python(
         """
         import gc
@@ -222,17 +222,17 @@ def test_blocks_of_finalizers_outlive_the_pointers_that_these_free() -> None:
     made: list[Any] = []
 
     class Owner:
-        """In a cycle with its pointer, which it frees for another."""
+        """In a cycle with its pointer: the finalizer frees that one and allocates a new block."""
 
         pointer: Any
 
         def __del__(self) -> None:
-            with contextlib.suppress(FreedMemoryError):  # PyPy may end either first
+            with contextlib.suppress(FreedMemoryError):  # PyPy may finalize the pointer first
                 free(self.pointer)
             made.append(malloc(28).move(7))
 
     class Watcher:
-        """Goes together with a pointer that it cannot reach any more."""
+        """Collected together with a pointer, which its finalizer cannot reach any more."""
 
         def __init__(self, pointer: Any) -> None:
             self.reference = weakref.ref(pointer)
@@ -263,8 +263,8 @@ def test_blocks_of_finalizers_outlive_the_pointers_that_these_free() -> None:
 
 
 @pytest.mark.parametrize("link", ["ptr", "[ptr]", "Holder(ptr)", "iter(ptr)", "stack(ptr)"])
-def test_a_long_chain_of_pointers_is_let_go(run_python: Any, link: str) -> None:
-    """Each is held by the memory of the next: no call of C in a call for each."""
+def test_a_long_chain_of_pointers_is_let_go_without_recursion(run_python: Any, link: str) -> None:
+    """Each pointer is held by the memory of the next: calls nested so deep would crash."""
     done = run_python(
         f"""
         import gc
@@ -284,7 +284,7 @@ def test_a_long_chain_of_pointers_is_let_go(run_python: Any, link: str) -> None:
                 ptr = calloc(1, 16)
                 ptr <<= link
 
-        # In a function: PyPy keeps what the last round of a module's loop had
+        # A function, since PyPy keeps the objects of a module's last loop iteration
         chain()
         for _ in range(4):
             gc.collect()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Objects stored by reference live exactly as long as their bytes stand in the memory."""
+"""An object stored by reference lives exactly as long as its bytes in memory are unchanged."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ from pointers import (
 )
 from pointers._codec.synth import store_key
 
-# What releases: the object stands at offset 16 of 64 bytes
-
+# Operations that let the object at offset 16 of 64 bytes go
 
 RELEASES: dict[str, Callable[[Any], Any]] = {
     "a value in its place": lambda p: (p + 16).move(5),
@@ -40,9 +39,9 @@ RELEASES: dict[str, Callable[[Any], Any]] = {
     "a reference over its first half": lambda p: (p + 8).move([]),
     "a reference over its second half": lambda p: (p + 24).move([]),
     "a reference over its first byte": lambda p: (p + 1).move([]),
-    # Twice, since the first byte of one may be the very byte that is there
+    # Twice, since the first byte of the first store may equal the byte that it overwrites
     "a reference over its last byte": lambda p: [(p + 31).move([]) for _ in range(2)],
-    "another pointer's object": lambda p: (p + 16).move(p.move(7)),
+    "a copy from a pointer": lambda p: (p + 16).move(p.move(7)),
     "an unsafe value": lambda p: unsafe(p + 16, 5),
     "an unsafe value before it": lambda p: unsafe(p, "a" * 20),
     "an unsafe reference": lambda p: unsafe(p + 16, []),
@@ -69,11 +68,12 @@ RELEASES: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", RELEASES)
-def test_released_by(name: str) -> None:
+def test_an_object_is_let_go_by(name: str) -> None:
     with malloc(64) as p:
         ref = put(p + 16)
         while p.read()[16] in (0, p.read()[31]):
-            # What is stored before it ends in such bytes: its first one would stay as it is
+            # Stores that overlap its first byte end in 0 or in a copy of its last byte: it must
+            # differ from both to change
             ref = put(p + 16)
         collect()
         assert ref() is not None
@@ -83,7 +83,7 @@ def test_released_by(name: str) -> None:
 
 
 @pytest.mark.parametrize("at", range(16))
-def test_released_by_any_byte(at: int) -> None:
+def test_a_change_of_any_byte_lets_the_object_go(at: int) -> None:
     with malloc(64) as p:
         for first, count in ((16 + at, 1), (0, 17 + at), (16 + at, 48 - at)):
             ref = put(p + 16)
@@ -93,7 +93,7 @@ def test_released_by_any_byte(at: int) -> None:
             assert gone(ref)
             with pytest.raises(DereferenceError):
                 ~(p + 16)
-            # Its bytes do not bring it back
+            # The same bytes, written again, do not load as the object
             (p + first).write(image[first : first + count])
             with pytest.raises(CorruptObjectError):
                 ~(p + 16)
@@ -104,6 +104,7 @@ def _fail(error: type[Exception], access: Callable[[], Any]) -> None:
         access()
 
 
+# Operations that keep the object
 KEEPS: dict[str, Callable[[Any], Any]] = {
     "nothing": lambda _p: None,
     "loads": lambda p: [~(p + 16) for _ in range(3)],
@@ -122,9 +123,9 @@ KEEPS: dict[str, Callable[[Any], Any]] = {
     "memset of no bytes": lambda p: memset(p + 20, 0, 0),
     "memset of its last byte to what it is": lambda p: memset(p + 31, p.read()[31], 1),
     "memcpy of its bytes": lambda p: memcpy(p + 32, p + 16, 16),
-    "memmove to where it is": lambda p: memmove(p + 16, p + 16, 16),
-    "a copy": lambda p: (p + 32).move(p + 16),
-    "itself again": lambda p: (p + 16).move(p + 16),
+    "memmove to the same place": lambda p: memmove(p + 16, p + 16, 16),
+    "a copy from it": lambda p: (p + 32).move(p + 16),
+    "a copy to itself": lambda p: (p + 16).move(p + 16),
     "realloc to its end": lambda p: resize(p, 32),
     "realloc to more": lambda p: resize(p, 100_000),
     "realloc to more and to less": lambda p: (resize(p, 10**6), resize(p, 40)),
@@ -136,12 +137,12 @@ KEEPS: dict[str, Callable[[Any], Any]] = {
     "memcpy that does not fit": lambda p: _fail(InvalidSizeError, lambda: memcpy(p, bytes(65), 65)),
     "memcpy over itself": lambda p: _fail(ValueError, lambda: memcpy(p + 16, p + 20, 16)),
     "free of an alias": lambda p: _fail(ValueError, (p + 16).free),
-    "an alias that is dropped": lambda p: ((p + 16) + 2) - 2 and None,
+    "an alias that is gone": lambda p: ((p + 16) + 2) - 2 and None,
 }
 
 
 @pytest.mark.parametrize("name", KEEPS)
-def test_not_released_by(name: str) -> None:
+def test_an_object_is_not_let_go_by(name: str) -> None:
     with malloc(64) as p:
         ref = put(p + 16)
         KEEPS[name](p)
@@ -178,7 +179,7 @@ def test_realloc_to_nothing_does_not_cut_a_reference() -> None:
         assert ~p is ref()
 
 
-def test_realloc_asks_only_for_what_is_still_stored() -> None:
+def test_realloc_may_cut_where_an_overwritten_reference_was() -> None:
     with malloc(64) as p:
         ref = put(p + 32)
         (p + 24).move(5.0)
@@ -201,7 +202,7 @@ def test_a_moved_block_keeps_its_references() -> None:
     assert all(map(gone, refs))
 
 
-def test_a_shrunk_array_releases_the_slots_it_lost() -> None:
+def test_a_shrunk_array_lets_the_objects_of_lost_slots_go() -> None:
     slots = calloc(8, 16)
     refs = [put(slot) for slot in slots]
     realloc(slots, 3 * 16)
@@ -217,7 +218,7 @@ def test_a_shrunk_array_releases_the_slots_it_lost() -> None:
 # Arrays
 
 
-def test_bulk_stores_release_and_hold() -> None:
+def test_bulk_stores_hold_the_new_objects_and_let_the_old_go() -> None:
     slots = calloc(4, 32)
     refs = [put(slot) for slot in slots]
     things = [Thing(), Thing()]
@@ -257,11 +258,11 @@ def test_failed_bulk_stores_change_nothing() -> None:
     free(slots)
 
 
-def test_a_refused_reference_leaves_the_one_in_its_place() -> None:
+def test_a_refused_reference_keeps_the_stored_one() -> None:
     slots = calloc(4, 8)
     slot = slots[1]
     thing = Thing()
-    slot ^= thing  # over two slots
+    slot ^= thing  # 16 bytes, over two slots
     other = Thing()
     ref = weakref.ref(other)
     for store in (slot.move, lambda obj: slots.fill(obj)):
@@ -273,7 +274,7 @@ def test_a_refused_reference_leaves_the_one_in_its_place() -> None:
     free(slots)
 
 
-def test_a_large_array_that_shrinks_releases_its_last_slots() -> None:
+def test_a_large_array_that_shrinks_lets_the_object_of_its_last_slot_go() -> None:
     slots = calloc(200_000, 16)
     ref = put(slots[199_999])
     realloc(slots, 16)
@@ -282,7 +283,7 @@ def test_a_large_array_that_shrinks_releases_its_last_slots() -> None:
     assert released
 
 
-def test_a_load_beyond_a_shrunk_block() -> None:
+def test_a_load_beyond_a_shrunk_block_is_refused() -> None:
     with malloc(100) as p:
         alias = p + 40
         realloc(p, 16)
@@ -305,7 +306,7 @@ _operations = st.one_of(
 
 @settings(deadline=None, max_examples=200 if CPYTHON else 10)
 @given(st.lists(_operations, min_size=1, max_size=30))
-def test_objects_live_while_their_bytes_stand(operations: list[Any]) -> None:
+def test_objects_live_while_their_bytes_are_unchanged(operations: list[Any]) -> None:
     with malloc(64) as p:
         held: dict[int, tuple[bytes, Any]] = {}
         dead: list[Any] = []
@@ -353,7 +354,7 @@ def test_objects_live_while_their_bytes_stand(operations: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("written", [False, True])
-def test_an_interrupt_amid_a_store_leaves_what_is_in_the_memory(written: bool) -> None:
+def test_an_interrupt_during_a_store_keeps_the_object_whose_bytes_are_stored(written: bool) -> None:
     old, new = ["old"], ["new"]
     with malloc(64) as p:
         p <<= old

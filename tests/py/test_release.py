@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Memory that is given to C: the pointer is dead, and nothing is freed here."""
+"""release() gives memory to C: the pointer is dead, and its end frees nothing."""
 
 import weakref
 from typing import Any
@@ -28,7 +28,7 @@ def buffer() -> Buffer:
     return Buffer()
 
 
-def test_c_gets_the_memory() -> None:
+def test_c_can_free_released_memory_and_all_aliases_are_dead() -> None:
     before = settled_blocks()
     for make in (lambda: malloc(64), lambda: malloc(64, align=4096), lambda: calloc(4, 16)):
         ptr = make()
@@ -44,7 +44,7 @@ def test_c_gets_the_memory() -> None:
         with_argtypes()(address)
 
 
-def test_objects_are_let_go_when_memory_is_given_away() -> None:
+def test_release_lets_stored_objects_go() -> None:
     class Thing:
         pass
 
@@ -58,14 +58,14 @@ def test_objects_are_let_go_when_memory_is_given_away() -> None:
     with_argtypes()(address)
 
 
-def test_memory_comes_back() -> None:
+def test_released_memory_can_be_adopted_again() -> None:
     ptr = malloc(64).move("text")
     again = from_address(ptr.release(), 64, free=with_argtypes())
     assert ~again == "text"
     free(again)
 
 
-def test_adopted_memory_goes_back_as_it_was(buffer: Buffer) -> None:
+def test_released_adopted_memory_is_neither_freed_nor_kept(buffer: Buffer) -> None:
     class Owner:
         pass
 
@@ -84,7 +84,7 @@ def test_adopted_memory_goes_back_as_it_was(buffer: Buffer) -> None:
 
 
 @pytest.mark.parametrize("kind", ["arena", "pool", "guard", "large and aligned"])
-def test_memory_that_free_cannot_free(kind: str) -> None:
+def test_memory_that_c_could_not_free_is_not_released(kind: str) -> None:
     source: Any = {"arena": Arena, "pool": lambda: Pool(64), "guard": Guard}.get(kind, System)()
     ptr = source.malloc(1 << 20, align=4096) if kind not in ("arena", "pool", "guard") else None
     ptr = ptr or source.malloc(64)
@@ -95,7 +95,7 @@ def test_memory_that_free_cannot_free(kind: str) -> None:
     free(ptr)
 
 
-def test_what_cannot_be_given_away() -> None:
+def test_aliases_pinned_blocks_and_stack_memory_are_not_released() -> None:
     ptr, array = malloc(64), calloc(3, 16)
     for wrong in (ptr + 8, array[1]):
         with pytest.raises(ValueError, match="release"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The blocks of the specification, run as they stand, wherever it lies beside the project."""
+"""The unchanged examples of the specification run, where it lies beside the project."""
 
 import re
 import sys
@@ -11,8 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SPECIFICATION = ROOT.parent / "shared" / "spec" / "allocation.md"
 
-# What each block prints, by its number; those that are no programs of their
-# own are named in FRAGMENTS.
+# The output of each block, by its number; FRAGMENTS has the blocks that are no whole programs.
 PRINTS = {
     0: "",
     1: "1\n",
@@ -25,7 +24,7 @@ PRINTS = {
     9: "",
     11: "",
 }
-FRAGMENTS = {3}  # how it is not done here
+FRAGMENTS = {3}  # a line that uses a pointer which no line of the block allocates
 RAISES = {10: "ValueError"}
 
 
@@ -39,10 +38,10 @@ def blocks() -> "list[str]":
 
 BLOCKS = blocks()
 
-pytestmark = pytest.mark.skipif(not BLOCKS, reason="the specification is not beside the project")
+pytestmark = pytest.mark.skipif(not BLOCKS, reason="the specification is not here")
 
 
-def test_every_block_is_accounted_for() -> None:
+def test_every_block_is_run_by_one_of_these_tests() -> None:
     assert set(range(len(BLOCKS))) == PRINTS.keys() | FRAGMENTS | RAISES.keys()
 
 
@@ -50,7 +49,7 @@ def test_every_block_is_accounted_for() -> None:
 def test_block_prints(run_python: Any, number: int) -> None:
     if "getsizeof" in BLOCKS[number] and sys.maxsize < 2**32 and sys.implementation.name != "pypy":
         pytest.skip("too little on 32-bit CPython: docs/limits.md")
-    # Dropped pointers are warned about; some blocks drop theirs
+    # Some blocks leak their pointers
     done = run_python(BLOCKS[number], "-W", "ignore::ResourceWarning")
     assert (done.returncode, done.stdout, done.stderr) == (0, PRINTS[number], "")
 
@@ -65,7 +64,7 @@ def test_block_raises(run_python: Any, number: int) -> None:
     assert run_python(code).stdout == "True\n"
 
 
-def test_the_pointer_that_realloc_returns_is_the_one_it_was_given(run_python: Any) -> None:
+def test_realloc_returns_the_same_pointer(run_python: Any) -> None:
     assert FRAGMENTS == {3}
     code = "from pointers import *\nptr = malloc(24)\nold = ptr\n" + BLOCKS[3]
     done = run_python(code + "assert ptr is old and ptr.size == 28\nfree(ptr)\n")

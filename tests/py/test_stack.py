@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Functions with stack memory."""
+"""Functions with stack memory: arguments, methods, limits, and the end of the memory."""
 
 import asyncio
 import functools
@@ -24,7 +24,7 @@ from pointers import (
 )
 
 
-def test_a_function_gets_zero_memory_of_the_size() -> None:
+def test_a_function_gets_zeroed_memory_of_the_size() -> None:
     @stack_alloc(28)
     def function(ptr: StackAllocatedPointer[int]) -> "tuple[Any, ...]":
         assert type(ptr) is StackAllocatedPointer
@@ -34,7 +34,7 @@ def test_a_function_gets_zero_memory_of_the_size() -> None:
         assert function() == (28, 28, bytes(28), False, False)
 
 
-def test_memory_is_on_this_thread_s_stack() -> None:
+def test_memory_is_on_the_stack_of_the_calling_thread() -> None:
     @stack_alloc(64)
     def outer(ptr: Any) -> int:
         return ptr.address - inner(0)
@@ -47,7 +47,7 @@ def test_memory_is_on_this_thread_s_stack() -> None:
     assert 64 <= outer() < 1 << 20
 
 
-def test_store_load_and_limits() -> None:
+def test_stores_are_bounded_by_the_size() -> None:
     @acquire_stack_alloc(28)
     def result(ptr: Any) -> "list[Any]":
         seen = []
@@ -65,7 +65,7 @@ def test_store_load_and_limits() -> None:
     assert result == [1, [1, 2], [1, 2]]
 
 
-def test_arguments_and_results() -> None:
+def test_arguments_and_the_result_are_passed_on() -> None:
     @stack_alloc(28)
     def add(ptr: Any, a: int, *rest: int, b: int = 0, **more: int) -> int:
         """Add numbers."""
@@ -121,7 +121,7 @@ def test_methods_get_self_first() -> None:
         Methods.triple()
 
 
-def test_a_function_that_becomes_a_method_later() -> None:
+def test_a_decorated_function_can_become_a_method_later() -> None:
     @stack_alloc(28)
     def method(self: Any, ptr: Any) -> Any:
         return self, ptr.size
@@ -212,7 +212,7 @@ def test_a_returned_generator_or_coroutine_is_refused_and_closed() -> None:
         with pytest.raises(TypeError, match=r"returned a \w+, which would run"):
             function()
     assert closed == [True]
-    gc.collect()  # no "never awaited"
+    gc.collect()  # a coroutine that was not closed would warn that it was never awaited
 
 
 @pytest.mark.parametrize("value", [None, 5, "function"])
@@ -234,7 +234,7 @@ def test_bad_sizes_are_refused_on_decoration(size: Any, error: "type[Exception]"
 
 
 @pytest.mark.parametrize("align", [1, 16, 64, 4096, 1 << 16])
-def test_alignment(align: int) -> None:
+def test_the_memory_is_aligned(align: int) -> None:
     @stack_alloc(100, align=align)
     def function(ptr: Any) -> int:
         assert ptr.alignment == align
@@ -244,7 +244,7 @@ def test_alignment(align: int) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 100_000])
-def test_sizes(size: int) -> None:
+def test_every_byte_of_any_size_can_be_written(size: int) -> None:
     @acquire_stack_alloc(size)
     def result(ptr: Any) -> Any:
         ptr.write(b"\xab" * size)
@@ -254,7 +254,7 @@ def test_sizes(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [16 << 20, sys.maxsize >> 1, sys.maxsize])
-def test_more_than_the_stack_has(size: int) -> None:
+def test_more_than_the_stack_has_is_refused(size: int) -> None:
     @stack_alloc(size)
     def function(ptr: Any) -> None:
         raise AssertionError
@@ -271,7 +271,7 @@ def test_the_size_that_the_error_names_is_granted() -> None:
         acquire_stack_alloc(2**100)(lambda ptr: None)
     size = int(str(caught.value).split("at most ")[1].split()[0])
     assert size > 100_000
-    # A little is used between this frame and that
+    # The calls between this frame and the block's take some of the stack, too
     assert acquire_stack_alloc(size - 8192)(lambda ptr: ptr.size) == size - 8192
     with pytest.raises(StackExhaustedError):
         acquire_stack_alloc(size + 8192)(lambda ptr: None)
@@ -280,7 +280,7 @@ def test_the_size_that_the_error_names_is_granted() -> None:
 # The end of the memory
 
 
-def test_the_pointer_is_dead_when_the_function_has_returned() -> None:
+def test_pointers_are_dead_when_the_function_has_returned() -> None:
     @acquire_stack_alloc(28)
     def escaped(ptr: Any) -> Any:
         ptr <<= 1
@@ -316,7 +316,7 @@ def test_stack_memory_cannot_be_freed_or_resized() -> None:
             action(escaped)
 
 
-def test_references_are_released_with_the_memory() -> None:
+def test_references_are_let_go_with_the_memory() -> None:
     class Thing:
         pass
 

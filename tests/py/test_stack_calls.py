@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Calls with stack memory: exceptions, recursion and threads."""
+"""Stack memory with exceptions, recursion and threads."""
 
 import gc
 import sys
@@ -32,7 +32,7 @@ def test_exceptions_pass_through_with_their_traceback(error: "type[BaseException
     assert names[-1] == "function"
 
 
-def test_an_exception_is_released() -> None:
+def test_an_exception_is_kept_by_no_cycle() -> None:
     class ThingError(Exception):
         pass
 
@@ -51,12 +51,12 @@ def test_an_exception_is_released() -> None:
     try:
         thing = call()
         if sys.implementation.name != "pypy":
-            assert thing() is None  # held by no cycle
+            assert thing() is None
     finally:
         gc.enable()
 
 
-def test_after_an_exception_the_next_call_works() -> None:
+def test_calls_work_after_one_that_raised() -> None:
     @stack_alloc(28)
     def function(ptr: Any, fail: bool) -> int:
         ptr <<= 1
@@ -73,7 +73,7 @@ def test_after_an_exception_the_next_call_works() -> None:
 # Nesting and recursion
 
 
-def test_nested_blocks_are_apart_and_end_in_turn() -> None:
+def test_a_nested_block_has_its_own_memory_and_ends_first() -> None:
     @stack_alloc(28)
     def outer(a: Any) -> Any:
         a <<= 1
@@ -92,7 +92,7 @@ def test_nested_blocks_are_apart_and_end_in_turn() -> None:
     assert outer().freed
 
 
-def test_recursion() -> None:
+def test_each_level_of_a_recursion_has_its_own_block() -> None:
     @stack_alloc(28)
     def factorial(ptr: Any, n: int) -> int:
         ptr <<= n
@@ -103,7 +103,7 @@ def test_recursion() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 500, 3000, 1_000_000])
-def test_recursion_without_end_is_an_error(run_python: Any, limit: int) -> None:
+def test_endless_recursion_raises(run_python: Any, limit: int) -> None:
     done = run_python(f"""
         import sys
         from pointers import StackExhaustedError, stack_alloc
@@ -153,7 +153,9 @@ RECURSIONS = {
 
 @pytest.mark.parametrize("name", sorted(RECURSIONS))
 @pytest.mark.parametrize("thread", [False, True])
-def test_ordinary_recursion_in_the_largest_block(run_python: Any, name: str, thread: bool) -> None:
+def test_ordinary_recursion_beside_the_largest_block_does_not_crash(
+    run_python: Any, name: str, thread: bool
+) -> None:
     code = textwrap.dedent(RECURSIONS[name]) + textwrap.dedent(f"""
         import threading
         from pointers import StackExhaustedError, acquire_stack_alloc
@@ -216,12 +218,12 @@ def test_threads_have_stacks_of_their_own() -> None:
     assert len({address for _, address in results}) == 4
 
 
-# 3.14 and later cannot start a thread on 32 KiB, and wait for ever for it to start
+# From 3.14 on, the start of a thread with 32 KiB fails, and start() waits for ever
 SMALL_STACKS = [64, 256, 1024] if sys.version_info >= (3, 14) else [32, 64, 256, 1024]
 
 
 @pytest.mark.parametrize("kib", SMALL_STACKS)
-def test_threads_with_small_stacks(run_python: Any, kib: int) -> None:
+def test_blocks_that_do_not_fit_on_small_stacks_are_refused(run_python: Any, kib: int) -> None:
     done = run_python(f"""
         import threading
         from pointers import StackExhaustedError, acquire_stack_alloc
@@ -236,7 +238,7 @@ def test_threads_with_small_stacks(run_python: Any, kib: int) -> None:
             for size in (28, 1024, {kib} << 9, {kib} << 10, 1 << 40):
                 print(attempt(size))
 
-        attempt(28)  # import what is needed on the main thread
+        attempt(28)  # the first call imports modules, for which the small stack may not suffice
         threading.stack_size({kib} << 10)
         thread = threading.Thread(target=run)
         thread.start()
@@ -251,7 +253,7 @@ def test_threads_with_small_stacks(run_python: Any, kib: int) -> None:
     assert answers[2:] == ["exhausted"] * 3
 
 
-def test_an_access_of_another_thread_ends_before_the_memory_does() -> None:
+def test_memory_ends_only_after_accesses_of_other_threads() -> None:
     seen: list[Any] = []
 
     def reader(ptr: Any) -> None:

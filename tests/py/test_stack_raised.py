@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A recursion limit that is raised: before a stack function it counts, inside it cannot."""
+"""A raised recursion limit: blocks leave stack for one that was raised before the call, alone."""
 
 import signal
 import sys
@@ -42,22 +42,22 @@ CODE = """
     thread.join()
 """
 
-# Twice what is granted by default, and no more than the interpreter itself bears
+# More than twice the default limit, but not more than the interpreter has stack for
 LEVELS = 1300 if sys.version_info >= (3, 13) else 2500
 
 
 @pytest.mark.parametrize("levels", [500, LEVELS])
-def test_before_a_stack_function(run_python: Any, levels: int) -> None:
+def test_a_limit_raised_before_a_stack_function_is_safe(run_python: Any, levels: int) -> None:
     done = run_python(CODE.format(before=f"sys.setrecursionlimit({levels})", inside="pass"))
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
 
 
 @pytest.mark.skipif(
     sys.implementation.name == "cpython" and sys.version_info[:2] == (3, 12),
-    reason="its releases differ",
+    reason="releases of 3.12 differ",
 )
-def test_inside_of_one(run_python: Any) -> None:
-    # The row of docs/limits.md: the interpreter counts levels, and does not watch the stack
+def test_a_limit_raised_inside_a_stack_function_crashes_before_3_14(run_python: Any) -> None:
+    # As docs/limits.md says: up to 3.13, the interpreter counts levels and does not watch the stack
     done = run_python(CODE.format(before="pass", inside="sys.setrecursionlimit(100_000)"))
     if sys.version_info >= (3, 14):
         assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr

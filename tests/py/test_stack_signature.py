@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What stack functions show of themselves is the call: there is no pointer in it."""
+"""Signatures and annotations of stack functions are those of a call: they have no pointer."""
 
 import functools
 import inspect
@@ -49,7 +49,7 @@ class Callee:
         return a
 
 
-def test_functions() -> None:
+def test_the_signature_of_a_function_has_no_pointer() -> None:
     assert names(plain) == "(n: int, m: 'str' = 'x') -> 'bytes'"
     assert names(functools.partial(plain, 1)) == "(m: 'str' = 'x') -> 'bytes'"
     assert inspect.getfullargspec(plain).args == ["n", "m"]
@@ -62,7 +62,7 @@ def test_functions() -> None:
     assert "ptr" in inspect.signature(plain.__wrapped__).parameters
 
 
-def test_methods() -> None:
+def test_the_signature_of_a_method_has_no_pointer() -> None:
     assert names(Holder.method) == "(self, a: int, *, b: int = 1) -> int"
     assert names(Holder().method) == "(a: int, *, b: int = 1) -> int"
     assert names(Holder.__dict__["method"]) == "(self, a: int, *, b: int = 1) -> int"
@@ -76,7 +76,7 @@ def test_methods() -> None:
     assert one.method.__name__ == "method"
 
 
-def test_one_that_is_used_in_both_ways() -> None:
+def test_one_object_as_function_and_method_has_two_signatures() -> None:
     one = Holder()
     assert names(shared) == "(second: Any, third: int) -> Any"
     assert names(Holder.inner) == "(first: Any, third: int) -> Any"
@@ -91,7 +91,7 @@ def test_one_that_is_used_in_both_ways() -> None:
 
 
 def any_arguments(*args: Any, **kwargs: Any) -> None: ...
-def named_alone(*, ptr: Any) -> None: ...
+def keyword_only(*, ptr: Any) -> None: ...
 def with_default(ptr: Any = None, n: int = 1) -> None: ...
 def nothing() -> None: ...
 
@@ -99,10 +99,10 @@ def nothing() -> None: ...
 SHAPES: "dict[str, tuple[Callable[..., Any], str]]" = {
     "lambda": (lambda ptr, a, b=1: a, "(a, b=1)"),
     "any arguments": (any_arguments, "(*args: Any, **kwargs: Any) -> None"),
-    "more of them": (lambda ptr, *more: more, "(*more)"),
-    "names alone": (named_alone, "(*, ptr: Any) -> None"),
+    "any positions": (lambda ptr, *more: more, "(*more)"),
+    "keyword only": (keyword_only, "(*, ptr: Any) -> None"),
     "default": (with_default, "(n: int = 1) -> None"),
-    "nothing": (nothing, "() -> None"),
+    "no parameters": (nothing, "() -> None"),
     "partial": (functools.partial(lambda ptr, a, b: a, b=1), "(a, *, b=1)"),
     "callable object": (Callee(), "(a: int) -> int"),
     "bound method": (Holder().outside, "(a: int) -> 'tuple[Any, int]'"),
@@ -111,12 +111,12 @@ SHAPES: "dict[str, tuple[Callable[..., Any], str]]" = {
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_shapes(name: str) -> None:
+def test_the_pointer_is_left_out_of_any_signature(name: str) -> None:
     function, expected = SHAPES[name]
     assert names(Decorate(function)).replace("typing.", "") == expected
 
 
-def test_bound_methods_need_no_self() -> None:
+def test_bound_methods_are_not_given_self_twice() -> None:
     one = Holder()
     assert Decorate(one.outside)(5) == (one, 5)
     kept: list[Any] = []
@@ -124,7 +124,7 @@ def test_bound_methods_need_no_self() -> None:
     assert kept[0].freed
 
 
-def test_what_has_no_signature() -> None:
+def test_callables_without_a_signature_have_none_and_work() -> None:
     class Unknown:
         __signature__ = "none at all"
 
@@ -136,23 +136,23 @@ def test_what_has_no_signature() -> None:
     assert not hasattr(function, "__signature__")
     with pytest.raises((TypeError, ValueError)):
         inspect.signature(function)
-    assert Decorate(max)(1, key=id)  # builtin, without a signature: of pointer and 1
+    assert Decorate(max)(1, key=id)  # max(ptr, 1, key=id); max has no signature
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         function.nothing  # type: ignore[attr-defined]
 
 
-def test_hints() -> None:
+def test_annotations_and_type_hints_have_no_pointer() -> None:
     assert typing.get_type_hints(plain) == {"n": int, "m": str, "return": bytes}
     assert plain.__annotations__ == {"n": int, "m": "str", "return": "bytes"}
     expected = {"a": int, "b": int, "return": int}
     assert typing.get_type_hints(Holder.method) == expected
     assert typing.get_type_hints(Holder().method) == expected
     assert hasattr(Decorate(len), "__annotations__") == hasattr(len, "__annotations__")
-    assert "ptr" in plain.__wrapped__.__annotations__  # that is its own
+    assert "ptr" in plain.__wrapped__.__annotations__  # the function keeps its own
 
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations are evaluated at once")
-def test_hints_that_cannot_be_evaluated() -> None:
+def test_annotations_that_cannot_be_evaluated_yet_raise_only_when_asked_for() -> None:
     names: dict[str, Any] = {}
     exec("def function(ptr: Missing, a: Missing, b: int): return a", names)
     function = Decorate(names["function"])
@@ -164,19 +164,19 @@ def test_hints_that_cannot_be_evaluated() -> None:
     assert typing.get_type_hints(function) == {"a": str, "b": int}
 
 
-def test_it_can_be_given_another() -> None:
+def test_signature_and_annotations_can_be_replaced() -> None:
     function: Any = Decorate(lambda ptr, a: a)
     function.__signature__ = inspect.signature(lambda x, y: None)
     function.__annotations__ = {"x": int}
     assert names(function) == "(x, y)"
     assert function.__annotations__ == {"x": int}
-    # One that its function had is of its function
+    # A __signature__ that the function had before has the pointer, which is left out
     given: Any = lambda ptr, a: a  # noqa: E731
     given.__signature__ = inspect.signature(lambda p, b: None)
     assert names(Decorate(given)) == "(b)"
 
 
-def test_wrappers_above_and_below() -> None:
+def test_wrappers_above_and_below_show_a_signature() -> None:
     @functools.wraps(plain)
     def above(*args: Any, **kwargs: Any) -> Any:
         return plain(*args, **kwargs)
@@ -272,7 +272,7 @@ class TestMethods:
         assert ~ptr == n
 
 def test_types():
-    # What is drawn by the annotations has no pointer in it
+    # Hypothesis draws arguments by the annotations, and must not draw a pointer
     @stack_alloc(28)
     def function(ptr, a: int, b: str): return (a, b)
     @settings(database=None, max_examples=5)
@@ -283,12 +283,14 @@ def test_types():
 
 
 @pytest.mark.parametrize(("module", "count"), [("pytest", 10), ("hypothesis", 5)])
-def test_other_tools(run_python: Any, tmp_path: Any, module: str, count: int) -> None:
+def test_pytest_and_hypothesis_pass_all_arguments_but_the_pointer(
+    run_python: Any, tmp_path: Any, module: str, count: int
+) -> None:
     pytest.importorskip(module)
     text = PYTEST if module == "pytest" else HYPOTHESIS
-    (tmp_path / "test_it.py").write_text(text, "utf-8")
+    (tmp_path / "test_tool.py").write_text(text, "utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n", "utf-8")
-    done = run_python("import pytest, sys; sys.exit(pytest.main(['-q', 'test_it.py']))")
+    done = run_python("import pytest, sys; sys.exit(pytest.main(['-q', 'test_tool.py']))")
     assert done.returncode == 0, done.stdout
     passed = f"{count - 1} passed, 1 xfailed" if module == "pytest" else f"{count} passed"
     assert passed in done.stdout, done.stdout

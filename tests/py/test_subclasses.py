@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Classes of users that are derived from pointers: their blocks are freed like others."""
+"""Users' classes that are derived from pointers: their leaked blocks are freed, with a warning."""
 
 import sys
 import warnings
@@ -38,7 +38,7 @@ class Forgetful(AllocatedPointer[Any]):
 
 
 class ForgetfulArray(AllocatedArrayPointer[Any]):
-    note = None  # and a dict
+    note = None  # without __slots__, instances have a dict
 
     def __del__(self) -> None:
         pass
@@ -69,14 +69,14 @@ def make(kind: Any) -> Any:
 
 
 def dropped(drop: "Callable[[], None]") -> "list[str]":
-    """Return the warnings of what is dropped, and check that no block is left."""
+    """Return the warnings of the pointers that a call leaks, and check that no block is left."""
     before = settled_blocks()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         drop()
         collect_all()
         messages = [str(warning.message) for warning in caught]
-    caught.clear()  # they keep the pointers
+    caught.clear()  # warnings keep their pointers alive
     collect_all()
     assert System().stats().current_blocks == before
     return messages
@@ -86,7 +86,7 @@ KINDS = [Plain, Forgetful, ForgetfulArray, Mixed, Dutiful]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_block_is_freed_with_its_warning_whatever_the_class_does(kind: Any) -> None:
+def test_a_leaked_block_warns_and_is_freed_whatever_del_does(kind: Any) -> None:
     message = f"{kind.__name__} to 100 bytes was dropped without free()"
     assert dropped(lambda: make(kind) and None) == [message]
 
@@ -99,7 +99,7 @@ def test_a_block_is_freed_with_its_warning_whatever_the_class_does(kind: Any) ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_its_methods_are_those_of_a_pointer(kind: Any) -> None:
+def test_a_subclass_works_as_a_pointer(kind: Any) -> None:
     ptr = make(kind)
     ptr <<= "text"
     assert ~ptr == "text"
@@ -109,7 +109,7 @@ def test_its_methods_are_those_of_a_pointer(kind: Any) -> None:
     assert ptr.freed
 
 
-def test_a_class_that_gets_its_finalizer_later() -> None:
+def test_a_leaked_block_is_freed_where_the_class_gets_a_del_later() -> None:
     class Later(AllocatedPointer[Any]):
         pass
 
@@ -118,11 +118,11 @@ def test_a_class_that_gets_its_finalizer_later() -> None:
         Later.__del__ = lambda _self: None  # type: ignore[assignment, misc]
         del ptr
 
-    # PyPy warns of the change itself, too
+    # PyPy itself warns that __del__ was added to a class, too
     assert dropped(drop)[-1:] == ["Later to 100 bytes was dropped without free()"]
 
 
-def test_a_finalizer_that_fails_or_keeps_the_pointer(run_python: Any) -> None:
+def test_a_block_is_freed_where_del_fails_or_keeps_the_pointer(run_python: Any) -> None:
     done = run_python(
         """
         import gc
@@ -152,7 +152,7 @@ def test_a_finalizer_that_fails_or_keeps_the_pointer(run_python: Any) -> None:
         make(Kept)
         collect()
         (ptr,) = kept
-        if not ptr.freed:  # where nothing counts references, it is by now
+        if not ptr.freed:  # without reference counts, it was freed already
             ptr.write(b"12345678")
         del ptr
         kept.clear()
@@ -169,7 +169,7 @@ def test_a_finalizer_that_fails_or_keeps_the_pointer(run_python: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [*CLASSES, Plain, Forgetful, int, object])
-def test_a_pointer_keeps_its_class(kind: Any) -> None:
+def test_the_class_of_a_pointer_cannot_be_changed(kind: Any) -> None:
     def check(ptr: Any) -> None:
         before = type(ptr)
         for change in (
@@ -192,10 +192,10 @@ def test_a_pointer_keeps_its_class(kind: Any) -> None:
 
 @pytest.mark.skipif(
     fast is None and sys.version_info < (3, 10) and not PYPY,
-    reason="3.9 runs any __del__ of Python there, when there is no Python any more",
+    reason="3.9 runs these finalizers once Python code can no longer run",
 )
-def test_the_interpreter_ends_with_pointers_that_were_never_freed(run_python: Any) -> None:
-    """Up to 3.9, what is in gc.garbage goes when there is no Python any more."""
+def test_an_exit_with_leaked_pointers_prints_nothing(run_python: Any) -> None:
+    """Up to 3.9, objects in gc.garbage end once Python code can no longer run."""
     done = run_python(
         """
         import gc

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Text as C keeps it, and the address in formats: what a user reads, and what is refused."""
+"""NUL-terminated text is read and written within the block; formats show text or address."""
 
 import ctypes
 
@@ -13,7 +13,7 @@ ENCODINGS = ["utf-8", "latin-1", "ascii", "cp1252"]
 
 
 @given(st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",))), st.data())
-def test_what_was_written_is_read(text: str, data: st.DataObject) -> None:
+def test_a_text_that_was_written_is_read_again(text: str, data: st.DataObject) -> None:
     n = len(text.encode()) + 1
     with malloc(n + 9) as ptr:
         ptr.write(b"x" * (n + 9))
@@ -21,12 +21,12 @@ def test_what_was_written_is_read(text: str, data: st.DataObject) -> None:
         at.write_string(text)
         assert at.string() == text
         assert at.read(n) == text.encode() + b"\0"
-        # Nothing else was written
+        # The bytes before and behind the text are unchanged
         assert ptr.read(at.offset) + at.read()[n:] == b"x" * 9
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_encodings_with_a_nul_of_one_byte(encoding: str) -> None:
+def test_encodings_with_a_nul_of_one_byte_work(encoding: str) -> None:
     with malloc(64) as ptr:
         ptr.write_string("text", encoding)
         assert ptr.string(encoding) == "text"
@@ -43,14 +43,14 @@ def test_a_wider_nul_is_refused(encoding: str) -> None:
         assert ptr.string() == "text"
 
 
-def test_no_such_encoding() -> None:
+def test_an_unknown_encoding_is_refused() -> None:
     with malloc(8) as ptr, pytest.raises(LookupError, match="no-such"):
         ptr.string("no-such")
 
 
-# Around the sizes that are read at once
+# Sizes around those of the pieces in which string() reads
 @pytest.mark.parametrize("n", [0, 1, 255, 256, 257, 1023, 1024, 4095, 4096, 100_000])
-def test_texts_of_all_sizes(n: int) -> None:
+def test_a_nul_is_found_at_any_distance(n: int) -> None:
     with malloc(n + 1) as ptr:
         ptr.write_string("a" * n)
         assert ptr.string() == "a" * n
@@ -74,7 +74,7 @@ def test_a_text_that_does_not_fit_writes_nothing() -> None:
         with pytest.raises(InvalidSizeError):
             ptr.write_string("four")
         with pytest.raises(InvalidSizeError):
-            ptr.write_string("\u00e4\u00e4")  # of two bytes each
+            ptr.write_string("\u00e4\u00e4")  # each takes two bytes
         assert ptr.string() == "abc"
 
 
@@ -86,7 +86,7 @@ def test_a_nul_inside_is_refused() -> None:
         assert ptr.string() == "old"
 
 
-def test_bytes_that_are_no_text() -> None:
+def test_bytes_that_do_not_decode_are_refused_or_replaced() -> None:
     with malloc(8) as ptr:
         ptr.write(b"a\xff\0")
         with pytest.raises(UnicodeDecodeError):
@@ -96,12 +96,12 @@ def test_bytes_that_are_no_text() -> None:
 
 
 @pytest.mark.parametrize("text", [b"bytes", 1, None, ["a"]])
-def test_what_is_no_str(text: object) -> None:
+def test_a_text_that_is_no_str_is_refused(text: object) -> None:
     with malloc(8) as ptr, pytest.raises(TypeError, match="text must be a str"):
         ptr.write_string(text)  # type: ignore[arg-type]
 
 
-def test_text_of_a_freed_block() -> None:
+def test_text_of_a_freed_block_is_refused() -> None:
     ptr = malloc(8)
     free(ptr)
     with pytest.raises(FreedMemoryError):
@@ -110,7 +110,7 @@ def test_text_of_a_freed_block() -> None:
         ptr.write_string("a")
 
 
-def test_text_on_the_stack() -> None:
+def test_stack_memory_can_hold_text() -> None:
     @stack_alloc(8)
     def call(ptr) -> str:  # type: ignore[no-untyped-def]
         ptr.write_string("stack")
@@ -119,7 +119,7 @@ def test_text_on_the_stack() -> None:
     assert call() == "stack"
 
 
-def test_a_text_releases_the_object_that_it_replaces() -> None:
+def test_an_object_that_a_text_overwrites_is_no_longer_assigned() -> None:
     with malloc(16) as ptr:
         ptr <<= {1, 2}
         ptr.write_string("over it")
@@ -137,7 +137,7 @@ def test_c_reads_and_writes_the_same_text() -> None:
         assert ptr.string() == "back"
 
 
-def test_formats_of_numbers_tell_the_address() -> None:
+def test_number_formats_show_the_address() -> None:
     ptr = malloc(32)
     ptr <<= 5
     for spec in ("x", "#x", "X", "d", "016x", "#b", "o", ">20x", "n"):
@@ -150,7 +150,7 @@ def test_formats_of_numbers_tell_the_address() -> None:
     assert address
 
 
-def test_other_formats_tell_the_text() -> None:
+def test_text_formats_show_the_value() -> None:
     with malloc(32) as ptr:
         ptr <<= 5
         assert f"{ptr}" == "5"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pointers that threads share."""
+"""Threads that share a pointer see whole values or typed errors."""
 
 import sys
 import threading
@@ -49,7 +49,7 @@ def together(*functions: "Callable[[], Any]") -> "list[Any]":
     return results
 
 
-def test_of_many_that_free_exactly_one_succeeds() -> None:
+def test_exactly_one_of_concurrent_frees_succeeds() -> None:
     for _ in range(200):
         ptr = malloc(28)
         results = together(*[ptr.free] * N_THREADS)
@@ -57,7 +57,7 @@ def test_of_many_that_free_exactly_one_succeeds() -> None:
         assert [type(result) for result in results].count(FreedMemoryError) == N_THREADS - 1
 
 
-def test_loads_against_free_give_the_value_or_an_error() -> None:
+def test_loads_during_free_give_the_value_or_an_error() -> None:
     for _ in range(50):
         ptr = malloc(64)
         ptr <<= "some text"
@@ -75,7 +75,7 @@ def test_loads_against_free_give_the_value_or_an_error() -> None:
             assert seen <= {"some text", "freed"}
 
 
-def test_loads_against_realloc_always_give_the_value() -> None:
+def test_loads_during_realloc_always_give_the_value() -> None:
     ptr = malloc(64)
     ptr <<= "some text"
 
@@ -95,7 +95,7 @@ def test_loads_against_realloc_always_give_the_value() -> None:
 VALUES = ["a" * 3000, "b" * 3000, b"c" * 3000, 10**2000, -(10**3000), "\u0107" * 1400]
 
 
-def test_a_load_gives_only_what_somebody_stored() -> None:
+def test_a_load_gives_only_values_that_were_stored() -> None:
     with malloc(4096) as ptr:
         ptr <<= VALUES[0]
 
@@ -109,7 +109,7 @@ def test_a_load_gives_only_what_somebody_stored() -> None:
         assert together(store, store, load, load) == [None, None, True, True]
 
 
-def test_references_and_values_stored_against_each_other() -> None:
+def test_concurrent_stores_of_references_and_values_lose_no_object() -> None:
     objects: list[Any] = [[1], [2], {3: 4}, object()]
     with malloc(64) as ptr:
         ptr <<= 0
@@ -119,7 +119,7 @@ def test_references_and_values_stored_against_each_other() -> None:
                 ptr.move(values[number % len(values)])
 
         def load() -> bool:
-            # By identity: the very objects, or values that were stored
+            # A held object must be the same object, not an equal one
             for _ in range(500):
                 value = ~ptr
                 if not (value == 0 or value == "text" or any(value is obj for obj in objects)):
@@ -136,7 +136,7 @@ def test_references_and_values_stored_against_each_other() -> None:
         assert len(references) == 0
 
 
-def test_bulk_stores_do_not_mix() -> None:
+def test_concurrent_bulk_stores_do_not_mix() -> None:
     with calloc(50, 28) as array:
         array.fill(0)
 
@@ -150,7 +150,7 @@ def test_bulk_stores_do_not_mix() -> None:
         assert together(lambda: store(1), lambda: store(2), load) == [None, None, True]
 
 
-def test_stores_against_realloc_fit_or_say_so() -> None:
+def test_stores_during_realloc_fit_or_are_refused() -> None:
     with malloc(5000) as ptr:
 
         def resize() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Unpacking a pointer, and its text, on both paths."""
+"""Unpacking a pointer gives its object, and str() never fails where there is none."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ VALUES = [1, -(2**200), True, None, 1.5, 1j, b"bytes", "text", "t\xe9xt", "\U000
 
 
 @pytest.mark.parametrize("value", [*VALUES, [1], object()], ids=ascii)
-def test_it_is_the_object(value: Any) -> None:
+def test_unpacking_gives_the_stored_object(value: Any) -> None:
     with malloc(1000) as ptr:
         ptr <<= value
         assert [*ptr] == [value]
@@ -30,7 +30,7 @@ def test_it_is_the_object(value: Any) -> None:
         assert type(same) is type(value)
 
 
-def test_the_iterator_ends_and_keeps_the_object() -> None:
+def test_an_iterator_keeps_its_object_after_free() -> None:
     ptr = malloc(64).move("text")
     iterator = iter(ptr)
     ptr.free()
@@ -39,7 +39,7 @@ def test_the_iterator_ends_and_keeps_the_object() -> None:
     assert iter(iterator) is iterator
 
 
-def test_slots_have_one_object_and_arrays_have_slots() -> None:
+def test_unpacking_a_slot_gives_its_object_and_an_array_its_slots() -> None:
     with calloc(2, 64) as array:
         array[:] = "ab"
         assert [*array[1]] == ["b"]
@@ -48,7 +48,7 @@ def test_slots_have_one_object_and_arrays_have_slots() -> None:
         assert str(array) == "a"
 
 
-def test_nothing_is_there() -> None:
+def test_an_empty_corrupt_or_freed_block_has_no_object_but_a_text() -> None:
     with malloc(64) as ptr:
         with pytest.raises(DereferenceError, match="nothing was stored"):
             iter(ptr)
@@ -62,7 +62,7 @@ def test_nothing_is_there() -> None:
     assert str(ptr) == "<AllocatedPointer, freed>"
 
 
-def test_text_that_is_an_exception() -> None:
+def test_str_hides_exceptions_of_the_object_but_not_interrupts() -> None:
     class Mute:
         def __str__(self) -> str:
             raise error
@@ -76,7 +76,7 @@ def test_text_that_is_an_exception() -> None:
             str(ptr)
 
 
-def test_stack_memory() -> None:
+def test_stack_pointers_can_be_unpacked() -> None:
     @stack_alloc(64)
     def inside(ptr: Any) -> Any:
         ptr <<= "text"
@@ -85,7 +85,7 @@ def test_stack_memory() -> None:
     assert inside() == (["text"], "text")
 
 
-def test_a_pointer_without_a_block() -> None:
+def test_a_pointer_without_a_block_is_refused_but_has_a_text() -> None:
     ptr = object.__new__(AllocatedPointer)
     with pytest.raises(PointersError):
         iter(ptr)

@@ -25,7 +25,7 @@ from pointers import (
 from pointers._ffi import fast
 
 
-def test_a_view_is_the_memory_itself() -> None:
+def test_a_view_shares_the_memory() -> None:
     with malloc(64) as ptr:
         view = ptr.view()
         assert (view.format, view.itemsize, view.nbytes, view.readonly) == ("B", 1, 64, False)
@@ -37,7 +37,7 @@ def test_a_view_is_the_memory_itself() -> None:
 
 
 @pytest.mark.parametrize(("kind", "size"), [("b", 1), ("H", 2), ("i", 4), ("q", 8), ("d", 8)])
-def test_formats(kind: str, size: int) -> None:
+def test_a_view_has_items_of_its_format(kind: str, size: int) -> None:
     def use(ptr: Any) -> None:
         with ptr.view(kind) as view:
             assert (view.format, view.itemsize, len(view)) == (kind, size, 64 // size)
@@ -49,7 +49,7 @@ def test_formats(kind: str, size: int) -> None:
         assert ptr.read(2 * size)[size:] == arrays.array(kind, [3]).tobytes()
 
 
-def test_bad_formats() -> None:
+def test_a_refused_format_leaves_no_pin() -> None:
     with malloc(63) as ptr:
         for kind in ("i", "d", "H"):
             with pytest.raises(ValueError, match="63 bytes are no whole number"):
@@ -62,7 +62,7 @@ def test_bad_formats() -> None:
             with pytest.raises(TypeError, match="format must be a str"):
                 ptr.view(wrong)  # type: ignore[arg-type]
         gc.collect()
-        realloc(ptr, 10)  # no pin was left behind
+        realloc(ptr, 10)  # refused if a pin were left
 
 
 @pytest.mark.parametrize(("kind", "error"), [("i", ValueError), ("no", ValueError), (5, TypeError)])
@@ -74,7 +74,7 @@ def test_an_error_that_is_kept_keeps_no_pin(kind: Any, error: "type[Exception]")
     assert kept.value.__traceback__ is not None
 
 
-def test_read_only_views() -> None:
+def test_read_only_views_show_changes_and_refuse_writes() -> None:
     with malloc(64) as ptr, ptr.view(writable=False) as view:
         assert view.readonly
         with pytest.raises(TypeError):
@@ -84,7 +84,7 @@ def test_read_only_views() -> None:
         view.release()
 
 
-def test_views_of_aliases_and_slots() -> None:
+def test_views_of_aliases_and_slots_have_their_bounds() -> None:
     with malloc(64) as ptr, (ptr + 40).view() as view:
         assert view.nbytes == 24
         view[0] = 7
@@ -108,19 +108,19 @@ def refuses(ptr: Any) -> None:
 
 
 @pytest.mark.parametrize("make", [lambda: malloc(56), lambda: calloc(2, 28)])
-def test_memory_with_a_view_can_neither_go_nor_move(make: Any) -> None:
+def test_memory_with_a_view_can_be_neither_freed_nor_moved(make: Any) -> None:
     ptr = make()
     view = ptr.view()
     refuses(ptr)
     view[0] = 1
-    ptr <<= 5  # it can be used
+    ptr <<= 5  # a pin does not keep the memory from being used
     assert ~ptr == 5
     view.release()
     realloc(ptr, 2800)
     free(ptr)
 
 
-def test_everything_made_of_a_view_holds_the_pin() -> None:
+def test_every_memoryview_made_of_a_view_holds_the_pin() -> None:
     ptr = malloc(64)
     view = ptr.view()
     part = view[8:16]
@@ -133,7 +133,7 @@ def test_everything_made_of_a_view_holds_the_pin() -> None:
     free(ptr)
 
 
-def test_several_views() -> None:
+def test_memory_stays_pinned_until_its_last_view_ends() -> None:
     ptr = malloc(64)
     views = [ptr.view() for _ in range(1000)]
     for view in views:
@@ -147,7 +147,7 @@ def test_several_views() -> None:
     free(ptr)
 
 
-def test_a_dropped_view_lets_go() -> None:
+def test_a_view_that_is_gone_holds_no_pin() -> None:
     ptr = malloc(64)
     view = ptr.view()
     refuses(ptr)
@@ -156,7 +156,7 @@ def test_a_dropped_view_lets_go() -> None:
 
 
 @pytest.mark.skipif(
-    sys.implementation.name == "pypy", reason="there they hold it for ever: docs/limits.md"
+    sys.implementation.name == "pypy", reason="PyPy's arrays never end their pin: docs/limits.md"
 )
 def test_numpy_arrays_hold_the_pin() -> None:
     numpy = pytest.importorskip("numpy")
@@ -171,7 +171,7 @@ def test_numpy_arrays_hold_the_pin() -> None:
     free(ptr)
 
 
-def test_memory_outlives_a_dropped_pointer_as_long_as_a_view_lives() -> None:
+def test_memory_outlives_its_pointer_while_a_view_lives() -> None:
     gc.collect()
     before = System().stats().current_blocks
 
@@ -206,7 +206,7 @@ def test_stack_memory_has_no_views() -> None:
     assert result == "5"
 
 
-def test_no_view_of_freed_memory() -> None:
+def test_freed_memory_has_no_views() -> None:
     ptr = malloc(64)
     free(ptr)
     with pytest.raises(FreedMemoryError):
@@ -254,7 +254,7 @@ def test_pointers_are_no_buffers(take: Any) -> None:
                 take(ptr)
 
 
-def test_the_count_of_pins_has_an_end() -> None:
+def test_more_views_than_pins_can_be_counted_are_refused() -> None:
     ptr = malloc(8)
     views = [ptr.view() for _ in range(65535)]
     with pytest.raises(BufferError, match="as many views as there can be"):
@@ -277,7 +277,7 @@ def test_views_that_were_released_do_not_count() -> None:
 
 
 @pytest.mark.parametrize("older", [False, True])
-def test_a_view_in_a_cycle_lets_go(older: bool) -> None:
+def test_a_view_in_a_collected_cycle_holds_no_pin(older: bool) -> None:
     class Holder:
         """Finalised before or after its view."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Views with formats: what a cast of a view would be, on both paths."""
+"""A view with a format is as a cast of a view without one, on both paths."""
 
 import io
 import struct
@@ -16,7 +16,7 @@ FORMATS = "cbB?hHiIlLqQnNfdP"
 @pytest.mark.parametrize("writable", [True, False])
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("offset", [0, 8, 16])
-def test_it_is_the_cast_of_a_view(format_: str, writable: bool, offset: int) -> None:
+def test_a_view_with_a_format_equals_a_cast(format_: str, writable: bool, offset: int) -> None:
     with malloc(48) as owner:
         owner.write(bytes(range(48)))
         ptr = owner + offset
@@ -29,7 +29,7 @@ def test_it_is_the_cast_of_a_view(format_: str, writable: bool, offset: int) -> 
         ):  # fmt: skip
             assert getattr(view, name) == getattr(expected, name), name
         assert view.tobytes() == expected.tobytes()
-        if format_ != "f":  # where NaN is not equal to itself
+        if format_ != "f":  # some of these bytes are NaN as floats, which does not equal itself
             assert view.tolist() == expected.tolist()
         if writable:
             view[0] = view[1]
@@ -42,16 +42,16 @@ def test_it_is_the_cast_of_a_view(format_: str, writable: bool, offset: int) -> 
 
 
 @pytest.mark.parametrize("format_", ["i", "d", "q"])
-def test_bytes_that_are_no_whole_number_of_items(format_: str) -> None:
+def test_bytes_that_are_no_whole_number_of_items_are_refused(format_: str) -> None:
     for size in (1, 13):
         with malloc(size) as ptr:
             with pytest.raises(ValueError, match=f"{size} bytes are no whole number of items"):
                 ptr.view(format_)
-            assert ptr.realloc(size + 1).size == size + 1  # there is no pin
+            assert ptr.realloc(size + 1).size == size + 1  # refused if a pin were left
 
 
 @pytest.mark.parametrize("format_", ["", "e", "ii", "@i", "<i", "x", "s", "\0", "é", "∑", "i\0"])
-def test_other_formats(format_: str) -> None:
+def test_formats_that_a_cast_refuses_are_refused(format_: str) -> None:
     with malloc(16) as ptr:
         try:
             expected = ptr.view().cast(format_)  # type: ignore[call-overload]
@@ -64,7 +64,7 @@ def test_other_formats(format_: str) -> None:
             expected.release()
 
 
-def test_arguments_of_other_types() -> None:
+def test_a_format_must_be_a_str_and_writable_may_be_any_object() -> None:
     class Text(str):
         __slots__ = ()
 
@@ -79,7 +79,7 @@ def test_arguments_of_other_types() -> None:
                 ptr.view(wrong)  # type: ignore[arg-type]
 
 
-def test_a_slot_and_a_slot_that_is_gone() -> None:
+def test_a_slot_beyond_a_shrunk_array_has_a_view_of_no_items() -> None:
     array = calloc(3, 12)
     assert len(array[1].view("i")) == 3
     assert array.view("i").shape == (9,)
@@ -93,7 +93,7 @@ def test_a_slot_and_a_slot_that_is_gone() -> None:
         slot.view("i")
 
 
-def test_stack_memory_has_none() -> None:
+def test_stack_memory_has_no_views_with_formats() -> None:
     @stack_alloc(16)
     def inside(ptr: "Pointer[Any]") -> None:
         with pytest.raises(BufferError, match="stack memory has no views"):
@@ -102,7 +102,7 @@ def test_stack_memory_has_none() -> None:
     inside()
 
 
-def test_who_asks_for_bytes_gets_bytes() -> None:
+def test_a_view_with_a_format_serves_functions_that_take_bytes() -> None:
     with malloc(16) as ptr:
         ptr.write(bytes(range(16)))
         with ptr.view("i") as view:
@@ -114,8 +114,8 @@ def test_who_asks_for_bytes_gets_bytes() -> None:
             io.BytesIO(b"abcd" * 4).readinto(view)
 
 
-@pytest.mark.skipif(not CPYTHON, reason="NumPy never lets go of a view there: docs/lending.md")
-def test_numpy_takes_items() -> None:
+@pytest.mark.skipif(not CPYTHON, reason="PyPy's NumPy never ends its pin: docs/lending.md")
+def test_numpy_arrays_have_the_items_of_a_view() -> None:
     numpy = pytest.importorskip("numpy")
     with malloc(16) as ptr:
         view = ptr.view("i")

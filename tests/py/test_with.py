@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The end of a `with`: what it ends, what it refuses, and what it leaves to the last view."""
-# ruff: noqa: PT012 - the end of these blocks is what is tested
+"""The end of a `with` frees its memory, refuses while views live, or leaves it to the last view."""
+# ruff: noqa: PT012 - these tests are about the end of the blocks under pytest.raises
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from pointers import (
 
 
 class Mine(Exception):
-    """The user's own."""
+    """An exception of the user's program."""
 
 
 class Thing:
-    """Stored by reference."""
+    """An object that is stored by reference."""
 
 
 BLOCKS = [lambda: malloc(64), lambda: calloc(2, 32)]
@@ -49,14 +49,14 @@ def _nothing_is_left() -> Any:
 
 
 @pytest.mark.parametrize("make", BLOCKS)
-def test_an_exception_passes_and_the_block_goes_with_its_last_view(make: Any) -> None:
+def test_after_an_exception_the_block_is_freed_with_its_last_view(make: Any) -> None:
     with pytest.raises(Mine), make() as ptr:
         view, second = ptr.view(), ptr.view()
         ptr <<= 5
         raise Mine
     with pytest.raises(BufferError):
         free(ptr)
-    assert ~ptr == 5  # it is live still
+    assert ~ptr == 5  # views keep the block alive
     view.release()
     del view
     second[0] += 1
@@ -69,7 +69,7 @@ def test_an_exception_passes_and_the_block_goes_with_its_last_view(make: Any) ->
 
 
 @pytest.mark.parametrize("make", BLOCKS)
-def test_without_an_exception_a_view_is_refused(make: Any) -> None:
+def test_without_an_exception_a_live_view_is_an_error(make: Any) -> None:
     with pytest.raises(BufferError, match=r"release\(\).*delete"), make() as ptr:
         view = ptr.view()
     assert not ptr.freed
@@ -79,14 +79,16 @@ def test_without_an_exception_a_view_is_refused(make: Any) -> None:
 
 @pytest.mark.parametrize("make", BLOCKS)
 @pytest.mark.parametrize("error", [Mine, KeyboardInterrupt, SystemExit, GeneratorExit, BufferError])
-def test_an_exception_passes_whatever_it_is(make: Any, error: type[BaseException]) -> None:
+def test_every_exception_passes_with_no_other_in_its_context(
+    make: Any, error: type[BaseException]
+) -> None:
     with pytest.raises(error) as raised, make():
         raise error
     assert raised.value.__context__ is None
     with pytest.raises(error) as raised, make() as ptr:
         view = ptr.view()
         raise error
-    # Nor is anything hung on it that the user would take for a cause
+    # A BufferError as the context would look like the cause
     assert raised.value.__context__ is None
     del raised, view
     assert comes(lambda: ptr.freed)
@@ -103,7 +105,7 @@ def test_the_error_of_a_free_inside_passes(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", BLOCKS)
-def test_a_block_that_was_freed_inside(make: Any) -> None:
+def test_a_block_may_be_freed_inside(make: Any) -> None:
     with make() as ptr:
         free(ptr)
     with pytest.raises(Mine), make() as ptr:
@@ -113,7 +115,7 @@ def test_a_block_that_was_freed_inside(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", BLOCKS)
-def test_a_block_that_is_left_can_be_dropped_before_its_view(make: Any) -> None:
+def test_a_pointer_may_be_gone_before_the_last_view_ends(make: Any) -> None:
     with pytest.raises(Mine), make() as ptr:
         view = ptr.view()
         raise Mine
@@ -123,7 +125,7 @@ def test_a_block_that_is_left_can_be_dropped_before_its_view(make: Any) -> None:
     assert view[0] == 7
 
 
-def test_what_a_block_held_goes_with_the_pointer() -> None:
+def test_held_objects_are_let_go_with_the_pointer() -> None:
     thing = Thing()
     seen = weakref.ref(thing)
     with pytest.raises(Mine), malloc(64) as ptr:
@@ -136,7 +138,7 @@ def test_what_a_block_held_goes_with_the_pointer() -> None:
     assert comes(lambda: seen() is None)
 
 
-def test_what_could_not_be_freed_at_the_end_is_refused_at_the_start() -> None:
+def test_pointers_that_cannot_free_are_refused_at_the_start_of_a_with() -> None:
     block, array, empty = malloc(64), calloc(2, 32), calloc(2, 0)
     for inner in (block + 8, array[1], array + 1, empty[1]):
         with pytest.raises(ValueError, match="cannot free"), inner:
@@ -164,7 +166,7 @@ def source(request: Any) -> Any:
         pytest.skip("there is no such library")
 
 
-def test_an_exception_passes_and_the_allocator_goes_with_the_last_view(source: Any) -> None:
+def test_after_an_exception_each_lent_block_is_freed_with_its_last_view(source: Any) -> None:
     held = [Thing(), Thing()]
     seen = [weakref.ref(thing) for thing in held]
     with pytest.raises(Mine), source:
@@ -211,9 +213,11 @@ def test_without_an_exception_an_allocator_with_views_stays_open(source: Any) ->
 
 
 @pytest.mark.parametrize("error", [Mine, KeyboardInterrupt, SystemExit, GeneratorExit, BufferError])
-def test_exceptions_pass_allocators(source: Any, error: type[BaseException]) -> None:
+def test_every_exception_passes_an_allocator_with_views(
+    source: Any, error: type[BaseException]
+) -> None:
     with pytest.raises(error) as raised, source:
-        view = source.malloc(64).view()  # whose pointer is gone
+        view = source.malloc(64).view()  # the pointer is gone at once, and the view remains
         raise error
     assert raised.value.__context__ is None
     assert source.closed
@@ -222,7 +226,7 @@ def test_exceptions_pass_allocators(source: Any, error: type[BaseException]) -> 
     assert comes(lambda: source.stats().current_blocks == 0)
 
 
-def test_an_allocator_without_views_is_closed_as_ever(source: Any) -> None:
+def test_after_an_exception_an_allocator_without_views_is_closed(source: Any) -> None:
     with pytest.raises(Mine), source:
         ptr = source.malloc(64)
         raise Mine
@@ -231,7 +235,7 @@ def test_an_allocator_without_views_is_closed_as_ever(source: Any) -> None:
     assert source.stats().current_blocks == 0
 
 
-def test_the_system_has_the_memory_back_once_the_last_view_goes() -> None:
+def test_nested_allocators_return_their_memory_once_the_last_view_ends() -> None:
     gc.collect()
     before = System().stats().current_blocks
     with pytest.raises(Mine), Arena() as arena, Pool(64, parent=arena) as pool, allocator(pool):
@@ -248,7 +252,7 @@ def test_the_system_has_the_memory_back_once_the_last_view_goes() -> None:
         assert ptr.allocator is System()
 
 
-def test_an_allocator_that_another_one_needs_is_left_to_that() -> None:
+def test_a_parent_allocator_lives_until_its_child_is_closed() -> None:
     gc.collect()
     before = System().stats().current_blocks
     with pytest.raises(Mine), Arena() as arena:
@@ -268,7 +272,7 @@ def test_an_allocator_that_another_one_needs_is_left_to_that() -> None:
     assert System().stats().current_blocks == before
 
 
-def test_the_default_is_reset_whatever_passes() -> None:
+def test_the_default_allocator_is_reset_after_an_exception() -> None:
     with pytest.raises(Mine), Arena() as arena, allocator(arena):
         view = malloc(64).view()
         raise Mine
@@ -277,7 +281,7 @@ def test_the_default_is_reset_whatever_passes() -> None:
     view.release()
 
 
-def test_a_generator_that_is_closed_amid_a_with() -> None:
+def test_closing_a_generator_inside_a_with_closes_the_allocator() -> None:
     def use(source: Any) -> Any:
         with source:
             ptr = source.malloc(64)
@@ -286,7 +290,7 @@ def test_a_generator_that_is_closed_amid_a_with() -> None:
     source = Arena()
     generator = use(source)
     view = next(generator)
-    generator.close()  # GeneratorExit passes, too
+    generator.close()  # raises GeneratorExit inside the with
     assert source.closed
     assert view[0] == 0
     view.release()

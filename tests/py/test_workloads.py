@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The workload program: what each workload allocates, and who frees it."""
+"""Each workload allocates, frees across threads and retains as its source does."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def counts(workload: str, scale: str, *arguments: str) -> dict[str, Any]:
     return found
 
 
-def test_glibc_simple_runs_in_batches_and_in_threads_too() -> None:
+def test_glibc_simple_runs_each_size_also_in_a_thread() -> None:
     found = counts("glibc-simple", "0.001")
     assert found["threads"] == 3  # one for each size
     assert found["peak_live_blocks"] == 1600
@@ -54,7 +54,7 @@ def test_alloc_test_fills_half_of_all_places() -> None:
     assert 20 < found["peak_live_bytes"] / found["peak_live_blocks"] < 40
 
 
-def test_larson_leaves_its_places_to_successors() -> None:
+def test_larson_threads_leave_their_places_to_successors() -> None:
     found = counts("larson", "0.02")
     assert found["threads"] == 2 + 2 * 2
     assert found["retained"] == found["peak_live_blocks"] == 2 * 5000
@@ -63,15 +63,15 @@ def test_larson_leaves_its_places_to_successors() -> None:
     assert 0.95 * 3 * 10_000 < found["crossing"] <= 3 * 10_000
 
 
-def test_xmalloc_s_makers_free_nothing() -> None:
+def test_xmalloc_makers_free_nothing() -> None:
     found = counts("xmalloc", "0.01")
     assert found["made"] == found["crossing"] == 2 * 30 * 4097
     assert found["threads"] == 4
-    # A batch that each maker and each releaser holds, beside those that wait
+    # 100 batches wait at most, and each of 4 threads holds one
     assert found["peak_live_blocks"] <= (100 + 4) * 4097
 
 
-def test_sh6_keeps_a_fifth_to_itself_and_sh8_frees_only_what_others_made() -> None:
+def test_sh6_threads_free_their_own_blocks_and_sh8_threads_those_of_others() -> None:
     found = counts("sh6", "0.02")
     assert found["threads"] == 4
     assert found["crossing"] == 0
@@ -82,13 +82,13 @@ def test_sh6_keeps_a_fifth_to_itself_and_sh8_frees_only_what_others_made() -> No
     assert found["made"] == 4 * (14_000 + -(-14_000 // 512))
 
 
-def test_mstress_swaps_and_makes_its_threads_anew() -> None:
+def test_mstress_swaps_blocks_and_starts_new_threads_each_round() -> None:
     found = counts("mstress", "0.08")
     # The main thread is the first one in both rounds, and counts anew
     assert found["threads"] == 2 * 2
     assert found["made"] == 2 * (5000 + 2500 + 10000 + 5000)
     assert 0 < found["crossing"] < found["made"] / 4
-    assert found["retained"] >= 2500  # of the thread that ends last
+    assert found["retained"] >= 2500  # the blocks of the thread that ends last
 
 
 def test_rptest_crosses_every_second_loop_unless_there_is_one_thread() -> None:
@@ -98,13 +98,13 @@ def test_rptest_crosses_every_second_loop_unless_there_is_one_thread() -> None:
     assert counts("rptest", "0.1", "--threads", "1")["crossing"] == 0
 
 
-def test_cache_scratch_frees_what_the_main_thread_made() -> None:
+def test_cache_scratch_threads_free_the_main_thread_s_blocks() -> None:
     assert counts("cache-scratchN", "0.002")["crossing"] == 2
     assert counts("cache-scratch1", "0.001")["crossing"] == 1
     assert counts("cache-thrashN", "0.002")["crossing"] == 0
 
 
-def test_large_blocks_and_sets() -> None:
+def test_glibc_thread_and_malloc_large_keep_their_places_filled() -> None:
     found = counts("glibc-thread", "0.001")
     assert found["threads"] == 2
     # Each thread uses nearly all of its 1024 places, which are drawn 4096 times
@@ -125,7 +125,7 @@ void one_free(void *mem) { (void)mem; }
 """
 
 
-# Blocks are eight bytes too short, and what is resized loses its contents
+# Blocks are eight bytes too short, and a resize loses the contents
 _TIGHT = """
 #include <stddef.h>
 static _Alignas(16) char memory[1 << 20];
@@ -164,7 +164,7 @@ def tight(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("workload", ["churn", "xmalloc", "mstress", "larson", "alloc-test1"])
-def test_an_allocator_that_hands_out_one_block_for_all_fails(
+def test_an_allocator_that_always_returns_the_same_block_fails(
     overlapping: Path, workload: str
 ) -> None:
     done = run(workload, "--allocator", f"foreign:{overlapping}:one_", "--scale", "0.001")
@@ -172,7 +172,8 @@ def test_an_allocator_that_hands_out_one_block_for_all_fails(
     assert "gives memory out that is in use" in done.stderr
 
 
-# Those that write all, the first 128 bytes, both ends; and the one that resizes
+# glibc-simple writes all bytes, xmalloc the first 128, request-cycle both ends of each block;
+# realloc-growth resizes
 @pytest.mark.parametrize("workload", ["glibc-simple", "xmalloc", "request-cycle", "realloc-growth"])
 def test_an_allocator_whose_blocks_are_too_short_or_lose_their_contents_fails(
     tight: Path, workload: str
@@ -182,7 +183,7 @@ def test_an_allocator_whose_blocks_are_too_short_or_lose_their_contents_fails(
     assert "had not what was written into it" in done.stderr
 
 
-def test_the_books_of_a_workload_are_not_the_allocator_s_memory() -> None:
+def test_the_peak_leaves_out_the_workload_s_own_memory() -> None:
     # Half of 262144 places hold 27 bytes on average; the places themselves take 10 MB
     done = run("alloc-test1", "--allocator", "system", "--scale", "0.0001", "--json")
     found = json.loads(done.stdout)
@@ -217,7 +218,7 @@ def test_a_named_library_that_fails_is_an_error(overlapping: Path) -> None:
         assert words in done.stderr
 
 
-def test_the_layers_cost_rows() -> None:
+def test_each_layer_over_malloc_can_be_measured() -> None:
     for allocator in ("direct", "system", "system+stats"):
         done = run("churn", "--allocator", allocator, "--scale", "0.001", "--json")
         assert done.returncode == 0, done.stderr

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How the package looks to a type checker.  Checked by mypy --strict and pyright, never run."""
+"""The types that users get.  mypy --strict and pyright check this file; no test runs it."""
 
 import ctypes
 from collections.abc import Callable
