@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Slices: pointers that stay within a part of their block, whatever is made of them."""
+"""A slice, and every pointer made of it, stays within a part of its block."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def ptr(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield made
 
 
-def test_a_slice_is_the_bytes_that_were_asked_for(ptr: Any) -> None:
+def test_a_slice_has_the_bytes_from_start_to_start_plus_size(ptr: Any) -> None:
     part = ptr.slice(8, 16)
     assert type(part) is SlicePointer
     assert (part.size, part.capacity, part.offset) == (16, 16, ptr.offset + 8)
@@ -114,7 +114,7 @@ def test_a_slice_is_the_bytes_that_were_asked_for(ptr: Any) -> None:
         (None, None, TypeError),
     ],
 )
-def test_a_slice_lies_within_what_it_is_made_of(
+def test_a_slice_beyond_its_pointer_is_refused(
     ptr: Any, start: Any, size: Any, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
@@ -127,7 +127,7 @@ def test_a_slice_lies_within_what_it_is_made_of(
     assert ptr.slice(True, True).read() == BYTES[1:2]
 
 
-def test_no_operation_reaches_beyond(ptr: Any) -> None:
+def test_no_operation_reaches_beyond_a_slice(ptr: Any) -> None:
     part = ptr.slice(8, 16)
     refused: list[Callable[[], Any]] = [
         lambda: part.read(17),
@@ -142,7 +142,7 @@ def test_no_operation_reaches_beyond(ptr: Any) -> None:
         lambda: memcmp(ptr, part, 17),
         lambda: memcmp(part, bytes(17), 17),
         lambda: part.write_string("x" * 16),
-        part.string,  # the first NUL is before it
+        part.string,  # there is no NUL within the slice
         lambda: part.move(1),
         lambda: part.move("text"),
         lambda: part.move((1, 2)) and (part + 1).move((1, 2)),
@@ -157,7 +157,7 @@ def test_no_operation_reaches_beyond(ptr: Any) -> None:
     assert ptr.read() == BYTES[:8] + bytes(16) + BYTES[24:]
 
 
-def test_steps_stay_within(ptr: Any) -> None:
+def test_steps_beyond_a_slice_are_refused(ptr: Any) -> None:
     part = ptr.slice(8, 16)
     end = part + 16
     assert (end.size, (end - 16).size, (end - 1).read()) == (0, 16, BYTES[23:24])
@@ -178,7 +178,7 @@ def test_steps_stay_within(ptr: Any) -> None:
         (part + 8) - 9
 
 
-def test_objects_fit_into_a_slice() -> None:
+def test_stores_are_bounded_by_the_slice() -> None:
     with malloc(200) as ptr:
         part = ptr.slice(20, sizeof("text"))
         part <<= "text"
@@ -199,7 +199,7 @@ def test_objects_fit_into_a_slice() -> None:
             ~(part + 20)
 
 
-def test_an_object_that_reaches_beyond_is_not_seen() -> None:
+def test_an_object_that_reaches_beyond_the_slice_is_not_loaded() -> None:
     with malloc(200) as ptr:
         (ptr + 20).move("secret")
         part = ptr.slice(20, sizeof("secret") - 1)
@@ -214,7 +214,7 @@ def test_an_object_that_reaches_beyond_is_not_seen() -> None:
         assert ~ptr.slice(20, 16) == [1]
 
 
-def test_a_shrink_cuts_a_slice() -> None:
+def test_a_slice_cut_by_a_shrink_refuses_all_until_the_block_grows() -> None:
     ptr = malloc(64)
     ptr.write(BYTES)
     part = ptr.slice(8, 16)
@@ -249,7 +249,7 @@ def test_a_shrink_cuts_a_slice() -> None:
                 operation(cut)
         assert "cut" in repr(cut) and not cut.freed and not cut.assigned
     assert whole.read() == BYTES[:20]
-    # What is added is zero
+    # Growth adds zeros, and the slice can be used again
     realloc(ptr, 24)
     assert part.read() == BYTES[8:23] + b"\0"
     ptr.free()
@@ -265,7 +265,7 @@ def test_compiled_pointers_lend_as_much_as_their_slices() -> None:
         try:
             view = memoryview(part)
         except TypeError:
-            return  # where pointers are no buffers
+            return  # the reference path's pointers are no buffers
         assert view.nbytes == 16
         view.release()
         ptr.realloc(10)
@@ -273,7 +273,7 @@ def test_compiled_pointers_lend_as_much_as_their_slices() -> None:
             memoryview(part)
 
 
-def test_a_slice_frees_nothing() -> None:
+def test_a_slice_can_neither_free_nor_resize_its_block() -> None:
     with malloc(64) as ptr:
         for part in (ptr.slice(0, 64), ptr.slice(0, 0), ptr.slice(8, 8)):
             for operation in (
@@ -289,7 +289,7 @@ def test_a_slice_frees_nothing() -> None:
         assert not ptr.freed
 
 
-def test_a_slice_keeps_its_block() -> None:
+def test_a_slice_keeps_its_block_alive() -> None:
     part = malloc(64).slice(8, 8)
     gc.collect()
     part.write(b"12345678")
@@ -318,7 +318,7 @@ def test_a_slice_of_read_only_memory_is_read_only(ptr: Any) -> None:
     assert ptr.read() == BYTES
 
 
-def test_a_slice_of_stack_memory() -> None:
+def test_a_slice_of_stack_memory_is_dead_when_the_function_has_returned() -> None:
     @stack_alloc(64)
     def function(ptr: StackAllocatedPointer[Any]) -> Any:
         part = ptr.slice(8, 40)
@@ -362,8 +362,9 @@ steps = st.integers(-70, 70)
 
 
 @given(st.lists(st.tuples(steps, steps), max_size=6), steps)
-def test_slices_of_slices_are_those_of_bytes(parts: list[tuple[int, int]], step: int) -> None:
-    """Beside the model: a memoryview, whose slices are within it as well."""
+def test_slices_of_slices_agree_with_those_of_a_memoryview(
+    parts: list[tuple[int, int]], step: int
+) -> None:
     with malloc(SIZE) as ptr:
         ptr.write(BYTES)
         part: Any = ptr

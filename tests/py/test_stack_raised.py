@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A raised recursion limit: blocks leave stack for one that was raised before the call, alone."""
+"""A recursion limit raised before a stack function is safe; one raised inside of it is not."""
 
 import signal
 import sys
