@@ -27,6 +27,9 @@
 
 #define MIB ((size_t)1 << 20)
 
+// A guarded block takes microseconds, so that there are fewer of them
+#define GUARD_PART 0.05
+
 // With its quick scale last
 const Workload workloads[] = {
     {"glibc-simple",
@@ -34,7 +37,7 @@ const Workload workloads[] = {
      run_glibc_simple, false, TOUCH_ALL, 0.02},
     {"glibc-thread", "4 to 32768 B, by the inverse square; 1024 places a thread", 32768,
      run_glibc_thread, true, TOUCH_ALL, 0.03},
-    {"churn", "64 B, one of 1024 replaced at random", 64, run_churn, false, TOUCH_ENDS, 0.1},
+    {"churn", "64 B, one of 1024 replaced at random", 64, run_churn, false, TOUCH_ENDS, 0.07},
     {"alloc-test1", "up to 1 KiB, half of 262144 places taken, toggled by the 80/20 rule", 1024,
      run_alloc_test, false, TOUCH_CHECK, 0.01},
     {"alloc-testN", "the same on threads, which share the places out", 1024, run_alloc_test, true,
@@ -49,7 +52,7 @@ const Workload workloads[] = {
     {"rptest", "8 to 16000 B, every second loop a batch for another thread", 16000, run_rptest,
      true, TOUCH_PAGES, 0.5},
     {"xmalloc", "64 B in batches of 4096, from makers to releasers", 32776, run_xmalloc, true,
-     TOUCH_HEAD, 0.07},
+     TOUCH_HEAD, 0.03},
     {"cache-scratch1", "1 B that the main thread made, then 1 B anew, written 2000000 times", 1,
      run_cache_scratch, false, TOUCH_ENDS, 0.02},
     {"cache-scratchN", "the same on threads, which share the writes out", 1, run_cache_scratch,
@@ -60,9 +63,9 @@ const Workload workloads[] = {
     {"malloc-large", "5 to 25 MiB, one of 20 replaced at random", 25 * MIB, run_large, false,
      TOUCH_ALL, 0.01},
     {"realloc-growth", "8 vectors that grow by half from 16 B to 1 MiB in turns", MIB, run_growth,
-     false, TOUCH_ENDS, 0.05},
+     false, TOUCH_ENDS, 0.012},
     {"request-cycle", "1000 pieces of 16 to 128 B that go together", 128, run_request_cycle, false,
-     TOUCH_ENDS, 0.1},
+     TOUCH_ENDS, 0.04},
     {"live-blocks", "48 B, replaced while --blocks N of them live", 48, run_live_blocks, false,
      TOUCH_ENDS, 1},
 };
@@ -208,8 +211,9 @@ measure(const Options *options)
     return unusable ? usage(message, "") : unsupported(options, message);
   }
   Run run = {
-      .heap    = &heap,
-      .scale   = options->scale * (options->quick ? options->workload->quick : 1),
+      .heap  = &heap,
+      .scale = options->scale * (options->quick ? options->workload->quick : 1) *
+               (strcmp(options->allocator, "guard") ? 1 : GUARD_PART),
       .threads = options->workload->threaded ? options->threads : 1,
       .seed    = options->seed,
       .blocks  = options->blocks,

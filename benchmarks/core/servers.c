@@ -16,6 +16,8 @@
 #define LARSON_ROUNDS 100      // num_rounds: a thread's life is that times its places
 #define LARSON_WARM_UP 4       // warmup() renews that many times its places
 #define LARSON_GENERATIONS 100 // there five seconds of the clock
+#define LARSON_LEAST_GENERATIONS 2
+#define LARSON_LEAST_ROUNDS 4 // of runs so short that lives have to be, too
 
 static size_t
 larson_size(Random *random)
@@ -69,6 +71,7 @@ larson_generation(void *argument)
 typedef struct {
   Piece *pieces;
   size_t generations;
+  size_t rounds;
 } Larson;
 
 static bool
@@ -78,7 +81,7 @@ larson_thread(Run *own, unsigned index, void *ctx)
   Session session            = {.own    = own,
                                 .pieces = &larson->pieces[(size_t)index * LARSON_PIECES],
                                 .random = {own->seed},
-                                .times  = (size_t)LARSON_ROUNDS * LARSON_PIECES,
+                                .times  = larson->rounds * LARSON_PIECES,
                                 .good   = true};
   for (size_t i = 0; session.good && i < larson->generations; ++i) {
     pthread_t successor;
@@ -94,8 +97,13 @@ bool
 run_larson(Run *run)
 {
   const size_t count = (size_t)run->threads * LARSON_PIECES;
-  Larson larson      = {.generations = run_times(run, LARSON_GENERATIONS, 2)};
-  if (!run_fits(run, 504.0 * LARSON_ROUNDS * (double)count * (double)larson.generations)) {
+  const double lives = (double)LARSON_GENERATIONS / LARSON_LEAST_GENERATIONS;
+  Larson larson      = {
+           .generations = run_times(run, LARSON_GENERATIONS, LARSON_LEAST_GENERATIONS),
+           .rounds      = run_times(run, lives * LARSON_ROUNDS, LARSON_LEAST_ROUNDS),
+  };
+  larson.rounds = larson.rounds < LARSON_ROUNDS ? larson.rounds : LARSON_ROUNDS;
+  if (!run_fits(run, 504.0 * (double)larson.rounds * (double)count * (double)larson.generations)) {
     return false;
   }
   larson.pieces = (Piece *)harness_map(count, sizeof(Piece));

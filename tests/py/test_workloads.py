@@ -59,6 +59,7 @@ def test_larson_threads_leave_their_places_to_successors() -> None:
     assert found["threads"] == 2 + 2 * 2
     assert found["retained"] == found["peak_live_blocks"] == 2 * 5000
     assert found["made"] == 2 * (5000 * (1 + 4) + 2 * 100 * 5000)
+    assert counts("larson", "0.01")["made"] == 2 * (5000 * (1 + 4) + 2 * 50 * 5000)
     # Each generation inherits all places; the main thread frees them in the end
     assert 0.95 * 3 * 10_000 < found["crossing"] <= 3 * 10_000
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-QUICK = 0.1
+QUICK = 0.05
 
 
 def run_json(times: int) -> None:
