@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
 
@@ -44,13 +43,14 @@ def pytest_collection_modifyitems(items: "list[pytest.Item]") -> None:
             item.add_marker(pytest.mark.both_paths)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _collections_take_little_time() -> "Iterator[None]":
-    """Let the collector pass over what all tests share, since many tests collect often."""
+@pytest.fixture(autouse=True, scope="module")
+def _collections_take_little_time() -> None:
+    """Let the collector pass over what modules share or have left, since many tests collect often.
+
+    What a test itself makes is collected as ever.
+    """
     gc.collect()
     getattr(gc, "freeze", int)()
-    yield
-    getattr(gc, "unfreeze", int)()
 
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
