@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from pointers._codec.layout import sizeof
 from pointers._errors import InvalidSizeError
-from pointers._ffi import lib
+from pointers._ffi import fast, lib
+from pointers._later import later
 from pointers._pointer.base import new_alias, new_slice
 from pointers._pointer.pointer import Pointer
 from pointers._pointer.raw import as_int, as_range
@@ -13,6 +13,11 @@ from pointers._typing import TYPE_CHECKING, Any, Iterator, NoReturn, Self, TypeV
 
 if TYPE_CHECKING:
     import ctypes
+
+if TYPE_CHECKING or fast is None:
+    from pointers._codec.layout import sizeof
+else:
+    later(globals(), "pointers._codec.layout", "sizeof")
 
 T = TypeVar("T")
 

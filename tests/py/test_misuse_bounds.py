@@ -271,11 +271,18 @@ TABLES = {
         ),
         *cases(
             "an iterator that fails",
-            ["a[:] = (9 // (3 - n) for n in range(4))", "a[:] = map(int, '999x')"],
+            ["a[:] = (9 // (3 - n) for n in range(4))"],
             "ZeroDivisionError",
             before=ARRAY,
             after=ARRAY_SAME,
-        )[:1],
+        ),
+        *cases(
+            "an iterator that fails at its end",
+            ["a[:] = map(int, '999x')"],
+            "ValueError",
+            before=ARRAY,
+            after=ARRAY_SAME,
+        ),
         *cases("steps", ["a[::2]", "a[::-1]", "a[0:4:3] = [9, 9]"], "ValueError", before=ARRAY),
         *cases(
             "neighbours",
@@ -284,7 +291,7 @@ TABLES = {
             before=ARRAY,
             after="""
             changed = [index for index in range(4) if a[index].read() != bytes_before[1][index]]
-            assert len(changed) == 1 and sorted(map(str, a.tolist()))[1:]
+            assert len(changed) == 1
             """.replace("\n            ", "\n"),
         ),
     ],
