@@ -28,7 +28,8 @@ class _Names:
         """Import the module and bind the names; return what they stand for."""
         # A finalizer that the collector ran amid the import would find half of the module
         collects = gc.isenabled()
-        gc.disable()
+        if collects:  # else it may be another import, in a thread, that switches it on again
+            gc.disable()
         try:
             # Not by importlib, which takes as long to import as four modules of this package
             module = __import__(self.module, None, None, ("*",))

@@ -145,6 +145,7 @@ class SlicePointer(BytePointer[T]):
     @property
     def _as_parameter_(self) -> ctypes.Array[ctypes.c_char]:
         """What ctypes passes: what it is for the pointer that owns the block."""
+        self._check_whole()  # or there is no root
         array: ctypes.Array[ctypes.c_char] = type(self._root)._as_parameter_.__get__(self)
         return array
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 import pointers
 from pointers._ffi import fast
+from pointers._later import later
 
 PACKAGE = Path(__file__).parents[2] / "pointers"
 compiled = pytest.mark.skipif(fast is None, reason="imports all at once")
@@ -236,3 +238,19 @@ def test_the_collector_does_not_run_amid_an_import(run_python: Any, enabled: boo
         """
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@compiled
+@pytest.mark.parametrize("enabled", [True, False])
+def test_an_import_leaves_the_collector_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, enabled: bool
+) -> None:
+    """Where another thread's import has switched it off, that thread switches it on again."""
+    calls: list[str] = []
+    monkeypatch.setattr(gc, "isenabled", lambda: enabled)
+    monkeypatch.setattr(gc, "disable", lambda: calls.append("disable"))
+    monkeypatch.setattr(gc, "enable", lambda: calls.append("enable"))
+    namespace: dict[str, Any] = {}
+    later(namespace, "pointers._codec.layout", "sizeof")
+    assert namespace["sizeof"](None) == pointers.sizeof(None)
+    assert calls == (["disable", "enable"] if enabled else [])
