@@ -60,11 +60,16 @@ def new_cell() -> Any:
     return ffi.gc(ffi.new("PtrsAllocator **"), lib.ptrs_access_release_cell)
 
 
+_system = source_key(lib.ptrs_system_allocator())
+
+
 def source_of(block: int) -> Any:
     """Return the allocator that a block's memory came from.
 
     :raises FreedMemoryError: the block is gone.
     """
+    if lib.ptrs_access_allocator_of(block) == _system:
+        return makers["system"](None)
     # It cannot go while the cell lives, nor can another one have its address
     cell = new_cell()
     status = lib.ptrs_block_allocator(block, cell)

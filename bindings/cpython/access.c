@@ -88,24 +88,6 @@ ptrs_py_pointer_dereference(PyObject *self,
                          : ptrs_py_pointer_invert(self);
 }
 
-PyObject *
-ptrs_py_pointer_str(PyObject *self)
-{
-  const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
-  int64_t key                        = 0;
-  // Of values alone, whose text runs no Python; a subclass may say what is here
-  PyObject *const obj =
-      ptrs_py_is_plain(self) ? ptrs_py_load_object(pointer->block, pointer->offset, &key) : NULL;
-  PyObject *const text = obj ? PyObject_Str(obj) : NULL;
-  Py_XDECREF(obj);
-  if (text) {
-    return text;
-  }
-  // The slow path tells what is wrong, or finds it out anew
-  PyErr_Clear();
-  return ptrs_py_slow_1(PTRS_PY_STR, self);
-}
-
 // Copy bytes out of a block, or into it; waits only without `would_block`
 static PtrsStatus
 copy_raw(
@@ -169,6 +151,15 @@ ptrs_py_pointer_read(PyObject *self, PyObject *const *args, Py_ssize_t n_args, P
     Py_DECREF(data);
   }
   return ptrs_py_slow_method(PTRS_PY_READ, self, args, n_args, names);
+}
+
+PyObject *
+ptrs_py_pointer_bytes(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  // As pointer.read(), which subclasses may have changed
+  return n_args || names || !ptrs_py_is_plain(self)
+             ? ptrs_py_slow_method(PTRS_PY_BYTES, self, args, n_args, names)
+             : ptrs_py_pointer_read(self, NULL, 0, NULL);
 }
 
 PyObject *

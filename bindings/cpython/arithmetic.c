@@ -14,6 +14,13 @@ has_slots(const PtrsPyPointer *pointer)
   return pointer->kind == PTRS_PY_KIND_ARRAY || pointer->kind == PTRS_PY_KIND_SLOT;
 }
 
+// The number of a slot; an array is at its first
+static Py_ssize_t
+index_of(const PtrsPyPointer *pointer)
+{
+  return pointer->kind == PTRS_PY_KIND_SLOT ? pointer->index : 0;
+}
+
 // Which of the two Python functions does the rest.  One that was made without a
 // block is no array yet, but of its class.
 static PtrsPyId
@@ -59,7 +66,7 @@ step(PtrsPyPointer *pointer, Py_ssize_t n)
                                    pointer->bound - n)
                : ptrs_py_new_alias(pointer, Py_TYPE(pointer), offset);
   }
-  const Py_ssize_t from  = pointer->kind == PTRS_PY_KIND_SLOT ? pointer->index : 0;
+  const Py_ssize_t from  = index_of(pointer);
   const Py_ssize_t count = ptrs_py_peek_count(pointer);
   // One slot past the end may be pointed at
   if (count < 0 || n > PY_SSIZE_T_MAX - from || from + n < 0 || from + n > count) {
@@ -102,6 +109,21 @@ ptrs_py_pointer_add(PyObject *a, PyObject *b)
   return ptrs_py_slow_2(rest_of(pointer, PTRS_PY_BYTES_ADD, PTRS_PY_SLOTS_ADD), a, b);
 }
 
+// How far a pointer is behind another one: in slots where both have slots.  NULL with or without
+// an exception.
+static PyObject *
+distance(const PtrsPyPointer *pointer, const PtrsPyPointer *other)
+{
+  if (pointer->block != other->block || !ptrs_py_is_plain((PyObject *)pointer) ||
+      !ptrs_py_is_plain((PyObject *)other)) {
+    return NULL;
+  }
+  if (!has_slots(pointer) || !has_slots(other)) {
+    return PyLong_FromSsize_t(pointer->offset - other->offset);
+  }
+  return PyLong_FromSsize_t(index_of(pointer) - index_of(other));
+}
+
 PyObject *
 ptrs_py_pointer_subtract(PyObject *a, PyObject *b)
 {
@@ -110,7 +132,9 @@ ptrs_py_pointer_subtract(PyObject *a, PyObject *b)
   }
   PtrsPyPointer *const pointer = (PtrsPyPointer *)a;
   Py_ssize_t steps             = 0;
-  PyObject *const result       = as_steps(b, &steps) ? step(pointer, -steps) : NULL;
+  PyObject *const result       = ptrs_py_is_pointer(b) ? distance(pointer, (PtrsPyPointer *)b)
+                                 : as_steps(b, &steps) ? step(pointer, -steps)
+                                                       : NULL;
   if (result || PyErr_Occurred()) {
     return result;
   }

@@ -12,20 +12,22 @@
 PyTypeObject *ptrs_py_slots_iterator_type;
 
 typedef struct {
-  PyObject_HEAD PyObject *array; // NULL at the end
+  PyObject_HEAD PyObject *array; // or the one object that is stored; NULL at the end
   Py_ssize_t index;
   Py_ssize_t count; // negative before the first
+  bool is_one;      // there is no array, but one object
 } SlotsIterator;
 
 static PyObject *
-new_iterator(PyObject *self)
+new_iterator(PyObject *self, bool is_one)
 {
   SlotsIterator *const iterator = PyObject_GC_New(SlotsIterator, ptrs_py_slots_iterator_type);
   if (iterator) {
     Py_INCREF(self);
-    iterator->array = self;
-    iterator->index = 0;
-    iterator->count = -1;
+    iterator->array  = self;
+    iterator->index  = 0;
+    iterator->count  = -1;
+    iterator->is_one = is_one;
     PyObject_GC_Track(iterator);
   }
   return (PyObject *)iterator;
@@ -41,9 +43,7 @@ iterate_object(PyObject *self)
   if (!obj) {
     return PyErr_Occurred() ? NULL : ptrs_py_slow_1(PTRS_PY_ITER, self);
   }
-  PyObject *const one      = PyTuple_Pack(1, obj);
-  PyObject *const iterator = one ? PyObject_GetIter(one) : NULL;
-  Py_XDECREF(one);
+  PyObject *const iterator = new_iterator(obj, true);
   Py_DECREF(obj);
   return iterator;
 }
@@ -53,7 +53,7 @@ ptrs_py_pointer_iter(PyObject *self)
 {
   // By its class: a pointer that was made without a block is no array yet
   PyTypeObject *const array = (PyTypeObject *)ptrs_py_objects[PTRS_PY_ARRAY];
-  return PyObject_TypeCheck(self, array) ? new_iterator(self) : iterate_object(self);
+  return PyObject_TypeCheck(self, array) ? new_iterator(self, false) : iterate_object(self);
 }
 
 // Slots of an array, or -1 with an exception
@@ -77,6 +77,10 @@ next_slot(SlotsIterator *iterator)
   PyObject *const array = iterator->array;
   if (!array) {
     return NULL;
+  }
+  if (iterator->is_one) {
+    iterator->array = NULL;
+    return array;
   }
   Py_INCREF(array);
   PyObject *result = NULL;

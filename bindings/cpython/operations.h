@@ -62,6 +62,9 @@
     ROW(SLICE_DEREFERENCE, "SlicePointer", "dereference", "($self)", ptrs_py_pointer_dereference)  \
     ROW(READ, "Location", "read", "($self, n=None)", ptrs_py_pointer_read)                         \
     ROW(WRITE, "Location", "write", "($self, data)", ptrs_py_pointer_write)                        \
+    ROW(BYTES, "Location", "__bytes__", "($self)", ptrs_py_pointer_bytes)                          \
+    ROW(INT, "Location", "__int__", "($self)", ptrs_py_pointer_int)                                \
+    ROW(LENGTH, "AllocatedArrayPointer", "__len__", "($self)", ptrs_py_array_length)               \
     ROW(VIEW, "Location", "view", "($self, format='B', writable=True)", ptrs_py_pointer_view)      \
     ROW(MALLOC_METHOD, "Allocator", "malloc", "($self, size, *, align=None)",                      \
         ptrs_py_allocator_malloc)                                                                  \
@@ -90,6 +93,10 @@
     ROW(ADDRESS, "Location", "address", ptrs_py_get_address)                                       \
     ROW(OFFSET, "Location", "offset", ptrs_py_get_offset)                                          \
     ROW(FREED, "Location", "freed", ptrs_py_get_freed)                                             \
+    ROW(ASSIGNED, "Pointer", "assigned", ptrs_py_get_assigned)                                     \
+    ROW(STEP_SIZE, "_Slots", "slot_size", ptrs_py_get_slot_size)                                   \
+    ROW(INDEX, "_Slots", "index", ptrs_py_get_index)                                               \
+    ROW(COUNT, "AllocatedArrayPointer", "count", ptrs_py_get_count)                                \
     ROW(PARAMETER, "Location", "_as_parameter_", ptrs_py_get_parameter)
 
 /**
@@ -103,6 +110,7 @@
     ROW(INVERT, "Pointer", "__invert__")                                                           \
     ROW(ITER, "Pointer", "__iter__")                                                               \
     ROW(STR, "Pointer", "__str__")                                                                 \
+    ROW(REPR, "Pointer", "__repr__")                                                               \
     ROW(EQUAL, "Location", "__eq__")                                                               \
     ROW(LESS, "Location", "__lt__")                                                                \
     ROW(LESS_EQUAL, "Location", "__le__")                                                          \
@@ -159,6 +167,7 @@ PyObject *ptrs_py_pointer_get(PyObject *self, PyObject *key);
 int ptrs_py_pointer_set(PyObject *self, PyObject *key, PyObject *value);
 PyObject *ptrs_py_pointer_iter(PyObject *self);
 PyObject *ptrs_py_pointer_str(PyObject *self);
+PyObject *ptrs_py_pointer_repr(PyObject *self);
 int ptrs_py_pointer_getbuffer(PyObject *self, Py_buffer *view, int flags);
 void ptrs_py_pointer_releasebuffer(PyObject *self, Py_buffer *view);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Properties of pointers that tell about their blocks.
+// What pointers tell about themselves and their blocks.
+#include "cpython/held.h"
 #include "cpython/operations.h"
 #include "cpython/peek.h"
 #include "cpython/pointer.h"
@@ -64,6 +65,65 @@ ptrs_py_get_freed(PyObject *self, void *unused)
   bool gone       = false;
   const bool live = ptrs_py_peek(((PtrsPyPointer *)self)->block, &seen, &gone);
   return live || gone ? PyBool_FromLong(gone) : ptrs_py_slow_1(PTRS_PY_FREED, self);
+}
+
+PyObject *
+ptrs_py_get_assigned(PyObject *self, void *unused)
+{
+  (void)unused;
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  // As pointer.dereference(), which subclasses may have changed
+  PyObject *const obj = ptrs_py_is_plain(self) ? ptrs_py_load(pointer, pointer->offset) : NULL;
+  if (!obj) {
+    return PyErr_Occurred() ? NULL : ptrs_py_slow_1(PTRS_PY_ASSIGNED, self);
+  }
+  Py_DECREF(obj);
+  Py_RETURN_TRUE;
+}
+
+PyObject *
+ptrs_py_get_slot_size(PyObject *self, void *unused)
+{
+  (void)unused;
+  return PyLong_FromSsize_t(((PtrsPyPointer *)self)->bound);
+}
+
+PyObject *
+ptrs_py_get_index(PyObject *self, void *unused)
+{
+  (void)unused;
+  const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  return PyLong_FromSsize_t(pointer->kind == PTRS_PY_KIND_SLOT ? pointer->index : 0);
+}
+
+static PyObject *
+count_or(PtrsPyId slow_path, PyObject *self)
+{
+  const Py_ssize_t count = ptrs_py_peek_count((PtrsPyPointer *)self);
+  return count < 0 ? ptrs_py_slow_1(slow_path, self) : PyLong_FromSsize_t(count);
+}
+
+PyObject *
+ptrs_py_get_count(PyObject *self, void *unused)
+{
+  (void)unused;
+  return count_or(PTRS_PY_COUNT, self);
+}
+
+PyObject *
+ptrs_py_array_length(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  return n_args || names ? ptrs_py_slow_method(PTRS_PY_LENGTH, self, args, n_args, names)
+                         : count_or(PTRS_PY_LENGTH, self);
+}
+
+PyObject *
+ptrs_py_pointer_int(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  // As pointer.address, which subclasses may have changed
+  return n_args || names || !ptrs_py_is_plain(self)
+             ? ptrs_py_slow_method(PTRS_PY_INT, self, args, n_args, names)
+             : ptrs_py_get_address(self, NULL);
 }
 
 PyObject *

@@ -235,6 +235,7 @@ static PyType_Slot pointer_slots[] = {
     {Py_tp_hash, (void *)pointer_hash},
     {Py_tp_iter, (void *)ptrs_py_pointer_iter},
     {Py_tp_str, (void *)ptrs_py_pointer_str},
+    {Py_tp_repr, (void *)ptrs_py_pointer_repr},
     {Py_nb_inplace_lshift, (void *)ptrs_py_pointer_ilshift},
     {Py_nb_invert, (void *)ptrs_py_pointer_invert},
     {Py_nb_add, (void *)ptrs_py_pointer_add},
@@ -257,7 +258,7 @@ PyType_Spec ptrs_py_pointer_spec = {
 static const int direct_slots[] = {
     Py_nb_inplace_lshift, Py_nb_invert,        Py_nb_add,      Py_nb_subtract,
     Py_mp_subscript,      Py_mp_ass_subscript, Py_tp_finalize, Py_tp_richcompare,
-    Py_tp_hash,           Py_tp_iter,          Py_tp_str,
+    Py_tp_hash,           Py_tp_iter,          Py_tp_str,      Py_tp_repr,
 };
 
 PyObject *
