@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A workload program for the tests: known figures, and every way to go wrong.
+"""A workload program for the tests of `bench`: known figures, and each kind of failure.
 
-Written as a script by `write`; what it does is decided by the workload's name.
-`Bench` runs the comparison over it.
+`write` writes the program, whose workload's name says how it fails.  `Bench` runs
+the command `bench` over it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pointers._cli.bench import schema
 
 WORKLOADS = {
     "even": "costs 10 ns on system, half of that on arena, and three times that on guard",
-    "refusing": "arena cannot serve it",
+    "refusing": "reports that arena cannot serve the workload",
     "failing": "ends with exit code 3 on arena",
     "silent": "prints nothing on arena",
-    "nonsense": "prints figures that are none on arena",
+    "nonsense": "prints a word in place of a figure on arena",
     "hanging": "does not end on arena",
     "dying": "is killed by a signal on arena",
     "larson": "runs on threads",
@@ -114,7 +114,7 @@ class Bench:
         )
 
     def measured(self, *arguments: str, code: int = 0, **environment: str) -> dict[str, Any]:
-        """Run it; return the document that it has written."""
+        """Run the command with --json; return the document that the command wrote."""
         done = self.run("--json", str(self.json), *arguments, **environment)
         assert done.returncode == code, done.stderr
         return self.document()
@@ -131,7 +131,7 @@ class Bench:
 
 
 def case(document: dict[str, Any], allocator: str, **wanted: object) -> dict[str, Any]:
-    """Return the only case of an allocator that has these values."""
+    """Return the one case of an allocator whose fields have the `wanted` values."""
     (found,) = [
         case
         for case in document["cases"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The collector, asked as often as it takes to find all that is gone."""
+"""Collections, repeated until no garbage is left."""
 
 import gc
 import sys
@@ -10,13 +10,16 @@ CPYTHON = sys.implementation.name == "cpython"
 
 
 def collect_all() -> None:
-    """Let the collector find all that is gone, and what the finalizers of that have let go."""
+    """Collect garbage; on PyPy, also the objects that finalizers of garbage have let go."""
     for _ in range(1 if CPYTHON else 2):
         gc.collect()
 
 
 def settled_blocks() -> int:
-    """Return how many blocks live once the garbage of earlier tests has gone, link by link."""
+    """Return the number of live blocks once the garbage of earlier tests is collected.
+
+    A collection may free only the first object of a chain: repeat until the number stays.
+    """
     before, now = -1, System().stats().current_blocks
     while now != before:
         collect_all()

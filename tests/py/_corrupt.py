@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is done to images, and what may come of it: the one value they mean, or an error."""
+"""Images changed at random, and the check that each loads as the model says, or is refused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ROOM = 160
 
 
 def outcome(p: Pointer[Any]) -> Any:
-    """Return what loading gives, in the terms of the model."""
+    """Load; return the object, or the model's sign for the error that was raised."""
     try:
         return ~p
     except CorruptObjectError:
@@ -52,7 +52,7 @@ def expected(data: bytes) -> Any:
         value = model.value_of(data)
     except model.CorruptError:
         return model.CorruptError
-    # A reference that was not stored there is none
+    # The block holds no object for a key that was copied or made up
     return model.CorruptError if isinstance(value, model.Reference) else value
 
 
@@ -61,14 +61,14 @@ def is_value(result: Any) -> bool:
 
 
 def check(p: Pointer[Any], data: bytes, scratch: Pointer[Any]) -> Any:
-    """Check what loads from a place that holds `data` up to the block's capacity."""
+    """Check the outcome of a load from memory that holds `data` up to the block's capacity."""
     result, wanted = outcome(p), expected(data)
     if not is_value(wanted):
         assert result is wanted, data.hex()
         return result
     assert is_value(result), data.hex()
     assert type(result) is type(wanted), data.hex()
-    # Stored again, it is the same bytes
+    # A value that was loaded is stored as the same bytes
     scratch <<= result
     size = sizeof(result)
     images = (scratch.read(size), data[:size], model.image(wanted))
@@ -77,7 +77,7 @@ def check(p: Pointer[Any], data: bytes, scratch: Pointer[Any]) -> Any:
 
 
 def mutate(source: random.Random, image: bytes) -> bytes:
-    """Return an image with something done to it, and something behind it."""
+    """Return an image with one to three random changes, and zeros or random bytes behind it."""
     tail = (
         bytes(ROOM) if source.random() < 0.7 else source.getrandbits(8 * ROOM).to_bytes(ROOM, "big")
     )
@@ -95,12 +95,12 @@ def mutate(source: random.Random, image: bytes) -> bytes:
         elif what == 3:
             at -= at % 4
             data[at : at + 4] = struct.pack("=I", source.choice(WORDS) % 2**32)
-        elif what == 4:  # a word that is a little off
+        elif what == 4:  # a word is increased or decreased a little
             at -= at % 8
             (word,) = struct.unpack_from("=Q", data, at)
             struct.pack_into("=Q", data, at, (word + source.randrange(-9, 10)) % 2**64)
         elif what == 5:  # the end of another image
             data[at:] = (source.choice(EVERY)[at:] + bytes(ROOM))[: ROOM - at]
-        else:  # its end is missing
+        else:  # the end of the image is missing
             data[at:] = tail[: ROOM - at]
     return bytes(data)

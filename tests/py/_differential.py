@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The side of the differential test that runs in a process of its own.
+"""The child process of the differential test, which runs one of the two paths.
 
-Reads programs, one JSON list of operations a line, runs each, and answers with
-what every operation gave: a JSON list, too.  Nothing in it depends on where
-memory is, so that two paths that do the same give the same answers.
+Each line of input is a program: a JSON list of operations.  The answer is a JSON
+list with the outcome of each operation.  Answers hold no addresses, so that two
+paths that behave alike give the same answers.
 """
 
 import gc
@@ -56,7 +56,7 @@ NAMES = {"Int": Int, "Index": Index, "Text": Text, "THING": THING, "nan": float(
 
 
 class Program:
-    """The pointers of one program, and what is done with them."""
+    """The pointers and views of one program, and its operations on them."""
 
     def __init__(self) -> None:
         self.pool: list[Any] = []
@@ -127,7 +127,7 @@ def on_stack(size: Any, *objects: Any) -> Any:
     return function(*objects, key="key")
 
 
-# With memory for all that a program makes, so that none is taken amid one
+# Both take memory from the system now: within a program the system's block count must not change
 ARENA = pointers.Arena(1 << 20)
 POOL = pointers.Pool(64)
 free(ARENA.malloc(1)), free(POOL.malloc(1))
@@ -210,7 +210,7 @@ def shown(result: Any) -> str:
 
 
 def outcome(program: Program, name: str, arguments: "list[Any]") -> "list[str]":
-    """Return what an operation gave: its result or its exception, and warnings."""
+    """Return the outcome of an operation: its result or its exception, then its warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -227,7 +227,7 @@ def main() -> None:
         before = System().stats().current_blocks
         program = Program()
         answers = [outcome(program, name, arguments) for name, *arguments in json.loads(line)]
-        answers.append(outcome(program, "malloc", ["1"]))  # the names of a failure are gone
+        answers.append(outcome(program, "malloc", ["1"]))  # lets go of the last exception's frames
         program.end()
         del program
         gc.collect()

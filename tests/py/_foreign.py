@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Memory that this package has not allocated, and functions of C for it."""
+"""Memory that this package has not allocated, and the C functions that allocate and free it."""
 
 import ctypes
 from typing import Any
@@ -11,7 +11,7 @@ LIBC.malloc.argtypes = [ctypes.c_size_t]
 
 
 class Buffer:
-    """Memory that is not ours."""
+    """Memory of ctypes, with a `free` that records the addresses that it was given."""
 
     def __init__(self, size: int = 64) -> None:
         self.array = (ctypes.c_char * size)()
@@ -22,7 +22,7 @@ class Buffer:
         self.freed.append(address)
 
 
-def with_argtypes() -> Any:
+def free_with_argtypes() -> Any:
     function = ctypes.CDLL(None).free
     function.argtypes = [ctypes.c_void_p]
     function.restype = None

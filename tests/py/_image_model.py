@@ -22,7 +22,7 @@ DIGIT = 30
 STATE_KIND, STATE_COMPACT, STATE_ASCII = 2, 5, 6  # struct { } state: first bits
 NO_HASH = -1
 MAX_CODE_POINT = 0x10FFFF
-PREFIX = 40  # bytes that tell how many an image has
+PREFIX = 40  # bytes at the start of an image that tell its size
 
 
 def header(type_word: int, refcount: int = 1) -> bytes:
@@ -57,7 +57,7 @@ def binary(value: bytes) -> bytes:
 
 
 def text_image(points: list[int], kind: int, ascii: bool, count: int | None = None) -> bytes:  # noqa: A002
-    """Return the image of text as told, whether or not it can be one."""
+    """Return an image with these fields, valid or not: tests make corrupt images of text, too."""
     n = len(points) if count is None else count
     state = kind << STATE_KIND | 1 << STATE_COMPACT | ascii << STATE_ASCII
     fixed = struct.pack("=QqII", n % 2**64, NO_HASH, state, 0)
@@ -90,11 +90,11 @@ def image(value: object) -> bytes:
 
 
 class CorruptError(Exception):
-    """The bytes are no image."""
+    """The bytes are not a valid image."""
 
 
 class Reference(NamedTuple):
-    """The image of an object that is elsewhere."""
+    """The image of an object that is held beside the block, under a key."""
 
     key: int
 
@@ -153,9 +153,9 @@ _VALUES: dict[int, Callable[[bytes], Any]] = {
 
 
 def value_of(data: bytes) -> Any:
-    """Return what stands at the start of memory: a value, `EMPTY` or a `Reference`.
+    """Return what the image at the start of memory means: a value, `EMPTY` or a `Reference`.
 
-    :raises CorruptError: the bytes are not the one image of any value.
+    :raises CorruptError: the bytes are not the image that this value is stored as.
     """
     if len(data) < 16:
         return EMPTY
@@ -175,9 +175,9 @@ def value_of(data: bytes) -> Any:
 
 
 def claimed_size(data: bytes) -> int | None:
-    """Return the bytes that the image at the start of memory claims to have, if it is one.
+    """Return the size that the image at the start of memory claims; None if it is no image.
 
-    Zeros may be thought behind `data`, where the image ends behind it.
+    If `data` is shorter than `PREFIX`, the missing bytes count as zeros.
     """
     type_word, tag, state = struct.unpack_from("=8xQQ8xI", data.ljust(PREFIX, b"\0"))
     count = tag  # of bytes and str
@@ -199,7 +199,7 @@ def claimed_size(data: bytes) -> int | None:
 
 
 def same(a: object, b: object) -> bool:
-    """Whether two values are of one type and equal to the last bit."""
+    """Return whether two values have the same type and are equal to the last bit."""
     return type(a) is type(b) and quieted(image(a)) == quieted(image(b))
 
 
@@ -210,12 +210,12 @@ def float_of(bits: int) -> float:
 
 SIGNALLING = 0x7FF0000000000001
 
-#: Whether all bits of a float stay as it is moved; the x87 makes signalling NaNs quiet.
+#: Whether a float that is loaded and stored keeps all bits; the x87 makes signalling NaNs quiet.
 KEEPS_NANS = struct.pack("=d", float_of(SIGNALLING)) == struct.pack("=Q", SIGNALLING)
 
 
 def quieted(data: bytes) -> bytes:
-    """Return the bytes of an image without what is not kept of its NaNs, if that is so."""
+    """Return an image with its NaNs made quiet, on machines that do not keep signalling NaNs."""
     if KEEPS_NANS or data[8:16] not in (struct.pack("=Q", FLOAT), struct.pack("=Q", COMPLEX)):
         return data
     words = [word for (word,) in struct.iter_unpack("=Q", data[16:])]
@@ -252,7 +252,7 @@ binaries = st.binary(max_size=200)
 
 
 def _texts(greatest: int, *specials: str) -> st.SearchStrategy[str]:
-    # Surrogates too, which the default leaves out
+    # With surrogates, which are excluded by default
     letters = st.characters(max_codepoint=greatest, exclude_categories=())
     return st.text(st.one_of(letters, st.sampled_from(("\0", *specials))), max_size=60)
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What takes buffers, tried one by one: how long the memory stays pinned by it.
+"""Consumers of buffers, tried one by one: how long each keeps the memory pinned.
 
-As a program, it tries what docs/lending.md lists, and prints its words for each as JSON.
+Run as a program, this file tries each expression of docs/lending.md, and prints as
+JSON the word that the page should have for each.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from pointers import acquire_stack_alloc, calloc, malloc
 from pointers._ffi import fast, lib
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "lending.md"
-np: Any = None  # NumPy, once main() has it
+np: Any = None  # NumPy, once main() has imported it
 PYPY = sys.implementation.name == "pypy"
 ffi = cffi.FFI()
 
-# All kinds of pointers that lend; what is found must be the same for each
+# Every kind of pointer that lends its memory; the results must be the same for all
 POINTERS = (
     lambda: malloc(64),
     lambda: malloc(64) + 8,
@@ -47,9 +48,10 @@ SOURCES = {
     "read-only view": lambda ptr: ptr.view(writable=False),
 }
 
-NONE = "-"  # there is no such function
+NONE = "-"  # this version of Python or NumPy has no such function
 
-# Whether there is a pin once the view has been dropped, released, and all has been let go of
+# By whether the block is still pinned after the view was deleted, after it was released,
+# and after the consumer's results were deleted, too
 WORDS = {
     (False, False, False): "copies",
     (True, True, False): "pins",
@@ -60,16 +62,16 @@ WORDS = {
 
 
 class Trial(NamedTuple):
-    """What one consumer has made of the memory of two pointers."""
+    """The results of one consumer that was given the memory of two pointers."""
 
     code: str
-    dropped: Any  # a pointer whose view was dropped
-    released: Any  # one whose view was released
-    made: list[Any]  # of both; emptied to let go of it
+    dropped: Any  # the pointer whose view was deleted without release()
+    released: Any  # the pointer whose view was released
+    made: list[Any]  # the consumer's results for both; cleared to let go of them
 
 
 def table(title: str) -> list[list[str]]:
-    """Return the cells of the table under a heading of the page, row by row."""
+    """Return the rows of the table under a heading of the page, each a list of cells."""
     section = PAGE.read_text("utf-8").split(f"\n## {title}\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (.*) \|$", section, re.MULTILINE)
     return [[cell.strip() for cell in row.split(" | ")] for row in rows]
@@ -80,7 +82,7 @@ def is_pinned(ptr: Any) -> bool:
 
 
 def evaluate(code: str, x: Any) -> Any:
-    """Return the value of an expression of the page, with what it has put aside."""
+    """Return the list `out` if an expression of the page filled it, else the expression's value."""
     out: list[Any] = []
     sock, other = socket.socketpair()
     other.send(b"data")
@@ -91,22 +93,25 @@ def evaluate(code: str, x: Any) -> Any:
 
 
 def take(code: str, source: str, ptr: Any, release: bool) -> Any:
-    """Let a consumer take a pointer or a view of it, which is gone then."""
+    """Give a pointer or a view of it to a consumer, then let go of the view; return the result."""
     x = SOURCES[source](ptr)
     made = evaluate(code, x)
     if release and x is not ptr:
-        with contextlib.suppress(BufferError):  # what was made holds a buffer of the view
+        with contextlib.suppress(BufferError):  # the result may hold a buffer of the view
             x.release()
     return made
 
 
 def remark(trial: Trial, source: str) -> str:
-    """Say what there is to say of what was made, beside the pins; it may use the memory."""
+    """Return a remark on a consumer's result if it shares the memory in an unsafe way, or "".
+
+    To see whether the memory is shared, its bytes are changed.
+    """
     made, ptr = trial.made[0], trial.dropped
     if np is not None and isinstance(made, np.ndarray) and made.dtype == object:
         return "object"
     if isinstance(made, ffi.CData):
-        made = ffi.buffer(made)  # to cffi, nothing is read-only
+        made = ffi.buffer(made)  # cffi ignores that a view is read-only
     try:
         seen = memoryview(made)
     except TypeError:
@@ -121,7 +126,7 @@ def remark(trial: Trial, source: str) -> str:
 
 
 def try_all(codes: list[str], source: str) -> dict[str, str]:
-    """Return the word for each expression."""
+    """Return for each expression the word and the remarks that the page should have."""
     words: dict[str, set[str]] = {code: set() for code in codes}
     trials: list[Trial] = []
     for code in codes:
@@ -149,7 +154,7 @@ def try_all(codes: list[str], source: str) -> dict[str, str]:
 
 
 def try_stack(code: str) -> str:
-    """Return the word for a pointer to memory of the stack."""
+    """Return the word for an expression that is given a pointer to memory of the stack."""
 
     def function(ptr: Any) -> str:
         try:
@@ -164,10 +169,10 @@ def try_stack(code: str) -> str:
 
 
 def main() -> None:
-    """Print what is found on this interpreter and path."""
+    """Print the words for this interpreter and path."""
     global np
     with contextlib.suppress(ImportError):
-        # Not in the process of the tests: on PyPy, collections take longer from then on
+        # Never imported by the tests' own process: on PyPy, NumPy makes each collection slower
         import numpy as np
     codes = [row[0].strip("`") for row in table("What takes a buffer")[1:]]
     if np is None:
@@ -178,6 +183,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # Named, since the page's expressions use them
+    # The page's expressions use these modules
     assert all((array, ctypes, hashlib, io, mmap, operator, pickle, struct))
     main()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Operations on what is in the blocks, and the checks that follow each of them."""
+"""Operations on the contents of blocks, and the checks that follow each operation."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from pointers import (
 
 
 class LeaveError(Exception):
-    """Leaves a stack function."""
+    """The exception that leaves a stack function."""
 
 
 class Contents(World):
-    """A world whose blocks can be used."""
+    """A world whose blocks can be stored to and loaded from."""
 
     # Objects
 
@@ -56,7 +56,7 @@ class Contents(World):
             self._stored(pointer, value)
 
     def store_pointer(self, pointer: Pointer, source: Pointer) -> None:
-        """Store what another pointer points at."""
+        """Store the object that another pointer points at."""
         errors, value = source.block.load(source.place)
         errors = errors or pointer.block.store_errors(pointer.place, value)
         if expect(errors, pointer.ptr.move, source.ptr):
@@ -93,13 +93,12 @@ class Contents(World):
             self.touched.append(block)
 
     def poke(self, pick: int, at: int, refuse: bool, restore: bool) -> None:
-        """Destroy the image of a reference by its address, and write back what was destroyed.
+        """Destroy the image of a held object by writing at its address; maybe write the image back.
 
-        :param refuse: In between, a store is refused, which may let go of an object near the end.
+        :param refuse: In between, let a store be refused, which may let go of the held object.
+        :param restore: Write back an image that was destroyed, by this call or an earlier one.
         """
-        standing = [
-            (b, offset, key) for b in self.blocks for offset, (key, _) in b.references.items()
-        ]
+        standing = [(b, offset, key) for b in self.blocks for offset, (key, _) in b.held.items()]
         if standing:
             block, offset, key = standing[pick % len(standing)]
             image = bytearray(images.header(images.REFERENCE, key))
@@ -195,7 +194,7 @@ class Contents(World):
     # The stack
 
     def call(self, size: int, align: int, body: Callable[[Pointer], None], leave: bool) -> None:
-        """Run `body` inside of a stack function, which then returns or raises."""
+        """Run `body` inside a stack function, which then returns, or raises if `leave` is true."""
 
         def function(ptr: Any) -> str:
             assert ptr.alignment == align
@@ -219,9 +218,9 @@ class Contents(World):
     # Checks
 
     def check(self) -> None:
-        """Compare all blocks with what they should be; those that were touched in detail."""
+        """Compare all blocks with the model; load from those that the last operation touched."""
         for block in self.blocks:
-            self._find_again(block)
+            self._load_restored(block)
         found = set()
         for pointer in self.pointers:
             ptr, block, place = pointer
@@ -243,8 +242,12 @@ class Contents(World):
             assert end <= start
         self.count()
 
-    def _find_again(self, block: Block) -> None:
-        """Find out what was let go of what stands in memory again, whose image was destroyed."""
+    def _load_restored(self, block: Block) -> None:
+        """Load from each image that was destroyed and has been written back.
+
+        An operation in between may have let go of the object, or not: the load fails, or
+        returns that object, which from then on is held as long as its image stands.
+        """
         for key, (offset, token) in list(block.loose.items()):
             if block.stands(offset, key):
                 alias = self.alias(block, offset)
@@ -252,7 +255,7 @@ class Contents(World):
                 error = outcome(alias.dereference)
                 if error is None:
                     self.check_loaded(~alias, token)
-                    block.references[offset] = (key, token)
+                    block.held[offset] = (key, token)
                 else:
                     assert isinstance(error, CorruptObjectError), repr(error)
 
@@ -269,7 +272,7 @@ class Contents(World):
                 expect(FreedMemoryError, live.ptr.move, stale.ptr)
 
     def end(self) -> None:
-        """Free everything, and check that nothing is left."""
+        """Free all blocks, and check that no pointer is live and no object held."""
         for block in list(self.blocks):
             self.free(self.start_of(block), method=False)
         self.check()

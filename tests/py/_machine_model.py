@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A model of blocks: their bytes, and what each operation on them must do.
 
-Uses the model of images alone, nothing of the package but its exceptions.
-An operation returns the exceptions that it must raise, or does its work.
+The model uses the model of images, and of the package nothing but its exceptions.
+Methods named `..._errors` return the exceptions that the real operation may raise, or
+None if it must succeed; the others record an operation that succeeded.
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ REFERENCE_SIZE = 16
 
 
 class Token(NamedTuple):
-    """Stands for an object that is stored by reference: the model must not hold it."""
+    """The model's name for a held object, which the model itself must not keep alive."""
 
     number: int
 
 
 class Place(NamedTuple):
-    """Where a pointer points.
+    """The place in its block that a pointer points at.
 
-    `index` is that of a slot, or None.  `stepped` is a slot that steps lead to from the array.
+    `index` is the index of a slot, or None.  `stepped` is true for a slot that was reached
+    by adding to the array's pointer: stepping back to slot 0 gives the array again.
     """
 
     offset: int
@@ -45,19 +47,19 @@ def size_of(value: Any) -> int:
 
 
 class Source:
-    """An allocator: what it has given out, and what it refuses."""
+    """An allocator: the statistics that it should have, and the requests that it refuses."""
 
     def __init__(self, kind: str, allocator: Any) -> None:
         self.kind = kind
         self.allocator = allocator
         self.stats: dict[str, int] = allocator.stats()._asdict()
-        self.limit: int | None = None  # bytes of a block
+        self.limit: int | None = None  # most bytes of a block
         self.max_align: int | None = None
-        self.marks: list[tuple[int, int]] = []  # numbers, and the ticks when they were made
+        self.marks: list[tuple[int, int]] = []  # each mark's number, and the tick when it was made
 
 
 class Block:
-    """One block.  `data` has all its bytes, also those behind its size."""
+    """One block.  `data` has all bytes of its capacity, also those behind its size."""
 
     def __init__(
         self,
@@ -68,17 +70,18 @@ class Block:
         source: Source | None = None,
     ) -> None:
         self.kind = kind  # "heap", "array" or "stack"
-        self.source = source  # of a block of the stack: None
-        self.tick = 0  # when it got its place
+        self.source = source  # None for a block of the stack
+        self.tick = 0  # when the block got its present address
         self.size = size
         self.data = bytearray(capacity)
         self.slot_size = slot_size
-        self.empty_slots = 0  # their count, where they have no bytes
-        # The memory decides what is held: objects whose image stands, key and object by
-        # offset, and those whose image was destroyed where no operation saw it: offset and
-        # object by key.  Any later operation may let these go, also one that fails.  Only if
-        # none has, can they be loaded once their bytes are written back.
-        self.references: dict[int, tuple[int, Token]] = {}
+        self.empty_slots = 0  # the number of slots, if slots have no bytes
+        # The memory decides which objects are held.  `held` has the objects whose image
+        # stands: key and object by offset.  `loose` has those whose image was destroyed
+        # through a view or an address: offset and object by key.  Any later operation, even
+        # one that fails, may let go of a loose object; until then the object can be loaded
+        # if its image is written back.
+        self.held: dict[int, tuple[int, Token]] = {}
         self.loose: dict[int, tuple[int, Token]] = {}
         self.freed = False
         self.n_views = 0
@@ -89,7 +92,7 @@ class Block:
         return self.size // self.slot_size if self.slot_size else self.empty_slots
 
     def left(self, place: Place) -> int:
-        """Return the bytes that a pointer has, as its size says."""
+        """Return the `size` of a pointer to a place."""
         left = max(0, self.size - place.offset)
         if place.index is None or self.slot_size is None:
             return left
@@ -105,32 +108,32 @@ class Block:
             return None
         stepped = not indexes and (place.index is None or place.stepped)
         if stepped and not index:
-            return Place(0)  # the array again
+            return Place(0)  # stepping back to slot 0 gives the array
         return Place(index * self.slot_size, index, stepped)
 
     # Bytes
 
     def wrote(self, offset: int, data: bytes) -> None:
-        """Take note of bytes that were written."""
+        """Record bytes that a checked operation wrote."""
         self.data[offset : offset + len(data)] = data
-        self._forget_overwritten(offset, offset + len(data))
+        self._let_go_of_overwritten(offset, offset + len(data))
 
     def wrote_unseen(self, offset: int, data: bytes) -> None:
-        """Take note of bytes that were written through a view, or by their address."""
+        """Record bytes that were written through a view or by address, past all checks."""
         self.data[offset : offset + len(data)] = data
         self._loosen()
 
     def stands(self, offset: int, key: int) -> bool:
-        """Return whether the image of a reference can be loaded; not so beyond the size."""
+        """Return whether the image of a held object is at `offset`, and within the block's size."""
         image = self.data[offset : offset + REFERENCE_SIZE]
         return offset < self.size and image == images.header(images.REFERENCE, key)
 
-    def _forget_overwritten(self, start: int, end: int) -> None:
-        """Forget what has lost its image, in reach of a write of the bytes [start, end)."""
+    def _let_go_of_overwritten(self, start: int, end: int) -> None:
+        """Let go of objects whose image a write to the bytes [start, end) has destroyed."""
         reach = range(start - REFERENCE_SIZE + 1, end)
-        self.references = {
+        self.held = {
             offset: (key, token)
-            for offset, (key, token) in self.references.items()
+            for offset, (key, token) in self.held.items()
             if offset not in reach or self.stands(offset, key)
         }
         self.loose = {
@@ -140,14 +143,15 @@ class Block:
         }
 
     def _loosen(self) -> None:
-        """Take note of what has lost its image out of the reach of any operation."""
-        for offset, (key, token) in list(self.references.items()):
+        """Move to `loose` the objects whose image was destroyed past all checks."""
+        for offset, (key, token) in list(self.held.items()):
             if not self.stands(offset, key):
-                del self.references[offset]
+                del self.held[offset]
                 self.loose[key] = (offset, token)
 
-    def forget_all(self) -> None:
-        self.references, self.loose = {}, {}
+    def let_go_of_all(self) -> None:
+        """Record that the block is freed, and so holds no object."""
+        self.held, self.loose = {}, {}
 
     def range_errors(self, place: Place, n: int) -> Errors:
         fits = place.offset <= self.size and n <= self.left(place)
@@ -162,21 +166,21 @@ class Block:
         return None if size_of(value) <= room else InvalidSizeError
 
     def stored(self, place: Place, value: Any, seen: bytes) -> None:
-        """Take note of a stored object.
+        """Record an object that was stored.
 
-        :param seen: The bytes that are there now; of a reference, they tell the key.
+        :param seen: The bytes at the place after the store, which tell the key of a held object.
         """
         if isinstance(value, Token):
             key = int.from_bytes(seen[:8], sys.byteorder)
-            self.references.pop(place.offset, None)
+            self.held.pop(place.offset, None)
             self.wrote(place.offset, images.header(images.REFERENCE, key))
-            self.references[place.offset] = (key, value)
-            self._forget_overwritten(place.offset, place.offset + REFERENCE_SIZE)
+            self.held[place.offset] = (key, value)
+            self._let_go_of_overwritten(place.offset, place.offset + REFERENCE_SIZE)
         else:
             self.wrote(place.offset, images.image(value))
 
     def load(self, place: Place) -> tuple[Errors, Any]:
-        """Return the errors of a load, or None and the object."""
+        """Return the exceptions that a load must raise, or None and the object."""
         if place.offset >= self.size:
             return DereferenceError, None
         try:
@@ -186,12 +190,12 @@ class Block:
         if value is images.EMPTY:
             return DereferenceError, None
         if isinstance(value, images.Reference):
-            key, token = self.references.get(place.offset, (None, None))
+            key, token = self.held.get(place.offset, (None, None))
             return (None, token) if key == value.key else (CorruptObjectError, None)
         return None, value
 
     def load_all(self) -> tuple[Errors, list[Any]]:
-        """As `load`, of all slots of an array."""
+        """Load all slots of an array; the results are as of `load`."""
         values = []
         for index in range(self.count):
             errors, value = self.load(Place(index * (self.slot_size or 0), index))
@@ -223,7 +227,7 @@ class Block:
         return None
 
     def _end_cut(self, kept: int) -> None:
-        """Take their type word from images that zeros behind the kept bytes would complete."""
+        """Clear the type word of cut images, which zeros behind the kept bytes might complete."""
         for at in range(kept - REFERENCE_SIZE + 1):
             claimed = images.claimed_size(bytes(self.data[at : min(at + images.PREFIX, kept)]))
             if claimed is not None and at + claimed > kept:
@@ -235,5 +239,5 @@ class Block:
         self.data[: len(kept)] = kept
         self._end_cut(len(kept))
         self.size = size
-        self._forget_overwritten(size, sys.maxsize)
-        self._loosen()  # what was cut may have been part of another image
+        self._let_go_of_overwritten(size, sys.maxsize)
+        self._loosen()  # the bytes that were cut off may have been the end of an image

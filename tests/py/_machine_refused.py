@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pointers beside what the model knows of them, and what refuses them once they are stale."""
+"""Pointers with the model's knowledge of them, and the operations that refuse stale pointers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pointers import (
 
 
 class Pointer(NamedTuple):
-    """A real pointer, and what the model knows of it."""
+    """A real pointer with the model of its block, and its place in the block."""
 
     ptr: Any
     block: Block
@@ -32,14 +32,14 @@ def outcome(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         function(*arguments)
     except Exception as error:
-        # Their frames hold what the call was given
+        # Frames of the traceback would keep the call's arguments alive
         error.__context__ = None
         return error.with_traceback(None)
     return None
 
 
 def expect(errors: Errors, function: Callable[..., Any], *arguments: Any) -> bool:
-    """Call a function that must raise just these errors, or none; whether it raised none."""
+    """Call a function that must raise one of `errors`, or must succeed if None; return success."""
     error = outcome(function, *arguments)
     if errors is None:
         assert error is None, repr(error)
@@ -56,15 +56,15 @@ def _set(ptr: Any, key: Any, value: Any) -> None:
     ptr[key] = value
 
 
-# Everything that touches the block; arguments that would be right if it were live
+# Every operation on a block, with arguments that would be valid if the block were live
 REFUSED: dict[str, Callable[[Any], Any]] = {
     "load": lambda p: ~p,
     "iteration": list,
     "store": lambda p: p.move(None),
-    "store of a reference": lambda p: p.move([]),
+    "store of a held object": lambda p: p.move([]),
     "store of itself": lambda p: p.move(p),
     "unsafe store": lambda p: store_unsafe(p, None),
-    "unsafe store of a reference": lambda p: store_unsafe(p, []),
+    "unsafe store of a held object": lambda p: store_unsafe(p, []),
     "read": lambda p: p.read(),
     "read of nothing": lambda p: p.read(0),
     "bytes": bytes,
@@ -105,7 +105,7 @@ REFUSED_BY_WHOLE_ARRAYS: dict[str, Callable[[Any], Any]] = {
 
 
 def check_stale(pointer: Pointer) -> None:
-    """Check that every operation refuses a pointer whose memory is gone."""
+    """Check that every operation refuses a pointer whose block is no longer live."""
     ptr, block, place = pointer
     operations = dict(REFUSED)
     if block.kind == "stack":
@@ -117,7 +117,7 @@ def check_stale(pointer: Pointer) -> None:
         operations.update(REFUSED_BY_WHOLE_ARRAYS if hasattr(ptr, "tolist") else {})
     for name, operation in operations.items():
         error = outcome(operation, ptr)
-        # Before the block is looked up, a pointer that is not to its start is refused
+        # A pointer that is not to the start of a block is refused before the block is looked up
         inside = (place.offset or place.index) and ("free" in name or name == "realloc")
         assert isinstance(error, ValueError if inside else FreedMemoryError), (name, error)
     assert ptr.freed

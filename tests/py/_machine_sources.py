@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Allocators that blocks come from, and what ends many blocks at a time."""
+"""The allocators of a world, and the operations that invalidate many blocks at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pointers import Arena, Guard, Pool, load_allocator
 
 POOL_BLOCK, POOL_ALIGN = 64, 32
 MAX_MARKS = 4
-# Others of their own statistics have no allocators for arenas and pools to be tried on
+# The parent of arenas and pools: a foreign allocator, whose statistics no other test block uses
 _LIBC = ctypes.util.find_library("c")
 
 
@@ -23,7 +23,7 @@ class Sources(Views):
 
     def __init__(self) -> None:
         super().__init__()
-        # Not the system: what arenas and pools take of it would be in its statistics
+        # Not the system, whose statistics would then count the memory of arenas and pools
         self.backing = load_allocator(_LIBC) if _LIBC else Guard()
         self.sources += [self._new(kind) for kind in ("arena", "pool", "guard")]
 
@@ -41,7 +41,10 @@ class Sources(Views):
         return next(source for source in self.sources if source.kind == kind)
 
     def _end(self, source: Source, since: int, act: Callable[[], None], errors: Errors) -> bool:
-        """End the blocks of a source that got their places after a tick, if nothing forbids it."""
+        """Invalidate by `act` the blocks that got their address after a tick, unless one is pinned.
+
+        Returns whether the blocks were invalidated.
+        """
         theirs = [b for b in self.blocks + self.lent if b.source is source and b.tick > since]
         if errors is None and any(block.n_views for block in theirs):
             errors = BufferError
@@ -67,7 +70,7 @@ class Sources(Views):
         arena.marks = [*arena.marks, (arena.allocator.mark(), self.ticks)][-MAX_MARKS:]
 
     def rewind(self, pick: int) -> None:
-        """Go back to a mark, or try to go back to one that is gone."""
+        """Go back to a mark; the marks after it must then be refused."""
         arena = self.source("arena")
         if arena.marks:
             mark = pick % len(arena.marks)
@@ -79,7 +82,7 @@ class Sources(Views):
                     expect(ValueError, arena.allocator.rewind, gone)
 
     def close(self, kind: str) -> None:
-        """Close an allocator, and go on with a new one."""
+        """Close an allocator, and go on with a new allocator."""
         source = self.source(kind)
         if self._end(source, 0, source.allocator.close, None):
             expect(ValueError, source.allocator.malloc, 8)
@@ -87,7 +90,7 @@ class Sources(Views):
             self.sources[self.sources.index(source)] = self._new(kind)
 
     def leave_source(self, kind: str) -> None:
-        """Let an exception leave a `with` of an allocator, and go on with a new one."""
+        """Let an exception leave a `with` of an allocator, and go on with a new allocator."""
         source = self.source(kind)
         theirs = [block for block in self.blocks if block.source is source]
         source.allocator.__exit__(KeyError, KeyError(), None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Views of the blocks: what they show, what they hold, and what outlives its pointers."""
+"""Views of blocks: the bytes that they show, their pins, and blocks that outlive their pointers."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from _machine_world import CPYTHON
 from pointers._ffi import fast
 
 MAX_VIEWS = 8
-# A view of a view takes the collector several rounds, where it is the collector's
+# PyPy's collector needs several rounds to free a view of a view
 ROUNDS = 10
 # Compiled pointers are buffers themselves
 BUFFERS = fast is not None
 
 
 class View(NamedTuple):
-    """A real view, and what the model knows of it."""
+    """A real view with the model of its block."""
 
     view: memoryview
     block: Block
-    start: int  # of its bytes, in the block
+    start: int  # offset of its bytes in the block
     writable: bool
 
 
 class Views(Contents):
-    """A world in which memory is lent."""
+    """A world whose blocks lend their memory to views."""
 
     def __init__(self) -> None:
         super().__init__()
         self.views: list[View] = []
 
     def view(self, pointer: Pointer, kind: str, writable: bool, as_buffer: bool) -> None:
-        """Take a view, by the method or as whatever takes buffers does."""
+        """Take a view, by `ptr.view()` or by the buffer protocol."""
         ptr, block, place = pointer
         size = block.left(place)
         as_buffer = as_buffer and BUFFERS
@@ -79,7 +79,7 @@ class Views(Contents):
             self._viewed(View(part, block, start + first, not part.readonly))
 
     def write_view(self, pick: int, first: int, data: bytes) -> None:
-        """Write through a view.  What it overwrites is held until the next checked write there."""
+        """Write through a view; an object whose image is overwritten may stay held for a while."""
         view, block, start, writable = self.views[pick % len(self.views)]
         first = min(first, len(view))
         count = min(len(view) - first, len(data) // view.itemsize)
@@ -91,7 +91,7 @@ class Views(Contents):
             self.touched.append(block)
 
     def release(self, pick: int) -> None:
-        """Let go of one view, which gives the block back if it is the last of it."""
+        """Release a view; the last view of a block without pointers frees the block."""
         view, block, _, _ = self.views.pop(pick % len(self.views))
         lent = any(lent is block for lent in self.lent)
         block.n_views -= 1
@@ -107,17 +107,17 @@ class Views(Contents):
             self.count(block.source, blocks=-1, now=-block.size)
 
     def drop(self, block: Block) -> None:
-        """As ever, unless a view keeps the memory; then nobody is warned."""
+        """Let go of all pointers to a block; a block with views stays live, and nothing warns."""
         if not block.n_views:
             if block.was_lent:
-                # PyPy's collector ends the pin of a released view, maybe after the pointer:
-                # then the view frees the block, and nothing warns
+                # PyPy unpins the block of a released view at a collection.  If the pointer is
+                # collected first, the unpinning frees the block, and nothing warns.
                 collect_all()
             super().drop(block)
             return
         self.blocks.remove(block)
         self.lent.append(block)
-        block.forget_all()
+        block.let_go_of_all()
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             self.pointers = [p for p in self.pointers if p.block is not block]
@@ -127,7 +127,7 @@ class Views(Contents):
         self.count()
 
     def leave(self, block: Block) -> None:
-        """Let an exception leave a `with` of a block, whose pointers go then."""
+        """Let an exception leave a `with` of a block, which frees the block or lets go of it."""
         self.start_of(block).ptr.__exit__(KeyError, KeyError(), None)
         if block.n_views:
             self.drop(block)

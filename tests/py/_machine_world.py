@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Real blocks beside their models: each operation is done on both, and compared."""
+"""Real blocks beside their models: each operation is done on both, and the results compared."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ MAX_STALE = 12
 
 
 class Thing:
-    """Stored by reference."""
+    """A plain object, which is held."""
 
 
 class Words(str):
-    """Stored by reference, although a str."""
+    """A subclass of str, which is held although exact strings are stored by value."""
 
     __slots__ = ("__weakref__",)
 
 
 class Items(list):  # type: ignore[type-arg]
-    """Stored by reference."""
+    """A container, which is held."""
 
 
-REFERENCED = (Thing, Words, Items)
+HELD = (Thing, Words, Items)
 
 
 class World:
-    """All blocks, their pointers, and the objects that are stored in them by reference."""
+    """All blocks, their pointers, and the objects that the blocks hold."""
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
-        self.lent: list[Block] = []  # whose pointers have gone, but not their views
+        self.lent: list[Block] = []  # blocks that have views but no pointers any more
         self.pointers: list[Pointer] = []
         self.stale: list[Pointer] = []
         self.objects: dict[Token, Any] = {}  # weak references
@@ -66,12 +66,12 @@ class World:
     def new_object(self) -> tuple[Token, Any]:
         token = Token(self.n_objects)
         self.n_objects += 1
-        obj = REFERENCED[token.number % len(REFERENCED)]()
+        obj = HELD[token.number % len(HELD)]()
         self.objects[token] = weakref.ref(obj)
         return token, obj
 
     def real(self, value: Any) -> Any:
-        """Return the object that a model's value stands for."""
+        """Return the real object of a model's value."""
         if isinstance(value, Token):
             obj = self.objects[value]()
             assert obj is not None
@@ -85,9 +85,9 @@ class World:
             assert images.same(loaded, value)
 
     def check_objects(self) -> None:
-        """Check that objects live exactly as long as memory refers to them."""
+        """Check that objects live exactly as long as their image stands in memory."""
         blocks = self.blocks + self.lent
-        held = {token for b in blocks for _, token in b.references.values()}
+        held = {token for b in blocks for _, token in b.held.values()}
         loose = {token for b in blocks for _, token in b.loose.values()}
         for token in held:
             assert self.objects[token]() is not None
@@ -118,13 +118,13 @@ class World:
         return block
 
     def placed(self, block: Block) -> None:
-        """Take note that a block got a place just now."""
+        """Record that a block got its address just now."""
         self.ticks += 1
         block.tick = self.ticks
 
     def allocate(self, size: int, align: int, source: Source, by_default: bool) -> None:
-        """Allocate from a source, as an argument or as the default."""
-        if not self._gives(source, size, align):
+        """Allocate from a source, which is given as an argument or set as the default."""
+        if not self._can_allocate(source, size, align):
             return
         if by_default:
             with allocator(source.allocator):
@@ -138,14 +138,14 @@ class World:
 
     def allocate_array(self, count: int, slot_size: int, source: Source) -> None:
         size = count * slot_size
-        if not self._gives(source, size, 16):
+        if not self._can_allocate(source, size, 16):
             return
         ptr = source.allocator.calloc(count, slot_size)
         self.born(ptr, Block("array", size, ptr.capacity, slot_size, source)).empty_slots = count
         self.count(source, blocks=1, grown=size, now=size)
 
-    def _gives(self, source: Source, size: int, align: int) -> bool:
-        """Tell whether a source has such a block; if not, check that it says so."""
+    def _can_allocate(self, source: Source, size: int, align: int) -> bool:
+        """Return whether a source should allocate such a block; if not, check that it refuses."""
         errors: Any = ()
         if source.limit is not None and size > source.limit:
             errors = InvalidSizeError
@@ -158,7 +158,7 @@ class World:
 
     def ended(self, block: Block) -> None:
         block.freed = True
-        block.forget_all()
+        block.let_go_of_all()
         self.blocks.remove(block)
         gone = [p for p in self.pointers if p.block is block]
         self.pointers = [p for p in self.pointers if p.block is not block]
@@ -182,11 +182,11 @@ class World:
             self.ended(block)
 
     def warns(self, block: Block) -> bool:
-        """Tell whether a block that is dropped should have been freed: not those of an arena."""
+        """Return whether leaking a block warns; blocks of an arena need no free()."""
         return block.source is not None and block.source.kind != "arena"
 
     def drop(self, block: Block) -> None:
-        """Let go of all pointers to a block of the heap, which frees it with a warning."""
+        """Let go of all pointers to a block of the heap; the finalizer frees it with a warning."""
         self.blocks.remove(block)
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
@@ -203,7 +203,7 @@ class World:
         ptr, block, place = pointer
         errors = block.resize_errors(place, size)
         if block.n_views and errors is not ValueError:
-            errors = BufferError  # is seen before what is stored
+            errors = BufferError  # pins are checked before the images that a shrink would cut
         address = ptr.address
         if expect(errors, realloc, ptr, size):
             self.count(block.source, grown=max(0, size - block.size), now=size - block.size)
@@ -235,11 +235,11 @@ class World:
     def count(
         self, source: Source | None = None, *, blocks: int = 0, grown: int = 0, now: int = 0
     ) -> None:
-        """Take note of what an allocator gave out, and check that all say the same.
+        """Record what was allocated or freed, and check the statistics of all allocators.
 
-        :param blocks: How many more blocks there are.
-        :param grown: Bytes that were given out.
-        :param now: How many more bytes there are.
+        :param blocks: The change of the number of live blocks.
+        :param grown: Bytes that were newly allocated.
+        :param now: The change of the number of live bytes.
         """
         if source is not None:
             stats = source.stats
@@ -253,7 +253,7 @@ class World:
             assert source.allocator.stats()._asdict() == source.stats, source.kind
 
     def count_temporary(self) -> None:
-        """Take note of blocks that the package may have made for itself, and freed."""
+        """Record temporary blocks that the package may have allocated and freed for its own use."""
         now = System().stats()._asdict()
         for name, number in now.items():
             if name.startswith("current"):

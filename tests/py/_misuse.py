@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The machinery of the misuse matrix: what must raise, and leave all else unharmed.
+"""The machinery of the misuse matrix: each case must raise, and leave all else unharmed.
 
-Cases run in subprocesses, many of one table in one.  Each tells its exception
-and its message, and after each a few bystanders must be as they were and the
-allocator's statistics balanced.  Where a process dies, its cases run again one
-by one, so that the failure names the case.  Programs, which may really take
-the process with them, have each a process of their own.
+All cases of a table run in one subprocess, which prints each case's exception and
+message.  After each case, a few other blocks ("bystanders") must have kept their
+contents, and the allocator's statistics must be balanced.  If the process dies, its
+cases run again one by one, so that the failure names the case.  Programs that may
+end their process each run in a process of their own.
 """
 
 import json
@@ -27,10 +27,10 @@ DRIVER = HERE / "_misuse_driver.py"
 
 PYPY = sys.implementation.name == "pypy"
 
-# Whether the cases run the compiled fast path, by which they may be refused in other ways
+# Whether the cases run on the compiled fast path, whose errors may differ from the reference's
 FAST = fast is not None
 
-NOTHING = "nothing"  # the error of what must not raise
+NOTHING = "nothing"  # the "error" of a case that must not raise
 
 _MODES: "dict[str, tuple[tuple[str, ...], dict[str, str]]]" = {
     "plain": ((), {}),
@@ -44,7 +44,7 @@ def _chosen_modes() -> "list[str]":
     names = os.environ.get("POINTERS_MISUSE_MODES") or "plain"
     modes = list(_MODES) if names == "all" else names.split(",")
     assert set(modes) <= set(_MODES), f"POINTERS_MISUSE_MODES is {names}"
-    # Elsewhere images are synthesised anyway
+    # PyPy synthesises images in every mode
     return [mode for mode in modes if not (PYPY and mode == "synth")]
 
 
@@ -53,7 +53,7 @@ in_modes = pytest.mark.parametrize("mode", _chosen_modes())
 
 
 class Case(NamedTuple):
-    """Some code that must raise, the state before it, and checks after it."""
+    """Code that must raise (`act`), code that sets up its state, and checks after it."""
 
     name: str
     act: str
@@ -72,7 +72,10 @@ def cases(
     before: str = "",
     after: str = "",
 ) -> "list[Case]":
-    """Return cases that differ only in what is done, by name, or by itself."""
+    """Return cases that differ only in `act`.
+
+    :param acts: The code of each case by its name, or alone if the code is its own name.
+    """
     named = acts if isinstance(acts, Mapping) else {act: act for act in acts}
     before, after = textwrap.dedent(before), textwrap.dedent(after)
     return [
@@ -120,11 +123,11 @@ def _run(
         encoding="utf-8",
         timeout=timeout,
         env=variables,
-        # Away from the source tree, whose package would hide the installed one
+        # Not in the source tree, whose folder `pointers` would hide the installed package
         cwd=tmp_path,
         check=False,
     )
-    # Under AddressSanitizer, which tells of every block that is too large for it
+    # AddressSanitizer warns of each allocation that is too large for it
     done.stderr = re.sub(r"==\d+==WARNING: AddressSanitizer failed to .*\n", "", done.stderr)
     return done
 
@@ -135,7 +138,7 @@ def _outcomes(stdout: str) -> "dict[str, tuple[str, str]]":
 
 
 def _complaint(case: Case, outcome: "tuple[str, str] | None") -> str:
-    """Return what is wrong with the outcome of a case, or nothing."""
+    """Return a text that says how the outcome of a case is wrong, or "" if it is right."""
     if outcome is None:
         return "did not run"
     kind, message = outcome
@@ -158,7 +161,7 @@ def check_table(table: "list[Case]", mode: str, tmp_path: Path) -> None:
     complaints = {case.name: _complaint(case, outcomes.get(case.name)) for case in table}
     healthy = (done.returncode, done.stderr) == (0, "") and done.stdout.endswith("unharmed\n")
     if not healthy:
-        # The first that is missing, or one before it, is to blame
+        # The first case without an outcome, or one shortly before it, killed the process
         first = next((n for n, name in enumerate(names) if name not in outcomes), 0)
         for case in table[max(0, first - 5) : first + 5]:
             single = _run([str(DRIVER), str(path), case.name], mode, tmp_path)
@@ -183,9 +186,9 @@ def check_program(
 ) -> None:
     """Run a program in a process of its own and assert how it ends.
 
-    :param output: What it prints before it says that all is unharmed.
-    :param errors: What its standard error is; None for anything.
-    :param last: How it ends; a program that ends itself has to call
+    :param output: The program's output before "unharmed".
+    :param errors: Its standard error; None if any will do.
+    :param last: Its last line; a program that ends itself has to call
         ``unharmed()`` by itself.
     """
     program = (

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The side of the misuse matrix that runs in a subprocess.
+"""The part of the misuse matrix that runs in a subprocess.
 
-As a script it runs the cases of a JSON file and prints a line for each, as
+As a script, this file runs the cases of a JSON file and prints a line for each:
 ``name: ExceptionType: message``.  Programs import it for the bystanders.
 """
 
@@ -21,7 +21,7 @@ FAST = fast is not None
 
 START = System().stats()[0], System().stats()[3]
 
-# Bystanders: what no misuse of other memory may change
+# Bystanders: blocks that no misuse of other memory may change
 
 TEXT = "bystander \u0107 " * 10
 OBJECT = ["bystander"]
@@ -38,14 +38,14 @@ bytes_block.write(bytes(range(64)))
 
 
 def balance() -> "tuple[int, int]":
-    """Return the bytes and blocks that the default allocator has given out."""
+    """Return the bytes and blocks of the default allocator that are live."""
     stats = System().stats()
     return stats.current_bytes, stats.current_blocks
 
 
 def settled_balance(wanted: "tuple[int, int]") -> "tuple[int, int]":
-    """Return the balance, after giving the collector a chance to reach `wanted`."""
-    # PyPy ends but one object of a cycle in each round
+    """Return the balance once it is `wanted`, or after 30 collections."""
+    # PyPy finalizes one object of a cycle in each collection
     for _ in range(30):
         if balance() == wanted:
             break
@@ -57,7 +57,7 @@ BALANCE = balance()
 
 
 def harm() -> str:
-    """Return what has changed of the bystanders, or nothing."""
+    """Return a text that says which bystander has changed, or ""."""
     if ~text_block != TEXT or [*text_block] != [TEXT]:
         return f"the text is {text_block}"
     if ~reference_block is not OBJECT or OBJECT != ["bystander"]:
@@ -75,7 +75,7 @@ def harm() -> str:
 
 
 def unharmed(name: str = "unharmed") -> None:
-    """Check the bystanders and the balance, as the last thing that a program does."""
+    """Check the bystanders and the balance; every program ends with this call."""
     assert not harm(), harm()
     now = settled_balance(BALANCE)
     assert now == BALANCE, f"bytes and blocks were {BALANCE} and are {now}"
@@ -92,16 +92,16 @@ NAMES.update(gc=gc, sys=sys, pointers=pointers, PYPY=sys.implementation.name == 
 
 
 def sweep(names: "dict[str, Any]") -> None:
-    """Free what a case has left."""
+    """Free the blocks that a case has left live."""
     for value in list(names.values()):
         if isinstance(value, Pointer):
-            owner = value if value._root is None else value._root
-            if owner._owned and not owner.freed:
-                owner.free()  # type: ignore[attr-defined]
+            root = value if value._root is None else value._root
+            if root._owned and not root.freed:
+                root.free()  # type: ignore[attr-defined]
 
 
 def attempt(code: str, part: str, names: "dict[str, Any]") -> "tuple[str, str]":
-    """Return the exception that code raises, as type and message."""
+    """Run code; return the type and the message of its exception, or "nothing"."""
     try:
         exec(compile(code, f"<{part}>", "exec"), names)
     except BaseException as error:
@@ -114,7 +114,7 @@ def attempt(code: str, part: str, names: "dict[str, Any]") -> "tuple[str, str]":
 
 
 def run_case(before: str, act: str, after: str) -> "tuple[str, str]":
-    """Return what `act` raised, or what went wrong around it."""
+    """Return the exception that `act` raised, or what failed before or after `act`."""
     wanted = balance()
     names = dict(NAMES)
     errors = io.StringIO()

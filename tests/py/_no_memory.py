@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Operations amid which the interpreter's memory runs out: the side that runs in a subprocess.
+"""Operations in which an allocation of the interpreter fails: the part that runs in a subprocess.
 
-Each operation is done again and again; the n-th time, its n-th allocation fails, until none
-is left to fail.  It gives a MemoryError, or what it gives otherwise; all is done or nothing;
-and no block is lost.
+Each operation is repeated; the n-th time, its n-th allocation fails, until there is no
+n-th allocation.  It must raise MemoryError or succeed as usual, must have changed all of its
+memory or nothing, and must leave no block that nothing refers to.
 """
 
 import _testcapi  # type: ignore[import-not-found]
@@ -17,19 +17,19 @@ from _reentered import OPERATIONS, clean, in_use
 from pointers import Pointer, PointersError, System
 from pointers._ffi import fast
 
-# This does two things
+# Not one operation: it stores, then collects, so that memory may be changed in part
 LEFT_OUT = ["collect"]
 if sys.version_info[:2] == (3, 12):
-    LEFT_OUT += ["stack of generators"]  # to make a generator without memory crashes later
+    LEFT_OUT += ["stack of generators"]  # a generator that was made without memory crashes later
 if sys.version_info[:2] == (3, 13):
-    # What stores objects by reference: dict.setdefault gives a result where it has no memory,
-    # and an exception besides.  What uses that then may crash.
+    # Operations on held objects: without memory, dict.setdefault returns a result and sets an
+    # exception besides, and later uses of the result may crash
     LEFT_OUT += ["fill", "set", "store", "stack", "get held", "load held", "free held"]
 if fast is None:
-    # cffi writes to stderr of a stack function for which it has no memory
+    # cffi writes to stderr when it has no memory for the callback of a stack function
     LEFT_OUT += ["stack"]
 
-# Calling a function of Python may tell of no memory without an exception
+# A call of a Python function that fails without setting an exception becomes a SystemError
 EXPECTED = MemoryError, SystemError
 
 
@@ -45,7 +45,7 @@ def loaded(ptr: Any) -> Any:
 
 
 def state(names: Any) -> "dict[str, Any]":
-    """Return what all pointers point at."""
+    """Return the size and contents of the blocks of all pointers."""
     return {
         name: (
             ptr.freed,
@@ -59,22 +59,22 @@ def state(names: Any) -> "dict[str, Any]":
 
 
 def outcome(operation: "Callable[[Any], Any]", names: Any, first: int, last: int) -> Any:
-    """Return the class of what an operation raises, where allocations first ... last fail."""
+    """Return the class of the exception, or None, as allocations `first` to `last` fail."""
     _testcapi.set_nomemory(first, last)
     try:
         operation(names)
     except BaseException as error:
         _testcapi.remove_mem_hooks()
         kind = type(error)
-        forget(error)
+        take_apart(error)
         return kind
     finally:
         _testcapi.remove_mem_hooks()
     return None
 
 
-def forget(error: "BaseException | None") -> None:
-    """Take an exception apart: the interpreter keeps a few, to raise them again."""
+def take_apart(error: "BaseException | None") -> None:
+    """Clear an exception: the interpreter keeps some for reuse, and with them their frames."""
     while error is not None:
         error.__traceback__ = None
         last, error = error, error.__context__
@@ -98,10 +98,10 @@ def sweep(name: str, operation: "Callable[[Any], Any]", count: int) -> int:
         assert kind is usual or issubclass(kind, EXPECTED), f"{where}: {kind}"
         assert found in (before, after), where
         clean(names)
-        gc.collect()  # exceptions in circles, of which the interpreter has but a few spare ones
+        gc.collect()  # frees exceptions in cycles: the interpreter has few spare MemoryErrors
         lost = System().stats().current_blocks - balance
         assert not lost, f"{where}: {lost} blocks are lost"
-        # Enough for what catches some, and goes another way
+        # An operation may survive a failed allocation: go on to its 200th before calling it done
         if kind is usual and n > 200:
             return n
 

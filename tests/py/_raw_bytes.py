@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bytes to write, what they come from, and numbers that are none of them."""
+"""Bytes to write, objects to copy bytes from, and sizes that are out of bounds or no ints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def filled() -> Any:
 
 
 class Index:
-    """Not an int, but good for one."""
+    """An object that is not an int, but can be used as an int by its `__index__`."""
 
     def __init__(self, value: int) -> None:
         self.value = value

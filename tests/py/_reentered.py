@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Operations amid which other code runs: the side that runs in a subprocess.
+"""Operations in the middle of which other code runs: the part that runs in a subprocess.
 
-Code of the program runs inside an operation where the collector does, inside an
-allocation up to 3.11, or at the next step of Python; and where a profiler or a
-tracer sees Python that the operation calls.  It meddles with what the operation
-is using, at each occasion in turn.  Whatever that gives is right, as long as it
-is a result or an exception: what must not come is a crash, a pointer whose block
-is not counted, or a container that is not whole.
+Inside an operation, the collector may run finalizers: up to CPython 3.11 in any
+allocation, later at the next step of Python code.  A profiler or tracer runs when
+the operation calls Python code.  At each such occasion in turn, a "meddler" frees,
+resizes or overwrites the blocks and lists that the operation is using.  The
+operation may then succeed or raise; it must not crash, leave a block that is not
+counted, or show a list or array that is half made.
 """
 
 import contextlib
@@ -32,12 +32,12 @@ from pointers import (
     stack_alloc,
 )
 
-# More pointers and lists than are kept to be used again: while they live, each new one is
-# allocated
+# More pointers and lists than the free lists can hold: while these live, the free lists stay
+# empty, so that each new pointer or list is an allocation, which may collect
 SPARE: "list[Any]" = []
 N_SPARE = 100
 
-BIG = "x" * 70_000  # is copied where other threads may run
+BIG = "x" * 70_000  # long enough to be copied without the global lock
 
 
 class Index:
@@ -49,7 +49,7 @@ class Index:
 
 
 class Keys:
-    """What a method of an array is, or an object that is stored by reference."""
+    """An object that is held."""
 
 
 @stack_alloc(64)
@@ -66,7 +66,7 @@ class Holder:
 
 
 def in_use() -> SimpleNamespace:
-    """Return fresh things for an operation to use, which nothing else refers to."""
+    """Return fresh blocks and lists for an operation to use, which nothing else refers to."""
     n = SimpleNamespace()
     n.p = malloc(64)
     n.p <<= "text"
@@ -88,7 +88,7 @@ def in_use() -> SimpleNamespace:
     n.arena = Arena()
     n.of_arena = n.arena.malloc(64)
     n.values = [Keys(), "text", 3]
-    # More than the interpreter has free lists for
+    # More values than the interpreter's free lists can provide without an allocation
     n.plain = ["text", 1.5, b"c"] * 10
     n.many = calloc(30, 64)
     return n
@@ -191,17 +191,17 @@ OPERATIONS: "dict[str, Callable[[Any], Any]]" = {
 }
 
 
-# What is done meanwhile, with all that is in use
+# Meddlers: what finalizers, profilers and tracers do with the blocks in use
 
 
-def owners(n: Any) -> "list[Any]":
+def roots(n: Any) -> "list[Any]":
     if not n.__dict__:
         return []
     return [n.p, n.held, n.big, n.ints, n.mixed, n.bigs, n.none, *n.others]
 
 
 def free_all(n: Any) -> None:
-    for ptr in owners(n):
+    for ptr in roots(n):
         if not ptr.freed:
             ptr.free()
     if n.__dict__:
@@ -209,12 +209,12 @@ def free_all(n: Any) -> None:
 
 
 def resize(n: Any) -> None:
-    for ptr in owners(n):
+    for ptr in roots(n):
         ptr.realloc(0)
 
 
 def store(n: Any) -> None:
-    for ptr in owners(n):
+    for ptr in roots(n):
         ptr <<= Keys() if ptr.size else None
 
 
@@ -239,9 +239,9 @@ def free_and_exhaust(n: Any) -> None:
 
 
 def drop_and_exhaust(n: Any) -> None:
-    """Take the arrays from all but their iterators, and then from those."""
+    """Let iterators hold the last references to their arrays, then exhaust the iterators."""
     iterators = [n.it, n.it_none] if n.__dict__ else []
-    SPARE.clear()  # from now on, pointers that go are gone
+    SPARE.clear()  # so that the arrays' pointers go to the free list, and can be reused
     n.__dict__.clear()
     for iterator in iterators:
         list(iterator)
@@ -258,9 +258,9 @@ def drop(n: Any) -> None:
 
 
 def look(_n: Any) -> None:
-    """Look at all lists, as debuggers do: copying one that is not whole crashes.
+    """Copy all lists, as debuggers do: copying a half-made list would crash.
 
-    Tuples that are not whole are the interpreter's own, such as those of map().
+    Tuples are left alone: the interpreter itself shows half-made tuples, as those of map().
     """
     for obj in gc.get_objects():
         if type(obj) is list:
@@ -277,7 +277,7 @@ MEDDLERS = {
 
 
 class Occasion:
-    """Meddles at the n-th occasion, and counts them."""
+    """Counts the occasions within an operation, and meddles at the n-th."""
 
     def __init__(self, meddle: "Callable[[Any], None]") -> None:
         self.meddle = meddle
@@ -289,7 +289,7 @@ class Occasion:
         self.names, self.n, self.count = names, n, 0
 
     def disarm(self) -> bool:
-        """Return whether it has come to that."""
+        """Return whether there was an n-th occasion."""
         self.names = None
         self.ballast.clear()
         return self.count >= self.n
@@ -300,18 +300,18 @@ class Occasion:
         self.count += 1
         if self.count == self.n:
             names, self.names = self.names, None
-            # It may be gone, or in use
+            # The operation may have freed a block already, or have pinned it
             with contextlib.suppress(ValueError, BufferError, MemoryError, IndexError):
                 self.meddle(names)
 
 
 class Garbage:
-    """What meddles when the collector finds it, and leaves more of its kind."""
+    """A cycle that meddles when it is collected, and leaves another cycle for the next time."""
 
     def __init__(self, occasion: Occasion) -> None:
         self.occasion = occasion
         self.cycle = self
-        # So that the very next allocation collects
+        # Exceeds the collector's threshold, so that the very next allocation collects
         occasion.ballast += [[], [], []]
 
     def __del__(self) -> None:
@@ -346,12 +346,12 @@ def attempt(operation: "Callable[[Any], Any]", names: Any) -> None:
     except (ValueError, BufferError, MemoryError, IndexError, TypeError, StopIteration):
         pass
     except AttributeError:
-        if names.__dict__:  # else all was dropped before the operation looked
+        if names.__dict__:  # else a meddler has deleted all names before the operation read them
             raise
 
 
 def clean(names: Any) -> None:
-    # Dropped while they lie about, blocks are freed
+    # The finalizers of pointers free the blocks
     names.__dict__.clear()
     gc.collect(0)
 
@@ -381,7 +381,7 @@ def main(way: str, meddler: str, step: int) -> None:
             SPARE.clear()
             clean(names)
             left = System().stats().current_blocks - before
-            assert not left, f"{left} blocks are left after occasion {n}"
+            assert not left, f"{left} blocks are still live after occasion {n}"
             if not happened:
                 break
         print(n, flush=True)

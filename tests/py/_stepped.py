@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Operations of the package, one step at a time: what comes in between any two of them."""
+"""Operations of the package, interrupted before a chosen step of their Python code."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ import pointers
 PACKAGE = Path(pointers.__file__).parent
 TIMEOUT = 60
 
-# Whether the interpreter tells of its steps.  3.13 does so only from the second call on.
-TELLS = CPYTHON and sys.version_info < (3, 13)
+# Whether a trace function is called for each bytecode: from 3.13 on, not in a function's first call
+TRACES_BYTECODES = CPYTHON and sys.version_info < (3, 13)
 
 Action = Callable[[], Any]
 
 
 def stop_at(step: int, action: Action, operation: Action, *, lines_of: str = "") -> bool:
-    """Run an operation, and an action before a step of it; see `stop_at_each`."""
+    """Run an operation, and an action before its step number `step`; see `stop_at_each`."""
     return stop_at_each({step: action}, operation, lines_of=lines_of)
 
 
 def stop_at_each(actions: dict[int, Action], operation: Action, *, lines_of: str = "") -> bool:
-    """Run an operation, and actions before steps of its Python code; whether it has so many.
+    """Run an operation, and before some of its steps the action for the number of that step.
 
-    An action is in the place of a signal handler, a finalizer or another thread.  What it
-    raises, the step raises.
+    Returns whether the operation has more steps than the last number: tests increase it
+    until it has not.  An action stands for a signal handler, a finalizer or another thread;
+    an exception that it raises is raised by the step.
 
-    :param lines_of: A module, whose lines are the steps.  Without it, they are all steps of the
-        interpreter, in the whole package, or lines where it does not tell of those.
+    :param lines_of: A module whose lines are the steps.  If empty, each bytecode of the
+        package is a step, or each line where bytecodes cannot be traced.
     """
     n_steps = 0
     last = max(actions)
-    of_interpreter = TELLS and not lines_of
+    of_interpreter = TRACES_BYTECODES and not lines_of
     start = str(PACKAGE / lines_of)
 
     def trace(frame: Any, event: str, _arg: Any) -> Any:
@@ -46,19 +47,19 @@ def stop_at_each(actions: dict[int, Action], operation: Action, *, lines_of: str
             return None
         if event == "call" and of_interpreter:
             frame.f_trace_opcodes = True
-        # Not both: up to 3.9, what is raised at a line is lost at the step there
+        # Not both: up to 3.9, an exception raised at a line is lost at its first bytecode
         elif event == ("opcode" if of_interpreter else "line"):
             n_steps += 1
             if n_steps - 1 in actions:
                 actions[n_steps - 1]()
             if n_steps > last:
-                sys.settrace(None)  # what is left takes a fraction of the time
+                sys.settrace(None)  # the rest of the operation runs much faster untraced
                 return None
         return trace
 
     before = sys.gettrace()
     if of_interpreter:
-        sys._getframe().f_trace_opcodes = True  # in 3.12, a frame must have it before
+        sys._getframe().f_trace_opcodes = True  # 3.12 wants one frame to have it before settrace
     sys.settrace(trace)
     try:
         operation()
@@ -70,10 +71,11 @@ def stop_at_each(actions: dict[int, Action], operation: Action, *, lines_of: str
 def stop_both_at(
     steps: tuple[int, int], operations: tuple[Action, Action], *, lines_of: str
 ) -> list[bool]:
-    """Run two operations in two threads; whether each has so many lines in a module.
+    """Run two operations in two threads, each stopped before one of its lines in a module.
 
-    The first stops before one of its lines, the second comes to one of its own, the first
-    goes on to its end, and the second then.
+    The first operation stops before its line; then the second runs up to its own line; then
+    the first runs to its end, and the second after it.  Returns for each operation whether
+    it has so many lines.
     """
     there, go_on = threading.Event(), threading.Event()
     stopped = [False, False]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Objects that can be watched, and what stores them by reference."""
+"""Objects whose end can be observed, and functions that store them and wait for their end."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ cpython_only = pytest.mark.skipif(not CPYTHON, reason="counts references")
 
 
 class Thing:
-    """An object that can be watched."""
+    """An object that weak references can refer to."""
 
 
 class Destructor:
-    """An object that does something when it goes."""
+    """An object whose destructor calls a function."""
 
     def __init__(self, action: Callable[[], Any]) -> None:
         self.action = action
@@ -30,13 +30,16 @@ class Destructor:
 
 
 def collect() -> None:
-    """Let unreachable objects go; CPython's are gone at once, without this."""
+    """Collect garbage where objects are not reference counted."""
     if not CPYTHON:
         collect_all()
 
 
 def comes(condition: Callable[[], bool]) -> bool:
-    """Whether a condition comes true as unreachable objects go, one after another."""
+    """Return whether a condition comes true within eight collections.
+
+    Where one object keeps another alive, each may take a collection of its own.
+    """
     for _ in range(8):
         if condition():
             return True
@@ -45,17 +48,21 @@ def comes(condition: Callable[[], bool]) -> bool:
 
 
 def gone(ref: Any) -> bool:
+    """Return whether an object goes, on PyPy within eight collections."""
     return ref() is None if CPYTHON else comes(lambda: ref() is None)
 
 
 def is_gone(ref: Any) -> bool:
-    """Whether an object has gone that may be held: `gone` would collect all its times for it."""
+    """Return whether an object is gone after one collection.
+
+    For objects that may still be held, where `gone` would always take its eight collections.
+    """
     collect()
     return ref() is None
 
 
 def drop(pointers: list[Any]) -> None:
-    """Let go of pointers, and of cycles that these are in."""
+    """Let go of pointers, and check that each is leaked with a warning, also those in cycles."""
     with pytest.warns(ResourceWarning, match="dropped without free") as warned:
         _clear(pointers, warned)
 
@@ -71,7 +78,7 @@ def _clear(pointers: list[Any], warned: Any) -> None:
 
 
 def put(p: Any) -> Any:
-    """Store a new object; return a weak reference, the memory has the only other one."""
+    """Store a new object, so that only the memory refers to it; return a weak reference to it."""
     thing = Thing()
     p.move(thing)
     return weakref.ref(thing)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Fixtures for every test module, and the way to the modules beside them."""
+"""Fixtures and settings for every test module, and the import path of the modules beside them."""
 
 import gc
 import os
@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from _sanitized import ADDRESS_SANITIZER
 
-# No run depends on an earlier one (what failed is printed, with what repeats it), nor on how busy
-# the machine is.  In CI, the examples are the same each time: what is red there is the change's
-# own fault.  Everywhere else, each run looks for new ones.
+# No result depends on earlier runs (no database: a failure prints a line that repeats it) or on
+# the load of the machine (no deadline).  In CI, the examples are the same each time, so that only
+# a change can make a test fail.  Everywhere else, each run tries new examples.
 settings.register_profile(
     "pointers",
     database=None,
@@ -38,16 +38,16 @@ def pytest_collection_modifyitems(items: "list[pytest.Item]") -> None:
     for item in items:
         if item.path.stem.startswith(ONCE):
             item.add_marker(pytest.mark.once)
-        # Programs that tests start on the path that a parameter names
+        # Tests that start a program on the path, fast or reference, that a parameter chooses
         if "fast" in getattr(getattr(item, "callspec", None), "params", ()):
             item.add_marker(pytest.mark.both_paths)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _collections_take_little_time() -> None:
-    """Let the collector pass over what modules share or have left, since many tests collect often.
+    """Exclude what earlier modules left from collections, of which many tests make many.
 
-    What a test itself makes is collected as ever.
+    Garbage of the module's own tests is still collected.
     """
     gc.collect()
     getattr(gc, "freeze", int)()
@@ -58,16 +58,16 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run_python(tmp_path: Path) -> Run:
-    """Run code in a new interpreter, away from the source tree that hides the package.
+    """Run code in a new interpreter, outside the source tree, whose folder would hide the package.
 
-    Takes (code, *interpreter options, timeout in seconds, environment variables).
+    The fixture is a function of (code, *interpreter options, timeout in seconds, **environment).
     """
 
     def run(
         code: str, *options: str, timeout: float = 300, **environment: str
     ) -> "subprocess.CompletedProcess[str]":
         if "LD_PRELOAD" in environment and ADDRESS_SANITIZER:
-            pytest.skip("a sanitizer has to be preloaded itself")
+            pytest.skip("AddressSanitizer has to be the only preloaded library")
         return subprocess.run(
             [sys.executable, *options, "-c", textwrap.dedent(code)],
             capture_output=True,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What differs where addresses have 32 bits, and what does not."""
+"""Addresses, sizes and NaNs on 32-bit machines, and that 64-bit machines do the same."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ CPYTHON = sys.implementation.name == "cpython"
 
 
 @pytest.mark.parametrize("size", [28, 1 << 20, 100 << 20])
-def test_addresses_are_those_of_the_memory_wherever_it_is(size: int) -> None:
-    # From 1 MiB on it comes from mmap, which 32-bit Linux begins at the upper end with
+def test_high_addresses_are_not_negative(size: int) -> None:
+    # From 1 MiB on, memory comes from mmap, which on 32-bit Linux returns high addresses first
     with malloc(size) as ptr:
         ptr.write(b"some bytes")
         assert 0 < ptr.address < 2 ** (32 if NARROW else 64)
@@ -27,7 +27,7 @@ def test_addresses_are_those_of_the_memory_wherever_it_is(size: int) -> None:
         assert ctypes.string_at(ptr.address, 10) == b"some bytes"
 
 
-def test_allocators_are_found_wherever_they_are() -> None:
+def test_large_blocks_know_their_allocator_at_any_address() -> None:
     for source in (Arena(chunk_size=64 << 20), Guard()):
         with source:
             ptr = source.malloc(32 << 20)
@@ -37,13 +37,13 @@ def test_allocators_are_found_wherever_they_are() -> None:
 
 @pytest.mark.skipif(not (CPYTHON and NARROW), reason="about the objects of 32-bit CPython")
 @pytest.mark.parametrize("obj", [None, 1, 1.5, b"bytes", "text", "\u0107"])
-def test_objects_are_smaller_than_their_images(obj: Any) -> None:
+def test_getsizeof_is_too_small_for_the_image_on_32_bits(obj: Any) -> None:
     assert sys.getsizeof(obj) < sizeof(obj)
     with malloc(sys.getsizeof(obj)) as ptr, pytest.raises(InvalidSizeError):
         ptr <<= obj
 
 
-def test_signalling_nans_are_loaded_as_the_processor_moves_them() -> None:
+def test_a_signalling_nan_is_kept_or_made_quiet_as_by_the_processor() -> None:
     with malloc(24) as ptr, malloc(24) as copy:
         ptr <<= 1.5
         (ptr + 16).write(struct.pack("=Q", 0x7FF0000000000001))

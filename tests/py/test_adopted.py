@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Memory that is taken from C: freed once, by its function, and never used after that."""
+"""from_address(): memory from C is freed once, by the caller's function, and never used again."""
 
 import copy
 import ctypes
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from _collecting import collect_all, settled_blocks
-from _foreign import LIBC, Buffer, with_argtypes
+from _foreign import LIBC, Buffer, free_with_argtypes
 from _watched import Destructor, comes
 
 import pointers
@@ -35,7 +35,7 @@ def buffer() -> Buffer:
     return Buffer()
 
 
-def test_memory_of_c_is_a_pointer_like_any_other(buffer: Buffer) -> None:
+def test_a_pointer_to_memory_of_c_does_all_that_others_do(buffer: Buffer) -> None:
     ptr = from_address(buffer.address, 64)
     assert isinstance(ptr, AdoptedPointer)
     assert isinstance(ptr, pointers.AllocatedPointer)
@@ -71,7 +71,7 @@ def test_memory_of_c_is_a_pointer_like_any_other(buffer: Buffer) -> None:
 
 FREES: "dict[str, Any]" = {
     "a function of ctypes": lambda: LIBC.free,
-    "one with argtypes": lambda: with_argtypes(),
+    "a function of ctypes with argtypes": lambda: free_with_argtypes(),
     "a callback of ctypes": lambda: FREE_TYPE(call_free),
     "a function of Python": lambda: call_free,
 }
@@ -80,21 +80,21 @@ FREE_TYPE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 def call_free(address: int) -> None:
-    with_argtypes()(address)
+    free_with_argtypes()(address)
 
 
 @pytest.mark.parametrize("name", FREES)
-def test_what_frees_it(name: str) -> None:
+def test_every_kind_of_function_frees_the_memory(name: str) -> None:
     text = LIBC.strdup(b"hello")
     ptr = from_address(text, 6, free=FREES[name]())
-    gc.collect()  # of the function, nothing else is kept
+    gc.collect()  # the block holds the only reference to the function
     assert ptr.string() == "hello"
     free(ptr)
     with pytest.raises(FreedMemoryError):
         ptr.string()
 
 
-def test_a_function_of_cffi_frees_it() -> None:
+def test_a_function_of_cffi_frees_the_memory() -> None:
     freed: list[int] = []
 
     @ffi.callback("void (void *)")
@@ -108,7 +108,7 @@ def test_a_function_of_cffi_frees_it() -> None:
 
 
 @pytest.mark.skipif(not COUNTS_REFERENCES, reason="ctypes.pythonapi is CPython's")
-def test_a_function_that_needs_the_interpreter() -> None:
+def test_a_free_function_of_the_interpreter_is_called_with_its_lock() -> None:
     api = ctypes.pythonapi
     allocate = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_size_t)(("PyMem_Malloc", api))
     release = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(("PyMem_Free", api))
@@ -118,7 +118,7 @@ def test_a_function_that_needs_the_interpreter() -> None:
     free(ptr)
 
 
-def test_it_is_called_once(buffer: Buffer) -> None:
+def test_the_free_function_is_called_once(buffer: Buffer) -> None:
     ptr = from_address(buffer.address, 64, free=buffer.free)
     alias = ptr + 0
     free(alias)
@@ -131,14 +131,14 @@ def test_it_is_called_once(buffer: Buffer) -> None:
     assert buffer.freed == [buffer.address]
 
 
-def test_with(buffer: Buffer) -> None:
+def test_a_with_statement_frees_the_memory(buffer: Buffer) -> None:
     with from_address(buffer.address, 64, free=buffer.free) as ptr:
         assert not ptr.freed
     assert ptr.freed
     assert buffer.freed == [buffer.address]
 
 
-def test_a_leaked_pointer(buffer: Buffer) -> None:
+def test_a_leaked_pointer_warns_and_frees_the_memory(buffer: Buffer) -> None:
     def leak() -> None:
         from_address(buffer.address, 64, free=buffer.free)
         collect_all()
@@ -146,7 +146,7 @@ def test_a_leaked_pointer(buffer: Buffer) -> None:
     with pytest.warns(ResourceWarning, match="AdoptedPointer to 64 bytes was dropped"):
         leak()
     assert buffer.freed == [buffer.address]
-    # Where nothing has to be freed, nothing is leaked
+    # Without a free function, nothing has to be freed, so that nothing is leaked
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         from_address(buffer.address, 64)
@@ -154,7 +154,7 @@ def test_a_leaked_pointer(buffer: Buffer) -> None:
         collect_all()
 
 
-def test_a_view_keeps_it(buffer: Buffer) -> None:
+def test_memory_is_not_freed_before_its_last_view(buffer: Buffer) -> None:
     ptr = from_address(buffer.address, 64, keepalive=buffer, free=buffer.free)
     view = ptr.view()
     with pytest.raises(BufferError):
@@ -172,7 +172,7 @@ def test_a_view_keeps_it(buffer: Buffer) -> None:
     assert buffer.freed == [buffer.address]
 
 
-def test_an_exception_passes_a_view(buffer: Buffer) -> None:
+def test_an_exception_that_leaves_a_with_frees_only_after_the_last_view(buffer: Buffer) -> None:
     views: list[memoryview] = []
 
     def fail() -> None:
@@ -188,7 +188,7 @@ def test_an_exception_passes_a_view(buffer: Buffer) -> None:
     assert buffer.freed == [buffer.address]
 
 
-def test_an_error_goes_to_the_caller_that_has_ended_the_block(buffer: Buffer) -> None:
+def test_a_free_function_that_frees_again_is_refused_and_may_raise(buffer: Buffer) -> None:
     def fail(_address: int) -> None:
         with pytest.raises(FreedMemoryError):
             free(ptr)
@@ -199,7 +199,7 @@ def test_an_error_goes_to_the_caller_that_has_ended_the_block(buffer: Buffer) ->
         free(ptr)
 
 
-def test_errors_at_the_end_of_the_program(run_python: Any) -> None:
+def test_errors_of_free_functions_at_exit_stop_no_others(run_python: Any) -> None:
     done = run_python(
         """
         import ctypes
@@ -219,7 +219,7 @@ def test_errors_at_the_end_of_the_program(run_python: Any) -> None:
     assert done.returncode == 0
 
 
-def test_the_last_view_may_go_amid_an_exception(buffer: Buffer) -> None:
+def test_a_free_function_that_runs_amid_an_exception_leaves_it_alone(buffer: Buffer) -> None:
     def note(address: int) -> None:
         with pytest.raises(KeyError):
             {}["no such key"]  # type: ignore[index]
@@ -231,7 +231,7 @@ def test_the_last_view_may_go_amid_an_exception(buffer: Buffer) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         with pytest.raises(ZeroDivisionError):
-            print(lend(), 1 / 0)  # the view is on the stack of the interpreter
+            print(lend(), 1 / 0)  # the last reference to the view is on the interpreter's stack
         collect_all()
     assert buffer.freed == [buffer.address]
 
@@ -268,7 +268,7 @@ def test_a_function_of_c_may_wait_for_another_thread(run_python: Any) -> None:
     assert done.stdout == "done\n", done.stderr
 
 
-def test_an_error_goes_to_the_caller(buffer: Buffer) -> None:
+def test_an_error_of_the_free_function_goes_to_the_caller_of_free(buffer: Buffer) -> None:
     def fail(address: int) -> None:
         raise LookupError(f"no memory at {address}")
 
@@ -282,7 +282,7 @@ def test_an_error_goes_to_the_caller(buffer: Buffer) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*dropped without free:ResourceWarning")
 @pytest.mark.parametrize("with_view", [False, True])
-def test_an_error_without_a_caller(
+def test_an_error_of_the_free_function_of_a_leaked_block_is_unraisable(
     buffer: Buffer, with_view: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
@@ -304,9 +304,9 @@ def test_an_error_without_a_caller(
     assert seen == [LookupError]
 
 
-def test_an_object_is_kept_as_long_as_the_block(buffer: Buffer) -> None:
+def test_keepalive_lives_as_long_as_the_last_alias_or_view(buffer: Buffer) -> None:
     gone: list[str] = []
-    # No weak reference, which PyPy clears before a finalizer that keeps the object
+    # Not a weak reference: PyPy clears it while the block's finalizer still keeps the object
     ptr = from_address(buffer.address, 64, keepalive=Destructor(lambda: gone.append("gone")))
     collect_all()
     assert gone == []
@@ -323,7 +323,7 @@ def test_an_object_is_kept_as_long_as_the_block(buffer: Buffer) -> None:
     assert comes(lambda: gone == ["gone"])
 
 
-def test_an_object_is_let_go_with_the_block(buffer: Buffer) -> None:
+def test_keepalive_is_let_go_when_the_block_is_freed(buffer: Buffer) -> None:
     class Owner:
         pass
 
@@ -339,7 +339,7 @@ def test_an_object_is_let_go_with_the_block(buffer: Buffer) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*dropped without free:ResourceWarning")
 @pytest.mark.parametrize("way", ["keepalive", "free", "stored"])
-def test_cycles_are_collected(buffer: Buffer, way: str) -> None:
+def test_a_cycle_through_a_block_is_collected_and_freed(buffer: Buffer, way: str) -> None:
     class Node:
         ptr: Any = None
 
@@ -362,7 +362,7 @@ def test_cycles_are_collected(buffer: Buffer, way: str) -> None:
     assert buffer.freed == [buffer.address]
 
 
-def test_a_function_may_do_anything(buffer: Buffer) -> None:
+def test_a_free_function_may_use_its_own_freed_pointer_and_threads(buffer: Buffer) -> None:
     seen: list[str] = []
 
     def meddle(address: int) -> None:
@@ -385,7 +385,7 @@ def test_a_function_may_do_anything(buffer: Buffer) -> None:
 
 
 @pytest.mark.parametrize("made_by", ["ctypes", "cffi"])
-def test_callbacks_go_with_their_block(buffer: Buffer, made_by: str) -> None:
+def test_a_callback_lives_as_long_as_its_block(buffer: Buffer, made_by: str) -> None:
     if made_by == "cffi" and not COUNTS_REFERENCES:
         pytest.skip("a callback of cffi cannot be told from another function there")
 
@@ -406,7 +406,7 @@ def test_callbacks_go_with_their_block(buffer: Buffer, made_by: str) -> None:
     assert comes(lambda: gone() is None)
 
 
-def test_threads_that_free_the_same(buffer: Buffer) -> None:
+def test_of_threads_that_free_one_block_only_one_succeeds(buffer: Buffer) -> None:
     for _ in range(100):
         buffer.freed.clear()
         ptr = from_address(buffer.address, 64, free=buffer.free)
@@ -427,7 +427,7 @@ def test_threads_that_free_the_same(buffer: Buffer) -> None:
         assert buffer.freed == [buffer.address]
 
 
-def test_it_is_called_when_the_program_ends(run_python: Any) -> None:
+def test_live_memory_is_freed_at_exit_unless_a_view_uses_it(run_python: Any) -> None:
     done = run_python(
         """
         import ctypes
@@ -496,7 +496,7 @@ WRONG: "dict[str, tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]]"
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_refused(name: str) -> None:
+def test_wrong_arguments_are_refused_without_a_block(name: str) -> None:
     arguments, options, error, message = WRONG[name]
     before = settled_blocks()
     with pytest.raises(error, match=message):
@@ -504,12 +504,12 @@ def test_what_is_refused(name: str) -> None:
     assert settled_blocks() == before
 
 
-def test_sizes_at_the_limits(buffer: Buffer) -> None:
+def test_sizes_and_addresses_at_the_limits_are_accepted(buffer: Buffer) -> None:
     with from_address(buffer.address, 0) as ptr:
         assert ptr.read() == b""
         with pytest.raises(InvalidSizeError):
             ptr.write(b"x")
-    # Memory that nobody has is a promise of the caller's; nothing is read before it is asked for
+    # The caller promises that the memory exists: it is not read before the caller loads or reads
     with from_address(TOP - 16, 8) as ptr:
         assert ptr.address == TOP - 16
     with from_address(buffer.address + 1, 40) as ptr:
@@ -517,7 +517,7 @@ def test_sizes_at_the_limits(buffer: Buffer) -> None:
         assert ~ptr == 12345
 
 
-def test_pointers_are_not_copied(buffer: Buffer) -> None:
+def test_a_pointer_cannot_be_copied_or_made_without_an_address(buffer: Buffer) -> None:
     with from_address(buffer.address, 8) as ptr, pytest.raises(TypeError):
         copy.copy(ptr)
     with pytest.raises(TypeError):

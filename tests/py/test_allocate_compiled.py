@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""New blocks of any allocator: compiled functions know its C object, which no Python can change."""
+"""Compiled malloc and calloc of every allocator, whose C object no Python code can replace."""
 
 import gc
 import threading
@@ -33,7 +33,7 @@ def source(request: Any) -> Any:
     return Arena() if request.param == "arena" else Pool(256, align=64)
 
 
-def test_every_way_to_name_an_allocator(source: Any) -> None:
+def test_every_way_to_pass_an_allocator_allocates_from_it(source: Any) -> None:
     def by_default() -> Any:
         with allocator(source):
             return malloc(20)
@@ -63,7 +63,7 @@ def test_every_way_to_name_an_allocator(source: Any) -> None:
 
 
 @pytest.mark.parametrize("align", [1, 2, 16, 32, 64, 4096])
-def test_alignments(align: int) -> None:
+def test_blocks_are_aligned_as_asked_for(align: int) -> None:
     for source in (Arena(), Pool(64, align=4096), System()):
         with (
             source.malloc(10, align=align) as ptr,
@@ -75,7 +75,7 @@ def test_alignments(align: int) -> None:
 
 
 @pytest.mark.parametrize("align", [0, 3, -8, 2**22, 2**70, True, 1.5, "16"])
-def test_wrong_alignments(source: Any, align: Any) -> None:
+def test_wrong_alignments_are_refused(source: Any, align: Any) -> None:
     for make in (
         lambda: source.malloc(8, align=align),
         lambda: source.calloc(2, 8, align=align),
@@ -84,13 +84,13 @@ def test_wrong_alignments(source: Any, align: Any) -> None:
         lambda: calloc(1, 8, align=align),
     ):
         if align is True and type(align) is bool:
-            continue  # an int as any other
+            continue  # True is the int 1, a valid alignment
         with pytest.raises((ValueError, TypeError)):
             make()
     assert source.stats().total_blocks == 0
 
 
-def test_what_is_no_argument(source: Any) -> None:
+def test_wrong_arguments_raise_type_error(source: Any) -> None:
     for make in (
         lambda: source.malloc(),
         lambda: source.malloc(1, 2),
@@ -108,7 +108,7 @@ def test_what_is_no_argument(source: Any) -> None:
     assert source.stats().total_blocks == 0
 
 
-def test_refusals() -> None:
+def test_errors_name_the_size_or_the_closed_allocator() -> None:
     pool = Pool(64)
     with pytest.raises(InvalidSizeError, match="up to 64 bytes"):
         pool.malloc(65)
@@ -130,7 +130,7 @@ def test_refusals() -> None:
             malloc(8)
 
 
-def test_one_that_was_never_made() -> None:
+def test_an_allocator_whose_init_never_ran_is_refused() -> None:
     for kind in (Arena, Pool, Guard):
         bare: Any = object.__new__(kind)
         for make in (
@@ -143,10 +143,10 @@ def test_one_that_was_never_made() -> None:
 
 
 @compiled
-def test_no_python_changes_what_is_used() -> None:
+def test_attributes_set_from_python_do_not_change_the_allocator_in_use() -> None:
     arena: Any = Arena()
     other: Any = Arena()
-    # The objects of cffi that the slow path uses are of no interest to the compiled one
+    # Only the slow path uses these objects of cffi
     for name in ("_cell", "_held_by_cell"):
         setattr(arena, name, getattr(other, name))
     with arena.malloc(8) as ptr:
@@ -159,7 +159,7 @@ def test_no_python_changes_what_is_used() -> None:
 
 
 @compiled
-def test_offers_cannot_be_forged() -> None:
+def test_a_forged_key_does_not_bind_an_allocator() -> None:
     bare: Any = object.__new__(Arena)
     for key in (0, -1, 1, 2**40, 2**63 - 1, -(2**63)):
         fast.bind(bare, key)
@@ -171,7 +171,7 @@ def test_offers_cannot_be_forged() -> None:
     fast.bind(bare, key)
     with pytest.raises(ValueError, match="never made"):
         bare.malloc(8)
-    # An object is bound once
+    # An object that is bound already stays as it is
     other = Arena()
     key = lib.ptrs_access_offer(other._cdata)
     fast.bind(arena, key)
@@ -184,7 +184,7 @@ def test_offers_cannot_be_forged() -> None:
 
 
 @compiled
-def test_too_many_offers_make_slower_allocators() -> None:
+def test_allocators_beyond_the_table_of_offers_still_work() -> None:
     arena = Arena()
     keys = []
     while (key := lib.ptrs_access_offer(arena._cdata)) > 0:
@@ -200,7 +200,7 @@ def test_too_many_offers_make_slower_allocators() -> None:
 
 
 @compiled
-def test_entries_of_the_default_are_read_only() -> None:
+def test_a_forged_default_is_refused_and_real_ones_are_read_only() -> None:
     with allocator(Arena()):
         entry: Any = default.get()
         for name in ("source", "block", "before"):
@@ -222,7 +222,7 @@ def test_entries_of_the_default_are_read_only() -> None:
         type(entry)(source=1, block=2, before=3)
 
 
-def test_subclasses_may_do_something_else() -> None:
+def test_a_subclass_may_override_malloc() -> None:
     class Counting(Arena):
         n_calls = 0
 
@@ -233,12 +233,12 @@ def test_subclasses_may_do_something_else() -> None:
     arena = Counting()
     assert arena.malloc(8).size == 9
     assert arena.n_calls == 1
-    # The function takes memory of the allocator, and asks no method of Python
+    # The function malloc() allocates directly, and calls no overridden method
     assert malloc(8, allocator=arena).size == 8
     assert arena.n_calls == 1
 
 
-def test_an_allocator_goes_with_its_last_block() -> None:
+def test_a_block_keeps_the_memory_of_its_allocator_but_not_the_object() -> None:
     before = settled_blocks()
     arena = Arena(1 << 16)
     gone = weakref.ref(arena)
@@ -252,7 +252,7 @@ def test_an_allocator_goes_with_its_last_block() -> None:
     assert settled_blocks() == before
 
 
-def test_an_allocator_that_is_closed_while_others_allocate() -> None:
+def test_closing_an_allocator_while_threads_allocate_raises_in_each() -> None:
     for _ in range(30):
         pool, arena = Pool(64), Arena()
         errors: list[Any] = []
@@ -263,7 +263,7 @@ def test_an_allocator_that_is_closed_while_others_allocate() -> None:
                     with allocator(each):
                         free(malloc(16))
                     free(each.calloc(2, 8))
-            except ValueError as error:  # also of what is freed: its block has ended
+            except ValueError as error:  # of malloc, or of free: closing has freed the block
                 errors.append(error)
 
         threads = [threading.Thread(target=use, args=(each,)) for each in (pool, arena) * 2]
@@ -277,14 +277,14 @@ def test_an_allocator_that_is_closed_while_others_allocate() -> None:
         assert pool.stats().current_blocks == arena.stats().current_blocks == 0
 
 
-def test_a_default_that_goes_with_its_context() -> None:
-    """What serves a request stays for as long as that takes."""
+def test_a_default_allocator_that_is_dropped_still_serves_its_blocks() -> None:
+    """The memory of an allocator stays until its last block is freed."""
     before = settled_blocks()
 
     def use() -> Any:
         default.set(type(default.get())(Arena(), None, default.get()))
         ptr = malloc(16)
-        default.set(default.get().before)  # the arena's object goes
+        default.set(default.get().before)  # lets go of the last reference to the arena's object
         return ptr
 
     ptr = copy_context().run(use)
@@ -295,7 +295,7 @@ def test_a_default_that_goes_with_its_context() -> None:
     assert settled_blocks() == before
 
 
-def test_deep_nesting_ends() -> None:
+def test_a_deeply_nested_default_is_freed_without_recursion() -> None:
     arena = Arena()
     blocks = [allocator(arena) for _ in range(20_000)]
 
@@ -303,7 +303,7 @@ def test_deep_nesting_ends() -> None:
         for block in blocks:
             block.__enter__()
         assert malloc(8).allocator is arena
-        # All entries at once
+        # Lets go of all 20,000 entries at once
         default.set(first)
 
     first = default.get()

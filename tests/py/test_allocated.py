@@ -42,7 +42,7 @@ def test_malloc_never_shows_the_bytes_of_an_earlier_block(size: int) -> None:
 
 
 @pytest.mark.parametrize("align", [1, 8, 16, 64, 4096, 2 << 20])
-def test_malloc_aligns(align: int) -> None:
+def test_malloc_aligns_as_asked_for_and_realloc_keeps_that(align: int) -> None:
     with malloc(100, align=align) as ptr:
         assert ptr.address % align == 0
         assert ptr.alignment == align
@@ -74,7 +74,9 @@ def test_bad_alignment_is_a_value_error(align: int) -> None:
         (b"\x1c", TypeError),
     ],
 )
-def test_bad_sizes(size: Any, error: "type[Exception]") -> None:
+def test_bad_sizes_are_refused_and_realloc_changes_nothing(
+    size: Any, error: "type[Exception]"
+) -> None:
     with pytest.raises(error) as caught:
         malloc(size)
     if isinstance(size, int):
@@ -98,14 +100,14 @@ def test_anything_with_an_index_is_a_size() -> None:
         assert ptr.size == 1
 
 
-def test_allocator_must_be_one() -> None:
+def test_allocator_must_be_an_allocator() -> None:
     with pytest.raises(TypeError, match="allocator"):
         malloc(8, allocator="system")  # type: ignore[arg-type]
     with malloc(8, allocator=System()) as ptr, System().malloc(8) as other:
         assert ptr.allocator is other.allocator is System()
 
 
-def test_statistics_are_exact() -> None:
+def test_statistics_count_each_byte_and_block() -> None:
     settled_blocks()
     before = System().stats()
     ptr, other = malloc(100), malloc(50)
@@ -163,7 +165,7 @@ def test_storing_a_pointer_copies_what_it_points_at() -> None:
         assert ~ptr == "text"
 
 
-def test_nothing_stored_is_no_object() -> None:
+def test_a_load_where_nothing_was_stored_is_refused() -> None:
     with malloc(64) as ptr:
         for place in (ptr, ptr + 8, ptr + 48, ptr + 60, ptr + 64):
             with pytest.raises(DereferenceError, match="nothing was stored"):
@@ -180,7 +182,7 @@ def test_a_store_one_past_the_end_is_refused() -> None:
         assert end.read() == b""
 
 
-# The limit, bypassed
+# Stores that bypass the limit
 
 
 def test_unsafe_store_within_the_capacity_is_silent() -> None:
@@ -211,7 +213,7 @@ def test_unsafe_store_beyond_the_capacity_warns_before_it_writes() -> None:
         assert ~ptr == 0
 
 
-def test_unsafe_store_takes_pointers_and_references() -> None:
+def test_unsafe_store_takes_pointers_and_held_objects() -> None:
     with malloc(64) as ptr, malloc(64) as other:
         other <<= [1, 2]
         ptr ^= other

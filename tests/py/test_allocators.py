@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What all allocators have in common: closing, defaults, parents, and who keeps whom."""
+"""What all allocators have in common: closing, defaults, parents and lifetimes."""
 
 import asyncio
 import copy
@@ -50,7 +50,7 @@ def system_blocks() -> int:
     return System().stats().current_blocks
 
 
-def test_blocks_come_from_where_they_should(source: Any) -> None:
+def test_blocks_come_from_the_allocator_that_was_asked(source: Any) -> None:
     ptr = source.malloc(28)
     array = calloc(3, 48, allocator=source)
     ptr <<= 1
@@ -67,7 +67,7 @@ def test_blocks_come_from_where_they_should(source: Any) -> None:
     assert source.stats().current_blocks == source.stats().current_bytes == 0
 
 
-def test_closing_ends_all_blocks(source: Any) -> None:
+def test_closing_frees_all_blocks(source: Any) -> None:
     held = ["held"]
     n_references = sys.getrefcount(held) if hasattr(sys, "getrefcount") else 0
     ptr, array = source.malloc(64), source.calloc(4, 28)
@@ -87,7 +87,7 @@ def test_closing_ends_all_blocks(source: Any) -> None:
     for act in late:
         with pytest.raises(FreedMemoryError):
             act()
-    # What was stored by reference is let go
+    # The held object is let go
     if n_references:
         assert sys.getrefcount(held) == n_references
     for use in (lambda: source.malloc(1), lambda: malloc(1, allocator=source), source.__enter__):
@@ -125,7 +125,7 @@ def test_with_closes_even_after_an_error(source: Any) -> None:
     assert ptr.freed
 
 
-def test_dropped_it_stays_for_its_blocks() -> None:
+def test_a_block_keeps_its_allocator_after_the_object_is_dropped() -> None:
     for make in MAKERS.values():
         before = system_blocks()
         made: Any = make()  # type: ignore[operator]
@@ -146,7 +146,7 @@ def test_dropped_it_stays_for_its_blocks() -> None:
         assert system_blocks() <= before
 
 
-def test_dropped_pointers() -> None:
+def test_leaked_blocks_warn_except_in_arenas() -> None:
     with Pool(64) as pool:
         ptr = pool.malloc(64)
         with pytest.warns(ResourceWarning, match="64 bytes was dropped"):  # noqa: PT031
@@ -161,7 +161,7 @@ def test_dropped_pointers() -> None:
         assert arena.stats().current_blocks == 0
 
 
-def test_the_default_is_that_of_the_context() -> None:
+def test_the_default_allocator_belongs_to_the_context() -> None:
     with Arena() as outer, Pool(64) as inner:
         seen = []
 
@@ -184,13 +184,13 @@ def test_the_default_is_that_of_the_context() -> None:
             thread.join()
         elsewhere()
         gc.collect()
-        # A thread has a context of its own, which starts empty or, where Python says so
-        # (by default without a global lock), as a copy of that of its maker
+        # A thread has a context of its own, which starts empty, or as a copy of its creator's
+        # if Python is set so (the default in free-threaded Python)
         inherits = getattr(sys.flags, "thread_inherit_context", False)
         assert seen == [outer if inherits else System(), System()]
 
 
-def test_the_default_of_tasks() -> None:
+def test_each_asyncio_task_has_its_own_default_allocator() -> None:
     async def work(own: Allocator) -> bool:
         with allocator(own):
             await asyncio.sleep(0)
@@ -205,7 +205,7 @@ def test_the_default_of_tasks() -> None:
 
 
 @pytest.mark.parametrize("wrong", [1, "arena", Arena, object()])
-def test_what_is_no_allocator(wrong: Any) -> None:
+def test_what_is_no_allocator_raises_type_error(wrong: Any) -> None:
     for act in (
         lambda: malloc(1, allocator=wrong),
         lambda: calloc(1, 1, allocator=wrong),
@@ -230,7 +230,7 @@ def test_the_system_cannot_be_closed() -> None:
     assert System() is System()
 
 
-def test_parents() -> None:
+def test_a_parent_cannot_be_closed_before_its_child() -> None:
     before = system_blocks()
     arena = Arena(4096)
     pool = Pool(32, slab_blocks=4, parent=arena)
@@ -259,7 +259,7 @@ def test_parents() -> None:
         small.malloc(1000)
 
 
-def test_subclasses_and_attributes() -> None:
+def test_allocators_have_subclasses_but_no_attributes_of_their_own() -> None:
     class Named(Arena):
         name = "named"
 
@@ -272,7 +272,7 @@ def test_subclasses_and_attributes() -> None:
 # Arenas
 
 
-def test_reset_and_rewind() -> None:
+def test_reset_and_rewind_free_later_blocks_unless_a_view_pins_them() -> None:
     with Arena(256) as arena:
         kept = arena.malloc(28)
         kept <<= 1
@@ -292,7 +292,7 @@ def test_reset_and_rewind() -> None:
         for act in (arena.reset, arena.close):
             with pytest.raises(BufferError):
                 act()
-        arena.rewind(mark)  # the view is before it
+        arena.rewind(mark)  # the pinned block is older than the mark
         view.release()
         del view
         arena.reset()
@@ -306,7 +306,7 @@ def test_reset_and_rewind() -> None:
 
 
 @pytest.mark.parametrize("mark", [-1, 2**64, 2**200])
-def test_numbers_that_are_no_marks(mark: int) -> None:
+def test_a_number_that_is_no_mark_is_refused(mark: int) -> None:
     with Arena() as arena, pytest.raises(ValueError, match="mark"):
         arena.rewind(mark)
 
@@ -322,7 +322,7 @@ SIZES = [(0, ValueError), (-1, ValueError), (2**64, AllocationError), (2**200, A
 
 
 @pytest.mark.parametrize(("size", "error"), SIZES)
-def test_bad_sizes(size: Any, error: "type[Exception]") -> None:
+def test_bad_sizes_of_arenas_and_pools_are_refused(size: Any, error: "type[Exception]") -> None:
     for act in (lambda: Arena(size), lambda: Pool(size)):
         with pytest.raises(error):
             act()
@@ -331,7 +331,7 @@ def test_bad_sizes(size: Any, error: "type[Exception]") -> None:
 # Pools
 
 
-def test_pools_have_limits() -> None:
+def test_a_pool_refuses_sizes_and_alignments_beyond_its_own() -> None:
     with Pool(64, align=32) as pool:
         assert pool.block_size == 64
         with pool.malloc(64, align=32) as ptr:
@@ -351,7 +351,7 @@ def test_pools_have_limits() -> None:
         Pool(2**62, slab_blocks=4)
 
 
-def test_no_leak_in_many_cycles() -> None:
+def test_many_blocks_one_after_another_leave_no_memory_behind() -> None:
     before = system_blocks()
     with Pool(64) as pool, Arena() as arena:
         for _ in range(20_000):
@@ -367,7 +367,7 @@ def test_no_leak_in_many_cycles() -> None:
 # Other libraries
 
 
-def test_libraries_that_are_none() -> None:
+def test_a_library_without_malloc_is_refused() -> None:
     for path, prefix, message in (
         ("libnot-there.so.9", "", "libnot-there"),
         ("libm.so.6", "", "libm.so.6 has no function malloc of its own"),

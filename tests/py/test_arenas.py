@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Arenas of arenas, and what many blocks, marks and parents cost."""
+"""Arenas within arenas, and arenas with many blocks and marks."""
 
 from typing import Callable
 
@@ -16,7 +16,9 @@ from pointers._ffi import lib
         pytest.param(lambda parent: Pool(4096, slab_blocks=1, parent=parent), id="pool"),
     ],
 )
-def test_parents_of_parents_are_bounded(make: Callable[[Allocator], Allocator]) -> None:
+def test_a_chain_of_parents_that_is_too_long_is_refused(
+    make: Callable[[Allocator], Allocator],
+) -> None:
     last = Arena(1)
     for _ in range(lib.PTRS_DEPTH_MAX - 1):
         last = Arena(1, parent=last)
@@ -29,8 +31,8 @@ def test_parents_of_parents_are_bounded(make: Callable[[Allocator], Allocator]) 
     last.close()
 
 
-def test_many_marks() -> None:
-    """What each block and mark costs does not grow with their number."""
+def test_rewind_over_thousands_of_marks_frees_exactly_the_later_blocks() -> None:
+    """The time for each block and mark must not grow with their number, or this takes minutes."""
     arena = Arena(64)
     blocks, marks = [], []
     for i in range(5000):
@@ -44,7 +46,7 @@ def test_many_marks() -> None:
         arena.rewind(marks[i])
         assert arena.stats().current_blocks == i // 2 + 1
         assert ~blocks[i] == i and blocks[i + 2].freed
-    for _ in range(2500):  # beside what stays, old or new
+    for _ in range(2500):  # new blocks and marks, while the first block stays
         mark = arena.mark()
         block = arena.malloc(100)
         arena.rewind(mark)

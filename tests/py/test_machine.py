@@ -61,7 +61,7 @@ class Machine(RuleBasedStateMachine):
 
     def value(self, value: Any, pick: int) -> tuple[Any, Any]:
         """Return the model's name of a value, and the object itself."""
-        tokens = [token for b in self.world.blocks for _key, token in b.references.values()]
+        tokens = [token for b in self.world.blocks for _key, token in b.held.values()]
         if value is NEW or (value is OLD and not tokens):
             return self.world.new_object()
         if value is OLD:
@@ -127,9 +127,9 @@ class Machine(RuleBasedStateMachine):
         """Return a pointer to the start of a block, and an offset in reach of a reference."""
         # A precondition cannot ask for a reference: how far unsafe stores reach, and so what
         # blocks hold, differs between runs, and Hypothesis must draw the same in each
-        blocks = [b for b in self.world.blocks if b.references or b.loose] or self.world.blocks
+        blocks = [b for b in self.world.blocks if b.held or b.loose] or self.world.blocks
         block = blocks[pick % len(blocks)]
-        offsets = sorted({*block.references, *(at for at, _ in block.loose.values())}) or [0]
+        offsets = sorted({*block.held, *(at for at, _ in block.loose.values())}) or [0]
         return self.world.start_of(block), offsets[pick % len(offsets)] + shift
 
     @precondition(any_pointers)

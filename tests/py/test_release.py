@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from _collecting import collect_all, settled_blocks
-from _foreign import Buffer, with_argtypes
+from _foreign import Buffer, free_with_argtypes
 
 from pointers import (
     Arena,
@@ -41,7 +41,7 @@ def test_c_can_free_released_memory_and_all_aliases_are_dead() -> None:
             for each in (ptr, other):
                 with pytest.raises((FreedMemoryError, ValueError)):
                     getattr(each, name)()
-        with_argtypes()(address)
+        free_with_argtypes()(address)
 
 
 def test_release_lets_stored_objects_go() -> None:
@@ -55,12 +55,12 @@ def test_release_lets_stored_objects_go() -> None:
     address = ptr.release()
     collect_all()
     assert gone() is None
-    with_argtypes()(address)
+    free_with_argtypes()(address)
 
 
 def test_released_memory_can_be_adopted_again() -> None:
     ptr = malloc(64).move("text")
-    again = from_address(ptr.release(), 64, free=with_argtypes())
+    again = from_address(ptr.release(), 64, free=free_with_argtypes())
     assert ~again == "text"
     free(again)
 
@@ -106,5 +106,5 @@ def test_aliases_pinned_blocks_and_stack_memory_are_not_released() -> None:
     view.release()
     with pytest.raises(StackMemoryError):
         acquire_stack_alloc(64)(lambda stack: stack.release())
-    with_argtypes()(ptr.release())
-    with_argtypes()(array[0].release())
+    free_with_argtypes()(ptr.release())
+    free_with_argtypes()(array[0].release())
