@@ -21,7 +21,7 @@ import sys
 from math import comb
 from typing import NamedTuple
 
-from pointers._cli.bench import libraries, program
+from pointers._cli.bench.measure import libraries, program
 
 #: Of the interval of a median, at least; fewer rounds do not reach it.
 CONFIDENCE = 0.95

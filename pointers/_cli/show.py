@@ -8,7 +8,7 @@ import importlib.util
 import json
 import sys
 
-from pointers._cli.bench.libraries import LIBRARIES, find
+from pointers._cli.bench.measure.libraries import LIBRARIES, find
 from pointers._pointer.array import AllocatedArrayPointer
 from pointers._pointer.heap import AllocatedPointer
 from pointers._show.dump import dump

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pointers._cli.bench import schema
+from pointers._cli.bench.result import schema
 
 WORKLOADS = {
     "even": "costs 10 ns on system, half of that on arena, and three times that on guard",

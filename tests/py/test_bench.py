@@ -15,7 +15,8 @@ import pytest
 from _bench_fake import Bench, case
 
 from pointers import __version__
-from pointers._cli.bench import program, schema
+from pointers._cli.bench.measure import program
+from pointers._cli.bench.result import schema
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the program of the tests is a script")
 

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointers._cli.bench import figures, plan, progress, schema, show, svg, table
-from pointers._cli.bench.document import head
-from pointers._cli.bench.glance import glances
-from pointers._cli.bench.summary import Summary, ratios, summarize
-from pointers._cli.bench.table import Table
+from pointers._cli.bench.measure import plan
+from pointers._cli.bench.report import progress, show, svg, table
+from pointers._cli.bench.report.table import Table
+from pointers._cli.bench.result import figures, schema
+from pointers._cli.bench.result.document import head
+from pointers._cli.bench.result.glance import glances
+from pointers._cli.bench.result.summary import Summary, ratios, summarize
 
 SUMMARY = {"median": 2.0, "minimum": 1.0, "maximum": 4.0, "deviation": 1.0, "rounds": 3}
 
@@ -189,8 +191,8 @@ def test_thread_counts() -> None:
 
 
 def test_more_blocks_than_memory_are_left_out() -> None:
-    from pointers._cli.bench.allocators import Allocator
-    from pointers._cli.bench.program import Workload
+    from pointers._cli.bench.measure.allocators import Allocator
+    from pointers._cli.bench.measure.program import Workload
 
     settings = plan.settings(quick=True, rounds=None, seed=1, scale=None, time_limit=None)
     cases, notes = plan.cases(
@@ -261,7 +263,8 @@ class Terminal(io.StringIO):
 def test_a_plain_bar_says_how_far_it_is_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, "pointers._cli.bench._rich", None)  # as without the extra
+    # As without the extra
+    monkeypatch.setitem(sys.modules, "pointers._cli.bench.report._rich", None)
     stream = Terminal()
     bar = progress.progress(stream)
     bar.step(1, 4, "even on arena")
@@ -283,7 +286,7 @@ def test_without_a_terminal_there_are_lines() -> None:
 def test_tables_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, "pointers._cli.bench._rich", None)
+    monkeypatch.setitem(sys.modules, "pointers._cli.bench.report._rich", None)
     stream = Terminal()
     show.show_tables([Table("Title", ["name", "a"], [["first", "1"]])], stream)
     assert stream.getvalue().splitlines()[:3] == ["Title", "", "name   a"]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pointers._cli.bench import interpreter, libraries
-from pointers._cli.bench.allocators import Allocator
+from pointers._cli.bench.measure import interpreter, libraries
+from pointers._cli.bench.measure.allocators import Allocator
 
 if TYPE_CHECKING:
     from pathlib import Path

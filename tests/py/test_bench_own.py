@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pointers._cli.bench import program
+from pointers._cli.bench.measure import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 import pytest
 from test_bench_figures import SUMMARY, make_case, make_document
 
-from pointers._cli.bench.history import Earlier
-from pointers._cli.bench.report import page
-from pointers._cli.bench.style import CSS, mark
+from pointers._cli.bench.report.history import Earlier
+from pointers._cli.bench.report.page import page
+from pointers._cli.bench.report.style import CSS, mark
 
 _VOID = {"meta"}
 _SVG = "{http://www.w3.org/2000/svg}"

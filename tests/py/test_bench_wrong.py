@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from _bench_fake import Bench, case
 
-from pointers._cli.bench import libraries, program
+from pointers._cli.bench.measure import libraries, program
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the program of the tests is a script")
 
@@ -166,8 +166,8 @@ def test_a_result_of_another_version_of_the_format(bench: Bench) -> None:
 
 
 def test_slow_cases_have_fewer_rounds_and_the_first_is_for_all(bench: Bench) -> None:
-    from pointers._cli.bench import plan, runner
-    from pointers._cli.bench.allocators import Allocator
+    from pointers._cli.bench.measure import plan, runner
+    from pointers._cli.bench.measure.allocators import Allocator
 
     class Silent:
         def step(self, done: int, total: int, text: str) -> None:

@@ -111,6 +111,28 @@ def test_imports_name_no_higher_floor_and_no_circle() -> None:
     check(*python_modules())
 
 
+def test_a_comparison_s_measuring_and_its_report_know_nothing_of_each_other() -> None:
+    allowed = {
+        "result": {"result"},
+        "measure": {"measure", "result"},
+        "report": {"report", "result"},
+    }
+    uses, _ = python_modules()
+    parts = {
+        name: name.split(".")[2]
+        for name in uses
+        if name.startswith("_cli.bench.") and name.count(".") > 2
+    }
+    assert set(parts.values()) == set(allowed)
+    wrong = [
+        f"{name} -> {used}"
+        for name, part in parts.items()
+        for used in uses[name]
+        if used.startswith("_cli.bench.") and parts.get(used) not in allowed[part]
+    ]
+    assert not wrong
+
+
 def test_only_ffi_imports_the_compiled_module() -> None:
     doors = [
         path.name

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pointers._cli.bench import program
+from pointers._cli.bench.measure import program
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="built on Linux")
 

@@ -15,31 +15,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from pointers._cli.bench import (
-    allocators,
-    document,
-    history,
-    machine,
-    own,
-    plan,
-    program,
-    rows,
-    table,
-)
-from pointers._cli.bench.allocators import UsageError
-from pointers._cli.bench.history import Earlier
-from pointers._cli.bench.progress import progress
-from pointers._cli.bench.report import page
-from pointers._cli.bench.runner import run
-from pointers._cli.bench.schema import EXPERIMENTS
-from pointers._cli.bench.show import show_tables
+from pointers._cli.bench.measure import allocators, collect, machine, own, plan, program
+from pointers._cli.bench.measure.runner import run
+from pointers._cli.bench.report import history, table
+from pointers._cli.bench.report.history import Earlier
+from pointers._cli.bench.report.page import page
+from pointers._cli.bench.report.progress import progress
+from pointers._cli.bench.report.show import show_tables
+from pointers._cli.bench.result import document, rows
+from pointers._cli.bench.result.names import UsageError
+from pointers._cli.bench.result.schema import EXPERIMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pointers._cli.bench.document import Document
-    from pointers._cli.bench.plan import Case
-    from pointers._cli.bench.runner import Result
+    from pointers._cli.bench.measure.plan import Case
+    from pointers._cli.bench.measure.runner import Result
+    from pointers._cli.bench.result.document import Document
 
 INTERRUPTED = 130
 
@@ -229,7 +221,7 @@ def _measured(
         ],
         "workloads": [one._asdict() for one in workloads if one.name in used],
         "notes": [*choice.notes, *notes],
-        "cases": document.cases(results),
+        "cases": collect.cases(results),
     }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pointers._cli.bench import figures
-from pointers._cli.bench.document import Document, of_experiment, unique
+from pointers._cli.bench.result import figures
+from pointers._cli.bench.result.document import Document, of_experiment, unique
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -67,7 +67,7 @@ def progress(stream: TextIO) -> Progress:
     if not stream.isatty():
         return _Lines(stream)
     try:
-        from pointers._cli.bench._rich import Bar
+        from pointers._cli.bench.report._rich import Bar
     except ImportError:  # the extra `cli` is not installed
         return _PlainBar(stream)
     return Bar(stream)

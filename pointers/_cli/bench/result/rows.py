@@ -8,7 +8,7 @@ import io
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pointers._cli.bench.document import Document
+    from pointers._cli.bench.result.document import Document
 
 CASE = ("experiment", "workload", "allocator", "threads", "blocks", "status", "reason")
 MEASUREMENT = (

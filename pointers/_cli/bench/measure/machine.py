@@ -8,8 +8,6 @@ import os
 import platform
 from pathlib import Path
 
-_GIBIBYTE = 1 << 30
-
 
 def cores() -> int:
     """Return how many processors this process may use."""
@@ -51,16 +49,3 @@ def describe() -> dict[str, object]:
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
     }
-
-
-def text(machine: dict[str, object]) -> str:
-    """Describe a machine in one line."""
-    memory = machine.get("memory_bytes")
-    parts = [
-        f"{machine.get('cpu')} ({machine.get('architecture')}), {machine.get('cores')} cores",
-        f"{memory / _GIBIBYTE:.1f} GiB" if isinstance(memory, int) else "",
-        f"{machine.get('system')} {machine.get('kernel')}",
-        str(machine.get("libc")),
-        f"{machine.get('implementation')} {machine.get('python')}",
-    ]
-    return ", ".join(part for part in parts if part)

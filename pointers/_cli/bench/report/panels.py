@@ -6,9 +6,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from pointers._cli.bench import figures, svg
-from pointers._cli.bench.style import mark
-from pointers._cli.bench.table import SHORT
+from pointers._cli.bench.report import svg
+from pointers._cli.bench.report.style import mark
+from pointers._cli.bench.report.table import SHORT
+from pointers._cli.bench.result import figures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,15 +8,15 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pointers._cli.bench.program import measure
+from pointers._cli.bench.measure.program import measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
     from typing import Protocol
 
-    from pointers._cli.bench.plan import Case, Limits
-    from pointers._cli.bench.program import Outcome
+    from pointers._cli.bench.measure.plan import Case, Limits
+    from pointers._cli.bench.measure.program import Outcome
 
     class Progress(Protocol):
         """Is told how far things are."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pointers._cli.bench.allocators import Allocator
+    from pointers._cli.bench.measure.allocators import Allocator
 
 _PREFIX = "python-"
 _SCRIPT = Path(__file__).with_name("_programs.py")

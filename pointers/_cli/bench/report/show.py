@@ -6,13 +6,13 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from pointers._cli.bench.table import plain
+from pointers._cli.bench.report.table import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-    from pointers._cli.bench.table import Table
+    from pointers._cli.bench.report.table import Table
 
 _WIDTH = 100
 
@@ -23,7 +23,7 @@ def show_tables(found: Sequence[Table], stream: TextIO) -> None:
     width = shutil.get_terminal_size((_WIDTH, 24)).columns if terminal else _WIDTH
     if terminal:
         try:
-            from pointers._cli.bench._rich import print_tables
+            from pointers._cli.bench.report._rich import print_tables
         except ImportError:  # the extra `cli` is not installed
             pass
         else:

@@ -7,13 +7,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pointers._cli.bench import libraries
+from pointers._cli.bench.measure import libraries
+from pointers._cli.bench.result.names import BASELINE, CHECKED, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-BASELINE = "system"
-CHECKED = "+checked"
 
 #: The core's own, with what each is.
 BUILT_IN = {
@@ -25,10 +23,6 @@ BUILT_IN = {
     "guard": "each block against a page that nobody can touch",
 }
 DEFAULT = ("direct", "system", "system+stats", "system+checked", "arena", "pool", "guard")
-
-
-class UsageError(Exception):
-    """What the user asked for makes no sense: the program ends with exit code 2."""
 
 
 class Allocator(NamedTuple):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pointers._cli.bench import figures
-from pointers._cli.bench.document import Document
-from pointers._cli.bench.table import SHORT, Table, label, ratio_text
+from pointers._cli.bench.report.table import SHORT, Table, label, ratio_text
+from pointers._cli.bench.result import figures
+from pointers._cli.bench.result.document import Document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

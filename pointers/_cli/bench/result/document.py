@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A comparison as a document: made of results, written to a file, read back."""
+"""A comparison as a document: written to a file, read back."""
 
 from __future__ import annotations
 
@@ -8,61 +8,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pointers._cli.bench import schema
-from pointers._cli.bench.allocators import BASELINE, UsageError
-from pointers._cli.bench.summary import Summary, ratios, summarize
+from pointers._cli.bench.result import schema
+from pointers._cli.bench.result.names import BASELINE, UsageError
 from pointers._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pointers._cli.bench.plan import Case
-    from pointers._cli.bench.runner import Result
-
 Document = dict[str, Any]
-
-
-def _as_json(summary: Summary | None) -> dict[str, float] | None:
-    return None if summary is None else summary._asdict()
-
-
-def _column(result: Result, name: str) -> dict[int, float]:
-    """Return a figure of each round that has it."""
-    found = {round_: figures[name] for round_, figures in result.figures.items()}
-    return {round_: value for round_, value in found.items() if value is not None}
-
-
-def _case(result: Result, base: Result | None) -> dict[str, Any]:
-    case = result.case
-    cost = _column(result, "ns_per_op")
-    base_cost = {} if base is None else _column(base, "ns_per_op")
-    return {
-        "experiment": case.experiment,
-        "workload": case.workload,
-        "allocator": case.allocator.name,
-        "threads": case.threads,
-        "blocks": case.blocks,
-        "status": result.status,
-        "reason": result.reason,
-        "parameters": result.parameters,
-        "measurements": [
-            {"round": round_, **figures} for round_, figures in sorted(result.figures.items())
-        ],
-        "ns_per_op": _as_json(summarize(cost.values())),
-        "peak_rss_bytes": _as_json(summarize(_column(result, "peak_rss_bytes").values())),
-        "fragmentation": _as_json(summarize(_column(result, "fragmentation").values())),
-        "ratio": _as_json(summarize(ratios(cost, base_cost))),
-    }
-
-
-def cases(results: dict[Case, Result]) -> list[dict[str, Any]]:
-    """Return the cases with their summaries, each with its ratio to the baseline's."""
-    bases = {
-        result.case.group: result
-        for result in results.values()
-        if result.case.allocator.name == BASELINE
-    }
-    return [_case(result, bases.get(result.case.group)) for result in results.values()]
 
 
 def head() -> Document:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pointers._cli.bench.table import Table, split
+from pointers._cli.bench.report.table import Table, split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from pointers._cli.bench import svg
-from pointers._cli.bench.panels import name_text
-from pointers._cli.bench.style import mark
+from pointers._cli.bench.report import svg
+from pointers._cli.bench.report.panels import name_text
+from pointers._cli.bench.report.style import mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pointers._cli.bench import figures
-from pointers._cli.bench.allocators import UsageError
-from pointers._cli.bench.schema import EXPERIMENTS
+from pointers._cli.bench.result import figures
+from pointers._cli.bench.result.names import UsageError
+from pointers._cli.bench.result.schema import EXPERIMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pointers._cli.bench.allocators import Allocator
-    from pointers._cli.bench.program import Workload
+    from pointers._cli.bench.measure.allocators import Allocator
+    from pointers._cli.bench.measure.program import Workload
 
 LIVE_BLOCKS = "live-blocks"
 

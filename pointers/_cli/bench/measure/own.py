@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pointers._cli.bench.allocators import UsageError
-from pointers._cli.bench.program import Workload
+from pointers._cli.bench.measure.program import Workload
+from pointers._cli.bench.result.names import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,9 +7,9 @@ import math
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pointers._cli.bench import figures
-from pointers._cli.bench.document import Document, of_experiment, unique
-from pointers._cli.bench.table import SHORT, Table, grid, label, ratio_text
+from pointers._cli.bench.report.table import SHORT, Table, grid, label, ratio_text
+from pointers._cli.bench.result import figures
+from pointers._cli.bench.result.document import Document, of_experiment, unique
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

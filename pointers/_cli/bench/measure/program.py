@@ -14,13 +14,13 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pointers._cli.bench import interpreter
-from pointers._cli.bench.allocators import UsageError
+from pointers._cli.bench.measure import interpreter
+from pointers._cli.bench.result.names import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pointers._cli.bench.allocators import Allocator
+    from pointers._cli.bench.measure.allocators import Allocator
 
 NAME = "ptrs-workload"
 

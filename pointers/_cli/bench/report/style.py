@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import zlib
 
-from pointers._cli.bench.allocators import CHECKED
-from pointers._cli.bench.svg import Mark
+from pointers._cli.bench.report.svg import Mark
+from pointers._cli.bench.result.names import CHECKED
 
 #: Name, colour on a light ground, on a dark one, shape.
 _COLOURS = (

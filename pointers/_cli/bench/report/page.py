@@ -6,15 +6,16 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pointers._cli.bench import curves, figures, history, machine, panels, report_tables, svg
-from pointers._cli.bench.document import Document, of_experiment, unique
-from pointers._cli.bench.glance import glances
-from pointers._cli.bench.style import CSS
+from pointers._cli.bench.report import curves, history, html_tables, machine, panels, svg
+from pointers._cli.bench.report.style import CSS
+from pointers._cli.bench.result import figures
+from pointers._cli.bench.result.document import Document, of_experiment, unique
+from pointers._cli.bench.result.glance import glances
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pointers._cli.bench.history import Earlier
+    from pointers._cli.bench.report.history import Earlier
 
 Case = dict[str, Any]
 
@@ -75,7 +76,7 @@ def _glance(document: Document, baseline: str) -> str:
         "<h2>At a glance</h2>"
         + _paragraph(sentence)
         + _figure("All workloads", f"ratio to {baseline} malloc, log scale", drawing, "one")
-        + report_tables.matrix(document, "workloads")
+        + html_tables.matrix(document, "workloads")
     )
 
 
@@ -144,7 +145,7 @@ def _memory(document: Document) -> str:
         "<h2>Memory, by workload</h2>"
         + _paragraph(text)
         + f'<div class="panels">{"".join(drawn)}</div>'
-        + report_tables.memory(document)
+        + html_tables.memory(document)
     )
 
 
@@ -191,7 +192,7 @@ def _live_blocks(document: Document) -> str:
         "<h2>Scaling: live blocks</h2>"
         + _paragraph(text)
         + "".join(drawn)
-        + report_tables.matrix(document, "live-blocks")
+        + html_tables.matrix(document, "live-blocks")
     )
 
 
@@ -219,7 +220,7 @@ def _threads(document: Document) -> str:
         "<h2>Scaling: threads</h2>"
         + _paragraph(text)
         + f'<div class="wide">{"".join(drawn)}</div>'
-        + report_tables.matrix(document, "threads")
+        + html_tables.matrix(document, "threads")
     )
 
 
@@ -231,7 +232,7 @@ def _earlier(document: Document, earlier: Sequence[Earlier]) -> str:
         for remark in history.remarks(document, earlier)
     ]
     found = history.table(document, earlier)
-    table = report_tables.plain(found) if found.rows else _paragraph("No case is in both.")
+    table = html_tables.plain(found) if found.rows else _paragraph("No case is in both.")
     return "<h2>Beside earlier runs</h2>" + "".join(warnings) + table
 
 
@@ -278,7 +279,7 @@ def page(document: Document, earlier: Sequence[Earlier] = ()) -> str:
         _threads(document),
         _earlier(document, earlier),
         "<h2>All figures</h2><details><summary>Every case, with its spread</summary>",
-        report_tables.details(document),
+        html_tables.details(document),
         "</details>",
         _method(document),
     ]
