@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pointers._alloc.heaps import Arena, Foreign, Pool, load_allocator
     from pointers._codec.layout import sizeof
     from pointers._interop.adopted import AdoptedPointer, from_address
+    from pointers._interop.numpy import numpy_allocator
     from pointers._pointer.memory import memcmp, memcpy, memmove, memset
     from pointers._show.dump import dump
     from pointers._show.layouts import layout
@@ -90,6 +91,7 @@ __all__ = [
     "memcpy",
     "memmove",
     "memset",
+    "numpy_allocator",
     "realloc",
     "report_faults",
     "sizeof",
@@ -102,6 +104,7 @@ _LATER = {
     "_alloc.heaps": ("Arena", "Foreign", "Pool", "load_allocator"),
     "_codec.layout": ("sizeof",),
     "_interop.adopted": ("AdoptedPointer", "from_address"),
+    "_interop.numpy": ("numpy_allocator",),
     "_pointer.memory": ("memcmp", "memcpy", "memmove", "memset"),
     "_show.dump": ("dump",),
     "_show.layouts": ("layout",),

@@ -56,28 +56,37 @@ if not getattr(sys, "_is_gil_enabled", lambda: True)():
     make_structs()
 
 
+def load_beside(name: str) -> Any:
+    """Return a module that is in the file of the compiled module, for CPython alone.
+
+    Functions that cffi makes know no Python objects; a module with an init function of its own
+    has functions that do.
+
+    :raises ImportError: this is another interpreter than the main one.
+    """
+    # From where importlib.machinery has them, which takes longer to import than all of this
+    from _frozen_importlib import ModuleSpec
+    from _frozen_importlib_external import ExtensionFileLoader
+
+    path = sys.modules["pointers._core"].__file__
+    loader = ExtensionFileLoader(name, str(path))
+    spec = ModuleSpec(name, loader, origin=path)
+    module = loader.create_module(spec)
+    loader.exec_module(module)
+    return module
+
+
 def _load_fast() -> Any:
-    """Return the compiled fast path, which is in the same file, or None.
+    """Return the compiled fast path, or None.
 
     ``POINTERS_FAST=0`` in the environment leaves it out.
     """
     if sys.implementation.name != "cpython" or os.environ.get("POINTERS_FAST") == "0":
         return None
-    # Functions that cffi makes cannot return Python objects; a second init function makes
-    # a module whose functions can
-    path = sys.modules["pointers._core"].__file__
-    # From where importlib.machinery has them, which takes longer to import than all of this
-    from _frozen_importlib import ModuleSpec
-    from _frozen_importlib_external import ExtensionFileLoader
-
-    loader = ExtensionFileLoader("pointers._fastpath", str(path))
-    spec = ModuleSpec("pointers._fastpath", loader, origin=path)
     try:
-        module = loader.create_module(spec)
-        loader.exec_module(module)
+        return load_beside("pointers._fastpath")
     except ImportError:
-        return None  # this is another interpreter than the first
-    return module
+        return None
 
 
 #: The module of the compiled fast path, or None.
@@ -104,4 +113,4 @@ def _calls_back() -> bool:
 
 CALLS_BACK = _calls_back()
 
-__all__ = ["CALLS_BACK", "COUNTS_REFERENCES", "fast", "ffi", "lib", "make_structs"]
+__all__ = ["CALLS_BACK", "COUNTS_REFERENCES", "fast", "ffi", "lib", "load_beside", "make_structs"]

@@ -20,6 +20,17 @@ def run(n_threads):
     for thread in threads: thread.join()
 """
 
+# Elsewhere NumPy takes no memory from allocators, and nothing is compared
+NUMPY = """
+from pointers import Pool, numpy_allocator
+try:
+    from numpy import empty
+    numpy_allocator(Pool(8))
+except (ImportError, NotImplementedError):
+    from pointers import allocator as numpy_allocator
+    empty = bytearray
+"""
+
 ARRAY, BUFFER, CALL = "bytearray(28)", "create_string_buffer(28)", "empty Python call"
 COPY, COPY_16, CAST = "memmove of 1 MiB", "memmove of 16 bytes", "cast of a memoryview"
 TEXT, DECODE, FORMAT = "str(12345)", "decode 1,000 bytes", "format of an int"
@@ -29,6 +40,7 @@ STRING, SET_STRING = "text of a ctypes array", "text into a ctypes array"
 CTYPE, CALLED, STEP = "from_buffer of ctypes", "strlen of a ctypes array", "ptr + 8"
 PAIR, MAPPING, STREAM = "malloc and free by ctypes", "mmap of 12 KiB", "BytesIO, closed"
 CONTEXT, SLICE, FILLED = "set and reset a context variable", "ten slices", "fill an array.array"
+ARRAYS = "numpy.empty(100)"
 THREAD, THREADS = "bytearray(28) in 1 thread", "bytearray(28) in 2 threads"
 
 # PyPy would leave out what nothing keeps
@@ -36,6 +48,7 @@ PEERS = [
     Case(BUFFER, "create(28)", _BUFFER),
     Case(ARRAY, "bytearray(28)"),
     Case(CALL, "empty()", "def empty(): pass"),
+    Case(ARRAYS, "for _ in range(1000): empty(100)", NUMPY, "", 1000),
     Case(
         COPY,
         f"memmove(target, source, {MIB})",

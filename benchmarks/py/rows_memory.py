@@ -6,9 +6,11 @@ from __future__ import annotations
 from case import LIBC, POINTERS
 from peers import (
     ARRAY,
+    ARRAYS,
     BUFFER,
     CONTEXT,
     MAPPING,
+    NUMPY,
     PAIR,
     REPR,
     STATS,
@@ -28,6 +30,7 @@ ALLOCATORS = (
 STACK = f"{POINTERS}, acquire_stack_alloc\n@stack_alloc(28)\ndef function(ptr): pass\n"
 ARENA = "for _ in range(1000): arena_malloc(28)\narena.reset()"
 DEFAULT = "with allocator(arena):\n  for _ in range(1000): malloc(28)\narena.reset()"
+ON_POOL = "with numpy_allocator(pool):\n  for _ in range(1000): empty(100)"
 BOTH = "with allocator(pool): free(malloc(28))"
 
 PAIRS = [
@@ -112,6 +115,15 @@ HEAPS = [
         ARRAY,
         (1, 1.8),
         ALLOCATORS,
+    ),
+    row(
+        "numpy.empty(100) on a pool",
+        ON_POOL,
+        "numpy_allocator",
+        ARRAYS,
+        (1.1, 1.1),
+        f"{NUMPY}pool = Pool(1024)",
+        1000,
     ),
     row("guard, and free", "free(guard_malloc(28))", "Guard", MAPPING, (1, 2), ALLOCATORS),
     row("guard.info()", "guard.info()", "Allocator.info GuardInfo", STATS, (1, 2), ALLOCATORS),

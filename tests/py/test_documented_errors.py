@@ -34,6 +34,17 @@ def generator(ptr): yield 1
 def write_junk(ptr): ptr <<= 2**70; ptr.write(b"\\1" * 10); return ptr
 one, other = allocator(arena), allocator(system)
 read, write = os.pipe()
+from types import SimpleNamespace
+from unittest.mock import patch
+arrays = sys.modules[numpy_allocator.__init__.__module__]
+def on(source): block = object.__new__(numpy_allocator); block._source = source; return block
+def without(**found):
+    with patch.multiple(arrays, _found=[], **found): numpy_allocator(arena)
+def missing():
+    with patch.dict(sys.modules, numpy=None): without()
+def left():
+    compiled = SimpleNamespace(leave=lambda *_: False)
+    with patch.object(arrays, "_found", [compiled, None]): on(arena).__exit__()
 def recurse(value):
     for _ in range(70000): views.append(value.view())
 views = []
@@ -111,6 +122,16 @@ RAISES: "dict[str, list[tuple[str, str]]]" = {
     ],
     "allocator.__init__": [("allocator(None)", "TypeError")],
     "allocator.__exit__": [("one.__exit__()", "RuntimeError")],
+    "numpy_allocator.__init__": [
+        ("numpy_allocator(5)", "TypeError"),
+        ("missing()", "ImportError"),
+        (
+            "without(_find_table=lambda: None, COUNTS_REFERENCES=False)",
+            "NotImplementedError",
+        ),
+    ],
+    "numpy_allocator.__enter__": [("on(closed).__enter__()", "ValueError")],
+    "numpy_allocator.__exit__": [("left()", "RuntimeError")],
     "Pointer.move": [
         ("p.move('x' * 99)", "InvalidSizeError"),
         ("p.move(q)", "DereferenceError"),
@@ -232,7 +253,7 @@ def test_what_is_said_is_raised(name: str) -> None:
     assert named, "nothing is said"
     for act, error in RAISES[name]:
         names = {key: getattr(pointers, key) for key in pointers.__all__}
-        names["os"] = os
+        names.update(os=os, sys=sys)
         exec(SETUP, names)
         try:
             with pytest.raises(kind(error)) as caught:

@@ -11,6 +11,7 @@ from pointers import (
     AdoptedPointer,
     AllocatedArrayPointer,
     AllocatedPointer,
+    Arena,
     ArraySlotPointer,
     Pointer,
     SlicePointer,
@@ -21,6 +22,7 @@ from pointers import (
     from_address,
     malloc,
     memcpy,
+    numpy_allocator,
     realloc,
     stack_alloc,
 )
@@ -46,6 +48,12 @@ def pointers() -> None:
     assert_type(~anything, Any)
     with malloc(8) as managed:
         assert_type(managed, AllocatedPointer[Any])
+
+
+def allocators() -> None:
+    with numpy_allocator(Arena()) as arena:
+        assert_type(arena, Arena)
+    numpy_allocator(5)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 
 
 def arrays() -> None:

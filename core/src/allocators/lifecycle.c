@@ -50,15 +50,33 @@ borrow(PtrsAllocator *parent, size_t size, size_t align, size_t *clean)
   return parent->zalloc(parent, size, align);
 }
 
+bool
+ptrs_lifecycle_begin_loan(PtrsAllocator *allocator)
+{
+  PtrsLifecycle *const lifecycle = allocator->lifecycle;
+  if (lifecycle) {
+    if (ptrs_atomic_peek(&lifecycle->is_dropped)) {
+      return false;
+    }
+    (void)ptrs_atomic_count(&lifecycle->n_lent, 1);
+  }
+  return true;
+}
+
+void
+ptrs_lifecycle_end_loan(PtrsAllocator *allocator)
+{
+  if (allocator->lifecycle) {
+    ptrs_atomic_sub(&allocator->lifecycle->n_lent, 1);
+    ptrs_lifecycle_settle(allocator->lifecycle);
+  }
+}
+
 void *
 ptrs_lifecycle_borrow(PtrsAllocator *parent, size_t size, size_t align, size_t *clean)
 {
-  // Counted first: a thread that clears the parent sees the count, or has cleared it before
-  if (parent->lifecycle) {
-    if (ptrs_atomic_peek(&parent->lifecycle->is_dropped)) {
-      return NULL;
-    }
-    (void)ptrs_atomic_count(&parent->lifecycle->n_lent, 1);
+  if (!ptrs_lifecycle_begin_loan(parent)) {
+    return NULL;
   }
   void *const mem = borrow(parent, size, align, clean);
   if (!mem && parent->lifecycle) {

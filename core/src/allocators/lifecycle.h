@@ -26,7 +26,15 @@ PtrsStatus ptrs_lifecycle_check_parent(const PtrsAllocator *parent, size_t size,
 void *ptrs_lifecycle_borrow(PtrsAllocator *parent, size_t size, size_t align, size_t *clean);
 void ptrs_lifecycle_give_back(PtrsAllocator *parent, void *mem, size_t size, size_t align);
 
-// Whether other allocators hold memory of this one.  To be called under the allocator's own
+// Count a piece of memory as lent, before it is taken: a thread that clears the allocator sees
+// the count, or has cleared it before.  False, and nothing counted, if it has been dropped.
+bool ptrs_lifecycle_begin_loan(PtrsAllocator *allocator);
+
+// Count a piece as given back, which it has been.  Clears an allocator that was dropped, so that
+// the caller has to be one of its users, and holds no lock.
+void ptrs_lifecycle_end_loan(PtrsAllocator *allocator);
+
+// Whether others hold memory of this one.  To be called under the allocator's own
 // lock, so that nothing is borrowed meanwhile.
 bool ptrs_lifecycle_is_lending(const PtrsLifecycle *lifecycle);
 
