@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import reprlib
-from dataclasses import asdict, dataclass, field
 
 from pointers._alloc.functions import malloc
 from pointers._codec.layout import sizeof
@@ -15,6 +14,7 @@ from pointers._pointer.stack_call import StackAllocatedPointer
 from pointers._pointer.steps import BytePointer
 from pointers._show.hexdump import rows
 from pointers._show.images import Field, Image, find_images
+from pointers._show.record import Record
 from pointers._show.table import as_html, as_text
 from pointers._typing import Any
 
@@ -22,20 +22,22 @@ from pointers._typing import Any
 _MOST = 4096
 
 
-@dataclass
-class Dump:
+class Dump(Record):
     """Memory as it was at one time.  Its `repr` is text for people; `to_dict` is for programs."""
 
-    title: str
-    facts: list[str]
-    data: bytes
-    #: Bytes in all, of which `data` has the first.
-    size: int
-    images: list[Image] = field(default_factory=list)
-    #: What each image stands for, by its offset: a value, or why there is none.
-    values: dict[int, str] = field(default_factory=dict)
-    #: Where slots begin; empty where there are no slots.
-    slots: list[int] = field(default_factory=list)
+    __slots__ = ("data", "facts", "images", "size", "slots", "title", "values")
+
+    def __init__(self, title: str, facts: list[str], data: bytes, size: int) -> None:
+        self.title = title
+        self.facts = facts
+        self.data = data
+        #: Bytes in all, of which `data` has the first.
+        self.size = size
+        self.images: list[Image] = []
+        #: What each image stands for, by its offset: a value, or why there is none.
+        self.values: dict[int, str] = {}
+        #: Where slots begin; empty where there are no slots.
+        self.slots: list[int] = []
 
     def _headline(self, image: Image) -> str:
         where = f"offset {image.offset}"
@@ -68,7 +70,7 @@ class Dump:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as numbers and texts, which JSON can have."""
-        images = [{**asdict(image), "value": self.values[image.offset]} for image in self.images]
+        images = [{**image.to_dict(), "value": self.values[image.offset]} for image in self.images]
         return {
             "title": self.title,
             "facts": self.facts,
@@ -132,10 +134,10 @@ def dump_pointer(ptr: Pointer[Any]) -> Dump:
         return Dump(f"{name}, freed", [], b"", 0)
     size = ptr.size
     data = ptr.read(min(size, _MOST))
-    images = list(find_images(data))
-    slots = _slots(ptr, len(data))
-    made = Dump(f"{name} to {size} bytes", _facts(ptr), data, size, images, {}, slots)
-    for image in images:
+    made = Dump(f"{name} to {size} bytes", _facts(ptr), data, size)
+    made.images += find_images(data)
+    made.slots += _slots(ptr, len(data))
+    for image in made.images:
         made.values[image.offset] = _value(ptr, image)
     return made
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import struct
 import sys
-from dataclasses import dataclass, field
 
 from pointers._codec.layout import DIGIT_BITS, KINDS, TYPE_MARK
+from pointers._show.record import Record
 from pointers._typing import Any, Iterator
 
 #: Bytes of the words that every image begins with.
@@ -22,28 +22,32 @@ _MOST_DIGITS = 8
 _MOST_TEXT = 60
 
 
-@dataclass
-class Field:
+class Field(Record):
     """Some bytes of an image with a meaning of their own."""
 
-    offset: int
-    size: int
-    name: str
-    value: str
-    #: What is wrong with it; empty if nothing is.
-    wrong: str = ""
+    __slots__ = ("offset", "size", "name", "value", "wrong")  # noqa: RUF023 - the order of to_dict
+
+    def __init__(self, offset: int, size: int, name: str, value: str, wrong: str = "") -> None:
+        self.offset = offset
+        self.size = size
+        self.name = name
+        self.value = value
+        #: What is wrong with it; empty if nothing is.
+        self.wrong = wrong
 
 
-@dataclass
-class Image:
+class Image(Record):
     """An image in memory, as far as its bytes tell."""
 
-    offset: int
-    kind: str
-    size: int = HEADER
-    fields: list[Field] = field(default_factory=list)
-    #: What keeps its bytes from being loaded; empty if nothing does.
-    wrong: str = ""
+    __slots__ = ("offset", "kind", "size", "fields", "wrong")  # noqa: RUF023 - as above
+
+    def __init__(self, offset: int, kind: str, size: int = HEADER, wrong: str = "") -> None:
+        self.offset = offset
+        self.kind = kind
+        self.size = size
+        self.fields: list[Field] = []
+        #: What keeps its bytes from being loaded; empty if nothing does.
+        self.wrong = wrong
 
     @property
     def end(self) -> int:

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-
 from pointers._codec.layout import sizeof
 from pointers._show.dump import dump
 from pointers._show.images import Field
+from pointers._show.record import Record
 from pointers._show.table import as_html, as_text
-from pointers._typing import Any
 
 _TEXT_SIZES = (
     "41 bytes and 1 for each character, if all are ASCII; else 56, and 1, 2 or 4 for each "
@@ -28,13 +26,15 @@ _SAMPLES: dict[type, tuple[object, str]] = {
 }
 
 
-@dataclass
-class Layout:
+class Layout(Record):
     """The fields of an image.  Its `repr` is the text, for people; `to_dict` is for programs."""
 
-    title: str
-    sizes: str
-    fields: list[Field] = field(default_factory=list)
+    __slots__ = ("title", "sizes", "fields")  # noqa: RUF023 - the order of to_dict
+
+    def __init__(self, title: str, sizes: str, fields: list[Field]) -> None:
+        self.title = title
+        self.sizes = sizes
+        self.fields = fields
 
     def __str__(self) -> str:
         """Return the text."""
@@ -44,10 +44,6 @@ class Layout:
 
     def _repr_html_(self) -> str:
         return as_html(self.title, [self.sizes], [], [("", self.fields)])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the same as numbers and texts, which JSON can have."""
-        return asdict(self)
 
 
 def layout(x: object) -> Layout:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from pointers._show.images import Field
 
 
@@ -18,6 +16,19 @@ def as_text(fields: list[Field]) -> list[str]:
     ]
 
 
+def _escape(text: str) -> str:
+    # Not by the module html, which knows the names of all characters
+    for char, entity in (
+        ("&", "&amp;"),
+        ("<", "&lt;"),
+        (">", "&gt;"),
+        ("'", "&#x27;"),
+        ('"', "&quot;"),
+    ):
+        text = text.replace(char, entity)
+    return text
+
+
 _STYLE = "text-align: left; padding: 0 1em 0 0; font-family: monospace"
 
 
@@ -26,7 +37,7 @@ def _rows(fields: list[Field]) -> str:
     for each in fields:
         cells = (str(each.offset), str(each.size), each.name, each.value, each.wrong)
         lines.append(
-            "<tr>" + "".join(f'<td style="{_STYLE}">{escape(c)}</td>' for c in cells) + "</tr>"
+            "<tr>" + "".join(f'<td style="{_STYLE}">{_escape(c)}</td>' for c in cells) + "</tr>"
         )
     return "".join(lines)
 
@@ -35,10 +46,10 @@ def as_html(
     title: str, facts: list[str], hexdump: list[str], sections: list[tuple[str, list[Field]]]
 ) -> str:
     """Return the whole as HTML that needs no style sheet, and follows light and dark."""
-    parts = [f"<div><b>{escape(title)}</b>"]
-    parts += [f"<div>{escape(fact)}</div>" for fact in facts]
+    parts = [f"<div><b>{_escape(title)}</b>"]
+    parts += [f"<div>{_escape(fact)}</div>" for fact in facts]
     if hexdump:
-        text = escape("\n".join(hexdump))
+        text = _escape("\n".join(hexdump))
         parts.append(f"<pre>{text}</pre>")
     heads = "".join(
         f'<th style="{_STYLE}">{name}</th>'
@@ -46,7 +57,7 @@ def as_html(
     )
     for headline, fields in sections:
         parts.append(
-            f"<table><caption style='text-align: left'>{escape(headline)}</caption>"
+            f"<table><caption style='text-align: left'>{_escape(headline)}</caption>"
             f"<tr>{heads}</tr>{_rows(fields)}</table>"
         )
     return "".join(parts) + "</div>"

@@ -220,3 +220,29 @@ def test_an_expression_that_is_wrong(expression: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"{expression}: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_shows_is_equal_by_its_fields() -> None:
+    assert dump(5) == dump(5) and dump(5) != dump(6) and dump(5) != 5
+    assert layout(int) == layout(int) != layout(str)
+    images = dump(5).images
+    assert images[0].fields[0] == dump(5).images[0].fields[0] != images[0].fields[1]
+    assert list(layout(int).to_dict()) == ["title", "sizes", "fields"]
+    names = ["offset", "size", "name", "value", "wrong"]
+    assert [list(each) for each in layout(None).to_dict()["fields"]] == [names, names]
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(dump(5))
+
+
+def test_what_shows_imports_little(run_python: Any) -> None:
+    done = run_python(
+        """
+        import sys
+        from pointers import dump, layout
+        repr(dump(5)), repr(layout(int)), dump(5)._repr_html_()
+        print([name for name in ("dataclasses", "html", "inspect") if name in sys.modules])
+        """,
+        "-S",
+        PYTHONPATH=os.pathsep.join(path for path in sys.path if path),
+    )
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
