@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pointers as arguments of C functions, and ctypes objects over their memory: all of it pinned."""
+"""Pointers as arguments of C functions, and ctypes objects over their memory: all pin the block."""
 
 import ctypes
 import gc
@@ -23,7 +23,7 @@ from pointers._ffi import COUNTS_REFERENCES, ffi
 
 LIBC: Any = ctypes.CDLL(None)
 
-counted = pytest.mark.skipif(not COUNTS_REFERENCES, reason="nothing tells when a call has ended")
+counted = pytest.mark.skipif(not COUNTS_REFERENCES, reason="a call's end cannot be noticed there")
 
 
 def function(name: str, *argtypes: Any, restype: Any = ctypes.c_int) -> Any:
@@ -43,7 +43,7 @@ WAYS: "dict[str, tuple[Any, ...]]" = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_c_writes_and_reads(way: str) -> None:
+def test_c_functions_write_and_read_the_memory(way: str) -> None:
     copy = function("strcpy", *WAYS[way], restype=ctypes.c_void_p)
     length = function("strlen", *WAYS[way][:1], restype=ctypes.c_size_t)
     with malloc(64) as ptr, calloc(4, 16) as array:
@@ -55,7 +55,7 @@ def test_c_writes_and_reads(way: str) -> None:
         assert array.read(48)[32:] == b"hello" + bytes(11)
 
 
-def test_an_argument_is_where_the_pointer_is() -> None:
+def test_an_argument_has_the_address_and_size_of_its_pointer() -> None:
     with malloc(64) as ptr:
         for target in (ptr, ptr + 5, ptr + 64):
             passed = target._as_parameter_
@@ -65,7 +65,7 @@ def test_an_argument_is_where_the_pointer_is() -> None:
         gc.collect()
 
 
-def test_a_block_without_bytes() -> None:
+def test_a_block_without_bytes_can_be_an_argument() -> None:
     with malloc(0) as ptr:
         assert function("memcmp")(ptr, ptr, 0) == 0
 
@@ -87,12 +87,12 @@ def test_a_block_is_pinned_during_a_call() -> None:
 
     ptr = malloc(64)
     function("qsort")(ptr, 2, 4, compare_type(compare))
-    assert refused  # as often as qsort() compares, which differs
-    # And no longer than that
+    assert refused  # how often qsort() compares differs by C library
+    # After the call, the block is no longer pinned
     free(realloc(ptr, 8))
 
 
-def test_a_thread_cannot_free_what_another_one_reads_into() -> None:
+def test_a_thread_cannot_free_memory_that_another_thread_reads_into() -> None:
     reading, writing = os.pipe()
     ptr = malloc(64)
     read = function("read", ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)
@@ -108,7 +108,7 @@ def test_a_thread_cannot_free_what_another_one_reads_into() -> None:
     started.wait()
     try:
         refused = False
-        # The call begins some time after the thread said so
+        # The call begins some time after `started` is set
         for _ in range(10_000):
             try:
                 realloc(ptr, 64)
@@ -134,7 +134,7 @@ def test_freed_memory_is_refused() -> None:
     with pytest.raises(FreedMemoryError):
         _ = ptr._as_parameter_
     for way in WAYS.values():
-        # ctypes makes its own error of whatever an argument raises
+        # ctypes turns each exception of an argument into an ArgumentError
         with pytest.raises((ctypes.ArgumentError, FreedMemoryError), match="was freed"):
             function("strlen", *way[:1])(ptr)
     with pytest.raises(FreedMemoryError):
@@ -168,7 +168,7 @@ class Either(ctypes.Union):
 @pytest.mark.parametrize(
     "kind", [ctypes.c_int, ctypes.c_double * 3, Point, Point * 2, Either, ctypes.c_void_p]
 )
-def test_what_is_cast_is_the_memory(kind: Any) -> None:
+def test_a_cast_shares_the_memory_and_pins_it(kind: Any) -> None:
     size = ctypes.sizeof(kind)
     ptr = malloc(size)
     made = ptr.cast(kind)
@@ -184,7 +184,7 @@ def test_what_is_cast_is_the_memory(kind: Any) -> None:
 
 
 def test_a_cast_keeps_the_memory() -> None:
-    """So a function can return memory that goes with the object."""
+    """A function can return a ctypes object that owns memory of malloc()."""
 
     def make() -> Any:
         return malloc(16).cast(ctypes.c_int * 4)
@@ -220,16 +220,16 @@ REFUSED: "dict[str, tuple[Any, type[Exception], str]]" = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_cast(name: str) -> None:
+def test_a_cast_to_another_kind_of_type_is_refused(name: str) -> None:
     kind, error, message = REFUSED[name]
     ptr = malloc(16)
     with pytest.raises(error, match=message):
         ptr.cast(kind)
-    # And nothing pins the memory
+    # A refused cast leaves no pin
     free(ptr)
 
 
-def test_a_structure_whose_fields_come_later() -> None:
+def test_a_structure_may_get_its_fields_after_a_refused_cast() -> None:
     class Later(ctypes.Structure):
         pass
 
@@ -242,7 +242,7 @@ def test_a_structure_whose_fields_come_later() -> None:
     free(ptr)
 
 
-def test_alignment() -> None:
+def test_a_cast_at_a_wrong_alignment_is_refused() -> None:
     ptr = malloc(64)
     with pytest.raises(ValueError, match="multiple of 8"):
         (ptr + 4).cast(ctypes.c_double)
@@ -261,7 +261,7 @@ def test_stack_memory_is_an_out_parameter() -> None:
             assert ptr.string() == text.decode()
         function("strcpy", restype=None)(ptr + 8, b"here")
         assert ptr.read(13) == text[:8].ljust(8, b"\0") + b"here\0"
-        # What C only reads leaves everything as it is
+        # A call that only reads leaves the held object as it is
         ptr <<= ["an object"]
         assert function("strlen", restype=ctypes.c_size_t)(ptr) < 32
         assert ~ptr == ["an object"]
@@ -295,7 +295,7 @@ def test_stack_memory_is_refused_where_nothing_tells_when_a_call_ends() -> None:
     use()
 
 
-def test_stack_memory_is_not_cast() -> None:
+def test_stack_memory_cannot_be_cast() -> None:
     @stack_alloc(32)
     def use(ptr: Any) -> None:
         with pytest.raises(BufferError, match="stack memory"):
@@ -304,7 +304,7 @@ def test_stack_memory_is_not_cast() -> None:
     use()
 
 
-def test_cffi() -> None:
+def test_cffi_uses_a_pinned_buffer_or_a_bare_address() -> None:
     with malloc(16) as ptr:
         buffer = ffi.from_buffer("int[]", ptr.view())
         buffer[0] = 7
@@ -316,7 +316,7 @@ def test_cffi() -> None:
         gc.collect()
 
 
-def test_many_sizes_and_types() -> None:
+def test_arguments_and_casts_of_a_thousand_sizes() -> None:
     length = function("strlen", restype=ctypes.c_size_t)
     with malloc(2000) as ptr:
         for offset in range(1000):

@@ -117,7 +117,7 @@ def test_a_loop_after_steps_stores_into_the_slots() -> None:
         assert (len(pointer), (array + 2 - 2).count) == (2, 2)
 
 
-def test_slots_that_are_taken_by_number_stay_slots() -> None:
+def test_slots_that_were_indexed_stay_slots() -> None:
     with calloc(3, 28) as array:
         for taken in (array[0], array[2], array[1:3][1], list(array)[2]):
             first: Any = taken - taken.index
@@ -126,7 +126,7 @@ def test_slots_that_are_taken_by_number_stay_slots() -> None:
         assert type((array + 1)[0]) is ArraySlotPointer
 
 
-def test_steps_in_an_array_that_is_gone() -> None:
+def test_steps_in_a_freed_array_are_refused() -> None:
     array = calloc(3, 28)
     place = array + 1
     free(array)
@@ -135,7 +135,7 @@ def test_steps_in_an_array_that_is_gone() -> None:
             use()
 
 
-def test_an_iterator_that_is_used_amid_its_step_or_drops_the_array() -> None:
+def test_an_iterator_that_a_profiler_uses_in_the_middle_of_a_step() -> None:
     iterator = iter(calloc(3, 0))
     taken: list[Any] = []
 
@@ -212,7 +212,7 @@ def test_a_bulk_store_is_all_or_nothing(bad: Any) -> None:
         assert ~array[0] is held
 
 
-def test_bulk_errors() -> None:
+def test_bulk_stores_of_a_wrong_shape_are_refused() -> None:
     with calloc(4, 28) as array:
         with pytest.raises(ValueError, match="3 values for 4 slots"):
             array[:] = [1, 2, 3]
@@ -243,7 +243,7 @@ def test_bulk_store_copies_what_pointers_point_at() -> None:
         assert array.tolist() == [9, 2, 9, 9]
 
 
-def test_fill() -> None:
+def test_fill_stores_one_object_in_all_slots() -> None:
     with calloc(5, 28) as array:
         assert array.fill(7) is array
         assert array.tolist() == [7] * 5
@@ -255,7 +255,7 @@ def test_fill() -> None:
         assert all(obj is shared for obj in array.tolist())
 
 
-def test_slices_of_slots() -> None:
+def test_a_slice_is_a_list_of_slots() -> None:
     with calloc(4, 28) as array:
         assert array[1:3] == [array[1], array[2]]
         assert array[:] == list(array)
@@ -306,7 +306,7 @@ def test_only_the_first_slot_may_free() -> None:
 
 
 @pytest.mark.parametrize(("count", "size"), [(0, 28), (0, 0), (4, 0), (1, 1)])
-def test_odd_shapes(count: int, size: int) -> None:
+def test_arrays_without_slots_or_bytes_work(count: int, size: int) -> None:
     with calloc(count, size) as array:
         assert (len(array), array.slot_size, array.size) == (count, size, count * size)
         assert [slot.index for slot in array] == list(range(count))
@@ -331,12 +331,12 @@ def test_odd_shapes(count: int, size: int) -> None:
         (None, 1, TypeError),
     ],
 )
-def test_bad_shapes(count: Any, size: Any, error: "type[Exception]") -> None:
+def test_bad_shapes_are_refused(count: Any, size: Any, error: "type[Exception]") -> None:
     with pytest.raises(error):
         calloc(count, size)
 
 
-def test_calloc_aligns() -> None:
+def test_calloc_aligns_as_asked_for() -> None:
     with calloc(3, 100, align=4096) as array:
         assert array.address % 4096 == 0
     with pytest.raises(ValueError, match="power of two"):
@@ -350,7 +350,7 @@ VALUES = st.one_of(
 
 @settings(deadline=None, max_examples=60)
 @given(st.data())
-def test_an_array_is_like_a_list(data: st.DataObject) -> None:
+def test_an_array_stores_and_loads_like_a_list(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 12))
     model: list[Any] = data.draw(st.lists(VALUES, min_size=count, max_size=count))
     with calloc(count, 72) as array:
@@ -367,7 +367,7 @@ def test_an_array_is_like_a_list(data: st.DataObject) -> None:
         assert [~slot for slot in array] == model
 
 
-def test_the_first_slot_stands_for_the_array() -> None:
+def test_the_first_slot_can_free_and_resize_the_array() -> None:
     array = calloc(4, 28)
     array.fill(7)
     first, last = array[0], array[3]
@@ -380,7 +380,7 @@ def test_the_first_slot_stands_for_the_array() -> None:
     assert array.freed and last.freed
 
 
-def test_pointers_do_not_add_up() -> None:
+def test_adding_two_pointers_is_a_type_error() -> None:
     with calloc(4, 28) as array:
         for one, other in ((array, array), (array[1], array[2]), (array, array[0])):
             with pytest.raises(TypeError, match="unsupported operand"):
@@ -388,7 +388,7 @@ def test_pointers_do_not_add_up() -> None:
 
 
 @pytest.mark.parametrize("value", [1, -1, 12345, 2**30 - 1, 1 - 2**30, 0, 2**30])
-def test_what_is_loaded_at_once_is_what_is_loaded_one_by_one(value: int) -> None:
+def test_tolist_and_a_load_agree_on_corrupt_images(value: int) -> None:
     def outcome(load: Any) -> Any:
         try:
             loaded = load()

@@ -26,7 +26,7 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-def test_ratios_and_the_terminal_s_table(bench: Bench) -> None:
+def test_the_terminal_shows_ratios_to_the_baseline(bench: Bench) -> None:
     done = bench.run(
         "--workloads", "even", "--allocators", "system,arena,system+checked,guard", "--rounds", "2"
     )
@@ -49,11 +49,11 @@ def test_every_case_is_measured_once_in_each_round(bench: Bench) -> None:
     for round_ in range(3):
         in_round = calls[round_ * 6 : round_ * 6 + 6]
         assert len(set(in_round)) == 6
-        # What is compared is measured together
+        # Cases that are compared are measured one after another
         assert len({workload for workload, _ in in_round[:3]}) == 1
 
 
-def test_a_seed_gives_the_same_order(bench: Bench) -> None:
+def test_a_seed_repeats_the_order_of_measurements(bench: Bench) -> None:
     arguments = ("--workloads", "even,larson,refusing", "--allocators", "system,arena,guard")
     orders = []
     for seed in ("1", "1", "2"):
@@ -76,7 +76,7 @@ def test_the_document_tells_how_it_was_made(bench: Bench) -> None:
     assert document["workloads"] == [{"name": "even", "description": _bench_fake.WORKLOADS["even"]}]
 
 
-def test_scaling_over_threads_and_live_blocks(bench: Bench) -> None:
+def test_experiments_scale_over_threads_and_live_blocks(bench: Bench) -> None:
     document = bench.measured(
         "--experiments", "threads,live-blocks", "--allocators", "system,guard", "--rounds", "1"
     )
@@ -111,14 +111,14 @@ def test_a_library_gets_its_path_its_prefix_and_its_tunables(bench: Bench) -> No
     }
 
 
-def test_the_baseline_is_added(bench: Bench) -> None:
+def test_a_baseline_that_was_not_chosen_is_added(bench: Bench) -> None:
     document = bench.measured("--workloads", "even", "--allocators", "arena", "--rounds", "1")
     assert [one["name"] for one in document["allocators"]] == ["system", "arena"]
     assert case(document, "arena")["ratio"]["median"] == 0.5
     assert "system is added: the others are compared with it" in document["notes"]
 
 
-def test_the_installed_program(tmp_path: Path) -> None:
+def test_the_installed_program_is_measured(tmp_path: Path) -> None:
     path = program.find()
     names = [workload.name for workload in program.list_workloads(path)][:2]
     options = ["--scale", "0.01", "--rounds", "2", "--json", "out.json", "--html", "out.html"]
@@ -149,7 +149,7 @@ def test_the_installed_program(tmp_path: Path) -> None:
     assert "<svg" in (tmp_path / "out.html").read_text(encoding="utf-8")
 
 
-def test_list(bench: Bench) -> None:
+def test_list_shows_workloads_and_allocators_without_measuring(bench: Bench) -> None:
     done = bench.run("--list", "--allocators", "system,pool")
     assert done.returncode == 0
     lines = [line.split(None, 1) for line in done.stdout.splitlines()]
@@ -158,7 +158,7 @@ def test_list(bench: Bench) -> None:
     assert not bench.log.exists()
 
 
-def test_earlier_results_are_laid_beside(bench: Bench) -> None:
+def test_compare_shows_earlier_results_beside_new_ones(bench: Bench) -> None:
     arguments = ("--workloads", "even", "--allocators", "arena", "--rounds", "1")
     document = bench.measured(*arguments)
     case(document, "arena")["ratio"]["median"] = 0.25
@@ -171,7 +171,7 @@ def test_earlier_results_are_laid_beside(bench: Bench) -> None:
     assert "may not compare: before: cpu is 'Abacus'" in done.stdout
 
 
-def test_load_shows_without_measuring(bench: Bench) -> None:
+def test_load_shows_results_without_measuring(bench: Bench) -> None:
     arguments = ("--workloads", "even", "--allocators", "arena", "--rounds", "1")
     bench.measured(*arguments)
     bench.log.unlink()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The arithmetic of the comparison, its tables, and the shape of its JSON."""
+"""`bench`: its arithmetic, its tables, and the schema of its JSON."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def make_document(*cases: dict[str, Any], **changes: Any) -> dict[str, Any]:
     }
 
 
-def test_summary() -> None:
+def test_a_summary_is_median_extremes_and_median_deviation() -> None:
     assert summarize([]) is None
     assert summarize([3]) == Summary(3, 3, 3, 0, 1)
     # Deviations from 3 are 2, 1, 0, 1, 97
@@ -96,8 +96,8 @@ def test_a_summary_is_inside_its_values(values: list[float]) -> None:
     assert 0 <= summary.deviation <= summary.maximum - summary.minimum
 
 
-def test_ratios_are_of_the_same_round() -> None:
-    # The machine became ten times slower, and the ratio did not change
+def test_ratios_compare_figures_of_the_same_round() -> None:
+    # If the machine becomes ten times slower, ratios stay the same
     assert ratios({0: 5.0, 1: 50.0}, {0: 10.0, 1: 100.0}) == [0.5, 0.5]
     assert ratios({0: 5.0, 2: 4.0}, {1: 10.0, 2: 1.0}) == [4.0]
     assert ratios({0: 5.0}, {}) == []
@@ -115,18 +115,18 @@ def test_ratios_are_of_the_same_round() -> None:
         (1e9, "1000000000"),
     ],
 )
-def test_three_digits(value: float, text: str) -> None:
+def test_figures_have_three_digits(value: float, text: str) -> None:
     assert figures.digits(value) == text
 
 
 @given(st.floats(1e-6, 1e12))
-def test_digits_are_the_number(value: float) -> None:
+def test_rounded_figures_are_close_to_the_number(value: float) -> None:
     text = figures.digits(value)
     assert "e" not in text.lower()
     assert math.isclose(float(text), value, rel_tol=0.0051)
 
 
-def test_units() -> None:
+def test_figures_have_fitting_units() -> None:
     assert figures.bytes_(0) == "0 B"
     assert figures.bytes_(1536) == "1.50 KiB"
     assert figures.bytes_(3 << 30) == "3.00 GiB"
@@ -135,14 +135,14 @@ def test_units() -> None:
     assert [figures.count(10**power) for power in (2, 4, 7)] == ["100", "10k", "10M"]
 
 
-def test_plain_tables_are_as_wide_as_they_may_be() -> None:
+def test_plain_tables_are_split_to_fit_the_width() -> None:
     wide = Table("Title", ["name", *"abcdef"], [["first", *("123456789" for _ in range(6))]])
     text = table.plain(wide, 40)
     assert text.count("Title") == 1
     assert text.count("first") == 2
     assert text.count("123456789") == 6
     assert max(map(len, text.splitlines())) <= 40
-    # Too narrow for anything: a column at a time
+    # Too narrow for any column: one column at a time
     assert table.plain(wide, 5).count("first") == 6
 
 
@@ -161,7 +161,7 @@ def test_a_table_says_why_there_is_no_figure() -> None:
     assert lines["unsupported"] == ["-", "n/a"]
 
 
-def test_details_have_every_case() -> None:
+def test_the_table_of_details_has_every_case() -> None:
     document = make_document(
         make_case(),
         make_case(experiment="threads", threads=1),
@@ -171,7 +171,7 @@ def test_details_have_every_case() -> None:
     assert [row[0] for row in found.rows] == ["even", "even, 1 thread", "even, 10M blocks"]
 
 
-def test_glance_is_a_geometric_mean() -> None:
+def test_the_overview_has_the_geometric_mean_of_ratios() -> None:
     cases = [
         make_case(allocator="pool", ratio={**SUMMARY, "median": 0.5}),
         make_case(allocator="pool", ratio={**SUMMARY, "median": 2.0}),
@@ -184,7 +184,7 @@ def test_glance_is_a_geometric_mean() -> None:
     assert arena.mean is None
 
 
-def test_thread_counts() -> None:
+def test_thread_counts_double_up_to_twice_the_cores() -> None:
     assert plan.thread_counts(1) == [1, 2]
     assert plan.thread_counts(2) == [1, 2, 4]
     assert plan.thread_counts(6) == [1, 2, 4, 6, 12]
@@ -220,7 +220,7 @@ def test_labels_do_not_overlap(wanted: list[float]) -> None:
     assert [places[index] for index in order] == ordered
 
 
-def test_a_document_has_the_shape() -> None:
+def test_a_right_document_passes_the_schema() -> None:
     schema.check(make_document(make_case(), make_case(ratio=None)))
 
 
@@ -240,7 +240,9 @@ def test_a_document_has_the_shape() -> None:
         (("cases", 0, "measurements"), [{}], "cases[0].measurements[0] has no 'round'"),
     ],
 )
-def test_a_wrong_document_is_told_where(path: tuple[Any, ...], value: object, words: str) -> None:
+def test_the_error_names_the_wrong_part_of_a_document(
+    path: tuple[Any, ...], value: object, words: str
+) -> None:
     document = copy.deepcopy(make_document(make_case()))
     inner: Any = document
     for key in path[:-1]:
@@ -251,7 +253,7 @@ def test_a_wrong_document_is_told_where(path: tuple[Any, ...], value: object, wo
     assert words in str(caught.value)
 
 
-def test_the_summaries_of_the_shape_are_those_that_are_made() -> None:
+def test_the_schema_has_the_fields_of_summaries() -> None:
     assert set(schema.SUMMARY) == set(Summary._fields)
 
 
@@ -260,10 +262,10 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_plain_bar_says_how_far_it_is_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_progress_bar_is_erased_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    # As without the extra
+    # As if rich were missing
     monkeypatch.setitem(sys.modules, "pointers._cli.bench.report._rich", None)
     stream = Terminal()
     bar = progress.progress(stream)
@@ -274,7 +276,7 @@ def test_a_plain_bar_says_how_far_it_is_and_goes(monkeypatch: pytest.MonkeyPatch
     assert stream.getvalue().split("\r")[-2].strip() == ""
 
 
-def test_without_a_terminal_there_are_lines() -> None:
+def test_progress_is_printed_as_lines_without_a_terminal() -> None:
     stream = io.StringIO()
     bar = progress.progress(stream)
     bar.step(0, 2, "first")
@@ -283,7 +285,7 @@ def test_without_a_terminal_there_are_lines() -> None:
     assert stream.getvalue() == "0/2 first\n2/2 done\n"
 
 
-def test_tables_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_are_plain_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "pointers._cli.bench.report._rich", None)
@@ -292,7 +294,7 @@ def test_tables_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stream.getvalue().splitlines()[:3] == ["Title", "", "name   a"]
 
 
-def test_tables_and_the_bar_with_rich() -> None:
+def test_rich_shows_tables_and_the_progress_bar() -> None:
     pytest.importorskip("rich")
     stream = Terminal()
     rows = [["first", "0.50 ±0.01", "n/a"], ["second", "3.00 ±0.01", "-"]]

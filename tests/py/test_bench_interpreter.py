@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Python as a workload of the comparison."""
+"""`bench`: Python itself as a workload, on libraries that are preloaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from pointers._cli.bench.measure.allocators import Allocator
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(not interpreter.listed(), reason="its memory is not malloc's")
+pytestmark = pytest.mark.skipif(
+    not interpreter.listed(), reason="this interpreter does not use malloc"
+)
 
 
 def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -45,7 +47,7 @@ def test_each_program_runs_on_the_c_library(tmp_path: Path) -> None:
         assert measured["peak_live_bytes"] is None
 
 
-def test_what_is_no_malloc_is_left_out(tmp_path: Path) -> None:
+def test_allocators_that_cannot_be_preloaded_are_unsupported(tmp_path: Path) -> None:
     found = cases(tmp_path, "python-words", "direct,system,system+checked,arena")
     assert found["python-words", "system"]["status"] == "ok"
     for name in ("direct", "system+checked", "arena"):
@@ -57,12 +59,12 @@ def test_what_is_no_malloc_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("library", libraries.LIBRARIES, ids=lambda library: library.name)
 def test_a_library_is_preloaded(tmp_path: Path, library: libraries.Library) -> None:
     if libraries.find(library) is None:
-        pytest.skip("it is not installed")
+        pytest.skip(f"{library.name} is not installed")
     found = cases(tmp_path, "python-json", library.name)
     assert found["python-json", library.name]["status"] == "ok"
 
 
-def test_a_library_without_malloc_is_not_taken_for_one(tmp_path: Path) -> None:
+def test_a_library_whose_functions_have_a_prefix_is_not_preloaded(tmp_path: Path) -> None:
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("there is no C compiler")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Workloads of the user's own, and the figures as comma-separated values."""
+"""`bench`: workloads that users write themselves, and results as comma-separated values."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def bench(tmp_path: Path) -> Callable[..., CompletedProcess[str]]:
 
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
-    """Write the example of the documentation, which is about 40 lines."""
+    """Write the example of the documentation to a file; the page promises about 40 lines."""
     (block,) = re.findall(r"```c\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     assert len(block.splitlines()) < 45
     path = tmp_path / "mine.c"
@@ -71,7 +71,7 @@ def test_the_example_is_measured_on_each_allocator(
         allocators.split(","), "ok"
     )
     assert {one["operations"] for one in cases["pool"]["measurements"]} == {5001}
-    # Texts of 32 to 2048 bytes, of which no more than 5001 were made
+    # At most 5001 texts of 32 to 2048 bytes
     assert 4.5e6 < cases["system"]["measurements"][0]["peak_live_bytes"] < 5.9e6
     with (example.parent / "o.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -80,7 +80,7 @@ def test_the_example_is_measured_on_each_allocator(
     assert all(float(row["ns_per_op"]) > 0 and int(row["page_faults"]) > 0 for row in rows)
 
 
-def test_checked_blocks_are_not_for_it(
+def test_checked_blocks_are_unsupported_by_a_workload_of_c(
     example: Path, bench: Callable[..., CompletedProcess[str]]
 ) -> None:
     done = bench("--workload", "mine.c", "--allocators", "system,system+checked", "--csv", "o.csv")
@@ -92,7 +92,7 @@ def test_checked_blocks_are_not_for_it(
     assert "bare memory" in reason
 
 
-def test_it_compiles_without_a_warning_and_a_shared_object_is_taken_as_it_is(
+def test_the_example_compiles_without_warnings_and_runs_as_a_shared_object(
     example: Path, bench: Callable[..., CompletedProcess[str]]
 ) -> None:
     build = ["cc", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O2", "-fPIC", "-shared"]
@@ -112,7 +112,7 @@ def test_it_compiles_without_a_warning_and_a_shared_object_is_taken_as_it_is(
         ("0", 0, ""),
     ],
 )
-def test_what_it_returns_below_1(
+def test_corruption_is_an_error_but_a_lack_of_memory_is_not(
     tmp_path: Path, bench: Callable[..., CompletedProcess[str]], result: str, code: int, words: str
 ) -> None:
     source = '#include "ptrs-workload.h"\nint64_t ptrs_workload(const PtrsWorkload *load)\n'
@@ -122,7 +122,7 @@ def test_what_it_returns_below_1(
     assert words in done.stderr
 
 
-def test_what_is_no_workload_is_an_error(
+def test_the_error_says_why_a_file_is_no_workload(
     tmp_path: Path, bench: Callable[..., CompletedProcess[str]]
 ) -> None:
     (tmp_path / "broken.c").write_text("int64_t broken(")

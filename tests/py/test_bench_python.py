@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The benchmarks of Python-level operations run, each of them."""
+"""Each case of benchmarks/py runs, and prints its figures."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[2]
 FOLDER = str(ROOT / "benchmarks" / "py")
 sys.path.append(FOLDER)
 
-from case import Case  # noqa: E402 - on the path as of now
+from case import Case  # noqa: E402 - needs the path that was just appended
 
-# In a process of their own, to whose end they leave what they have made
+# In a process of its own, since cases keep their blocks until the process ends
 RUN = f"""
 import json, sys
 sys.path.append({FOLDER!r})
@@ -38,7 +38,7 @@ for group, cases in GROUPS.items():
     for case in cases:
         if case.possible:
             timed = case.timer()
-            # The second call finds what the first has set up
+            # The second call uses the setup of the first
             times.setdefault(group, []).append([case.name, timed(1), timed(2)])
 print(json.dumps(times))
 """
@@ -59,13 +59,13 @@ def test_every_case_runs(run_python: Any) -> None:
     }
 
 
-def test_a_case_that_needs_what_is_not_there_is_no_case() -> None:
+def test_a_case_whose_module_is_missing_is_left_out() -> None:
     assert Case("a", "pass").possible
     assert Case("a", "pass", needs="json").possible
     assert not Case("a", "pass", needs="no_such_module_as_this").possible
 
 
-def test_what_is_timed_happens_and_is_set_up_once(tmp_path: Path) -> None:
+def test_a_timed_statement_runs_as_often_as_asked_and_its_setup_once(tmp_path: Path) -> None:
     log = tmp_path / "log"
     setup = f"from pathlib import Path\nlog = Path({str(log)!r})\nlog.write_text('set up ')"
     statement = "log.write_text(log.read_text() + 'timed ')"

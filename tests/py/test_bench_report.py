@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The report: well-formed, self-contained, readable by those who do not see the drawings."""
+"""`bench`: the HTML report is well-formed, self-contained, and readable without its drawings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SVG = "{http://www.w3.org/2000/svg}"
 
 
 class Checker(HTMLParser):
-    """Follows the tags, each of which must be closed in its turn."""
+    """Parses the report, in which each tag must be closed before the tag around it."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -96,7 +96,7 @@ def full() -> dict[str, Any]:
     return make_document(*cases)
 
 
-def test_it_is_well_formed_and_loads_nothing() -> None:
+def test_the_report_is_well_formed_and_loads_no_other_file() -> None:
     html = page(full())
     checker = checked(html)
     assert checker.links == []
@@ -110,7 +110,7 @@ def test_it_is_well_formed_and_loads_nothing() -> None:
 
 def test_every_drawing_has_a_name_and_a_description() -> None:
     found = drawings(page(full()))
-    # All workloads at once; time and memory of two; live blocks; threads
+    # One for all workloads, two each (time, memory) for two workloads, live blocks, threads
     assert len(found) == 1 + 2 + 2 + 1 + 1
     for drawing in found:
         title, description = drawing[0], drawing[1]
@@ -121,7 +121,7 @@ def test_every_drawing_has_a_name_and_a_description() -> None:
         assert len(description.text or "") > 20
 
 
-def test_nothing_is_drawn_outside() -> None:
+def test_nothing_is_drawn_outside_the_drawing() -> None:
     for drawing in drawings(page(full())):
         _, _, width, height = map(float, (drawing.get("viewBox") or "").split())
         for element in drawing.iter():
@@ -130,7 +130,7 @@ def test_nothing_is_drawn_outside() -> None:
                     assert -1 <= float(element.get(name, "")) <= most + 1, element.attrib
 
 
-def test_texts_of_a_curve_s_end_do_not_overlap() -> None:
+def test_labels_of_curves_do_not_overlap() -> None:
     names = [f"a{index}" for index in range(9)]
     cases = [
         make_case(experiment="threads", allocator=name, threads=count)
@@ -145,7 +145,7 @@ def test_texts_of_a_curve_s_end_do_not_overlap() -> None:
     assert all(b - a >= 11 for a, b in zip(places, places[1:]))
 
 
-def test_figures_and_words_are_there() -> None:
+def test_the_report_has_the_figures_as_text() -> None:
     text = " ".join(checked(page(full())).text)
     for words in (
         "lower, which is further left, is better",
@@ -160,13 +160,13 @@ def test_figures_and_words_are_there() -> None:
         assert words in text
 
 
-def test_what_is_beyond_the_axis_is_an_arrow() -> None:
+def test_a_figure_beyond_the_axis_is_an_arrow() -> None:
     html = page(full())
     assert "guard: 60.0" in html
     assert html.count("beyond the axis") >= 4  # guard and pool, in both workloads
 
 
-def test_an_interrupted_run_and_notes_are_said() -> None:
+def test_the_report_tells_of_an_interruption_and_of_notes() -> None:
     html = page(make_document(make_case(), complete=False, notes=["x <is> left out"]))
     text = " ".join(checked(html).text)
     assert "was interrupted" in text
@@ -178,7 +178,7 @@ def test_a_run_with_no_figures_has_a_report(cases: list[dict[str, Any]]) -> None
     checked(page(make_document(*cases)))
 
 
-def test_earlier_runs_are_in_the_panels_and_a_table() -> None:
+def test_earlier_runs_are_in_the_drawings_and_a_table() -> None:
     earlier = full()
     for case in earlier["cases"]:
         if case["ratio"]:
@@ -190,7 +190,7 @@ def test_earlier_runs_are_in_the_panels_and_a_table() -> None:
     assert "-50 %" in text
 
 
-def test_colours_are_fixed_and_all_known() -> None:
+def test_each_allocator_has_one_colour_in_light_and_dark() -> None:
     assert mark("pool").colour == "pool"
     assert mark("pool+checked")._replace(hollow=False) == mark("pool")
     assert mark("pool+checked").hollow

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`python -m pointers bench` where something goes wrong: it says what, and keeps the rest."""
+"""`python -m pointers bench` when something fails: it says why, and keeps all other results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def bench(tmp_path: Path) -> Bench:
         ("dying", "killed", "SIGSEGV", 1),
     ],
 )
-def test_what_goes_wrong_is_told_and_the_rest_goes_on(
+def test_a_failing_case_is_reported_and_the_others_are_measured(
     bench: Bench, workload: str, status: str, words: str, code: int
 ) -> None:
     document = bench.measured(
@@ -48,11 +48,11 @@ def test_what_goes_wrong_is_told_and_the_rest_goes_on(
     assert words in wrong["reason"]
     assert wrong["ratio"] is wrong["ns_per_op"] is None
     assert case(document, "arena", workload="even")["ratio"]["median"] == 0.5
-    # Once is enough
+    # A case that has failed is not run again in the second round
     assert [call[2] for call in bench.calls() if call[0] == workload].count("arena") == 1
 
 
-def test_unsupported_with_an_exit_code_is_unsupported(bench: Bench) -> None:
+def test_an_unsupported_case_may_end_with_an_exit_code(bench: Bench) -> None:
     document = bench.measured(
         "--workloads", "refusing", "--allocators", "arena", FAKE_UNSUPPORTED_CODE="4"
     )
@@ -60,7 +60,7 @@ def test_unsupported_with_an_exit_code_is_unsupported(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_ends_the_child_and_keeps_what_was_measured(
+def test_an_interruption_ends_the_child_and_keeps_earlier_figures(
     bench: Bench, number: int
 ) -> None:
     html = bench.folder / "out.html"
@@ -72,7 +72,7 @@ def test_an_interruption_ends_the_child_and_keeps_what_was_measured(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Tests that run in the background may have been told to ignore it
+        # A test run in the background may have inherited that SIGINT is ignored
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
@@ -93,7 +93,7 @@ def test_an_interruption_ends_the_child_and_keeps_what_was_measured(
             os.kill(json.loads(line)[1], 0)
 
 
-def test_a_missing_library_is_left_out_and_said(
+def test_a_missing_library_is_left_out_with_a_note(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from pointers.__main__ import main
@@ -132,7 +132,7 @@ def test_a_missing_library_is_left_out_and_said(
         (["--frobnicate"], "unrecognized arguments"),
     ],
 )
-def test_arguments_that_make_no_sense(bench: Bench, arguments: list[str], words: str) -> None:
+def test_the_error_names_a_wrong_argument(bench: Bench, arguments: list[str], words: str) -> None:
     done = bench.run(*arguments)
     assert done.returncode == 2
     assert words in done.stderr
@@ -141,14 +141,14 @@ def test_arguments_that_make_no_sense(bench: Bench, arguments: list[str], words:
 
 
 @pytest.mark.parametrize("script", ["", "#!/bin/sh\nexit 1\n", "#!/bin/sh\n"])
-def test_a_program_that_lists_nothing(bench: Bench, script: str) -> None:
+def test_a_program_without_workloads_is_an_error(bench: Bench, script: str) -> None:
     bench.program.write_text(script)
     done = bench.run()
     assert done.returncode == 2
     assert "--list" in done.stderr
 
 
-def test_an_installation_without_the_program(
+def test_an_installation_without_the_program_is_an_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from pointers.__main__ import main
@@ -158,14 +158,14 @@ def test_an_installation_without_the_program(
     assert "installed without ptrs-none" in capsys.readouterr().err
 
 
-def test_a_result_of_another_version_of_the_format(bench: Bench) -> None:
+def test_a_result_in_another_version_of_the_format_is_refused(bench: Bench) -> None:
     bench.json.write_text(json.dumps({"schema": "pointers-bench", "version": 99}))
     done = bench.run("--load", str(bench.json))
     assert done.returncode == 2
     assert "has version 99 of the format, this package reads 1" in done.stderr
 
 
-def test_slow_cases_have_fewer_rounds_and_the_first_is_for_all(bench: Bench) -> None:
+def test_time_limits_leave_each_case_its_first_round(bench: Bench) -> None:
     from pointers._cli.bench.measure import plan, runner
     from pointers._cli.bench.measure.allocators import Allocator
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Buffers of compiled pointers, as C code asks for them: by flags, and by what it keeps."""
+"""Buffers of compiled pointers, as C code requests them: every flag, and each way to keep a pin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pointers._ffi import fast, lib
 
 pytestmark = pytest.mark.skipif(fast is None, reason="only compiled pointers are buffers")
 
-# PyBUF_...: each asks for what it names, and SIMPLE for nothing
+# PyBUF_...: flags for the fields of the buffer that are wanted; 0 is PyBUF_SIMPLE
 WRITABLE, FORMAT, ND, STRIDES = 1, 4, 8, 0x18
 C_CONTIGUOUS, F_CONTIGUOUS, ANY_CONTIGUOUS, INDIRECT = 0x38, 0x58, 0x98, 0x118
 SHAPES = (0, ND, STRIDES, C_CONTIGUOUS, F_CONTIGUOUS, ANY_CONTIGUOUS, INDIRECT)
@@ -56,7 +56,7 @@ def n_pins(ptr: Any) -> int:
 
 
 @pytest.mark.parametrize("take", [lambda p: p, lambda p: memoryview(p), lambda p: p.view()])
-def test_every_request_is_pinned_until_it_is_released(take: Any) -> None:
+def test_every_buffer_pins_the_block_until_it_is_released(take: Any) -> None:
     for make in (lambda: malloc(64), lambda: malloc(80) + 16, lambda: calloc(2, 64)[1]):
         ptr = make()
         obj = take(ptr)
@@ -65,7 +65,7 @@ def test_every_request_is_pinned_until_it_is_released(take: Any) -> None:
             if obj is ptr and shape == ANY_CONTIGUOUS and not more & FORMAT:
                 continue
             if obj is not ptr and not shape and more & FORMAT:
-                continue  # a memoryview wants a shape with the format
+                continue  # a memoryview refuses to give the format without the shape
             buffer = get(obj, shape | more)
             assert (buffer.buf, buffer.len, buffer.itemsize) == (ptr.address, 64, 1)
             assert not buffer.readonly
@@ -78,15 +78,15 @@ def test_every_request_is_pinned_until_it_is_released(take: Any) -> None:
         free(ptr if ptr._root is None else ptr._root)
 
 
-def test_who_keeps_the_object_of_a_buffer_keeps_the_pin() -> None:
-    """As np.ndarray(buffer=memoryview(ptr)) does, and torch.frombuffer(ptr)."""
+def test_the_object_of_a_buffer_keeps_the_pin() -> None:
+    """np.ndarray(buffer=memoryview(ptr)) and torch.frombuffer(ptr) keep only that object."""
     for take in (lambda p: p, lambda p: memoryview(p), lambda p: p.view()):
         ptr = malloc(64)
         obj = take(ptr)
         buffer = get(obj, WRITABLE)
         kept = ctypes.cast(buffer.obj, ctypes.py_object).value
         if isinstance(kept, memoryview):
-            kept = kept.obj  # what NumPy looks up
+            kept = kept.obj  # as NumPy does
         release(buffer)
         if obj is not ptr:
             obj.release()
@@ -97,7 +97,7 @@ def test_who_keeps_the_object_of_a_buffer_keeps_the_pin() -> None:
 
 
 @pytest.mark.parametrize("more", [0, WRITABLE])
-def test_who_would_keep_the_pointer_alone_is_refused(more: int) -> None:
+def test_a_request_that_would_keep_no_pin_is_refused(more: int) -> None:
     with malloc(64) as ptr, calloc(2, 32) as array:
         for place in (ptr, ptr + 8, array, array[1]):
             with pytest.raises(BufferError, match=r"np\.ndarray.*ptr\.view\(\)"):
@@ -105,8 +105,8 @@ def test_who_would_keep_the_pointer_alone_is_refused(more: int) -> None:
             release(get(place.view(), ANY_CONTIGUOUS | more))
 
 
-def test_who_keeps_the_pointer_alone_and_asks_like_a_reader_has_no_pin() -> None:
-    """As np.frombuffer(ptr) of NumPy before 1.22: a limit, in docs/limits.md."""
+def test_a_kept_pointer_without_its_buffer_has_no_pin() -> None:
+    """np.frombuffer(ptr) before NumPy 1.22 keeps no buffer: a limit that docs/limits.md lists."""
     ptr = malloc(64)
     buffer = get(ptr, WRITABLE)
     kept = ptr
@@ -115,7 +115,7 @@ def test_who_keeps_the_pointer_alone_and_asks_like_a_reader_has_no_pin() -> None
     assert kept.freed
 
 
-def test_what_is_refused_leaves_nothing() -> None:
+def test_a_refused_request_leaves_no_reference_and_no_pin() -> None:
     with malloc(64) as ptr:
         before = sys.getrefcount(ptr)
         for _ in range(100):
@@ -133,7 +133,7 @@ def test_what_is_refused_leaves_nothing() -> None:
                 get(ptr, flags)
 
 
-def test_the_object_of_a_buffer_lends_it_again() -> None:
+def test_a_buffer_can_be_requested_from_the_object_of_a_buffer() -> None:
     ptr = malloc(64) + 8
     ptr.write(b"data")
     owner = memoryview(ptr).obj
@@ -147,7 +147,7 @@ def test_the_object_of_a_buffer_lends_it_again() -> None:
     ptr._root.free()
 
 
-def test_one_that_was_made_by_hand_lends_nothing() -> None:
+def test_an_object_of_a_buffer_that_was_made_by_hand_lends_no_bytes() -> None:
     with malloc(64) as ptr:
         kind: Any = type(memoryview(ptr).obj)
         assert memoryview(kind()).nbytes == 0
@@ -158,7 +158,7 @@ def test_one_that_was_made_by_hand_lends_nothing() -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="Python code can ask from 3.12 on")
-def test_python_code_that_asks() -> None:
+def test_python_code_can_request_and_release_a_buffer() -> None:
     with malloc(64) as ptr:
         any_ptr: Any = ptr
         view = any_ptr.__buffer__(WRITABLE)

@@ -48,7 +48,7 @@ def functions(cdef: str) -> "dict[str, str]":
 
 
 def compile_declarations(declarations: str, include: Path, tmp_path: Path) -> "tuple[int, str]":
-    """Compile declarations again behind the headers: they have to agree."""
+    """Compile declarations behind the headers: the compiler refuses those that do not agree."""
     source = tmp_path / "drift.c"
     source.write_text(
         "".join(f'#include "{GENERATE.include_name(str(h))}"\n' for h in HEADERS) + declarations
@@ -65,7 +65,7 @@ def compile_declarations(declarations: str, include: Path, tmp_path: Path) -> "t
     return done.returncode, done.stderr
 
 
-def test_every_header_contributes() -> None:
+def test_the_binding_declares_every_function_of_the_headers() -> None:
     names = functions(GENERATE.cdef([str(header) for header in HEADERS]))
     in_module = {name for name in dir(lib) if name.startswith("ptrs_")}
     assert in_module == names.keys() | {"ptrs_access_enter_frame", "ptrs_access_block_ended"}
@@ -113,7 +113,7 @@ def test_a_changed_prototype_is_noticed(
     assert code != 0
     assert f"conflicting types for '{name}'" in re.sub("[\u2018\u2019]", "'", errors)
 
-    # ... and the declarations that the binding takes have changed with them
+    # ... and the declarations of the binding have changed with the headers
     after = functions(GENERATE.declarations(changed.read_text("utf-8")))
     assert after[name] != before[name]
     code, errors = compile_declarations(after[name], include, tmp_path)
@@ -130,7 +130,7 @@ def stub_names() -> "set[str]":
     }
 
 
-def test_the_type_stub_names_what_the_module_has() -> None:
+def test_the_type_stub_names_nothing_that_the_module_lacks() -> None:
     assert stub_names() <= set(dir(lib))
 
 
@@ -140,7 +140,7 @@ def parameters(declaration: str) -> "list[str]":
     return [] if inside == "void" else re.findall(r"(\w+)\s*(?:,|$)", inside)
 
 
-def stands_for(c_type: Any) -> "set[str]":
+def annotations_of(c_type: Any) -> "set[str]":
     """Return the annotations that the stub may have for a C type."""
     if c_type.kind in ("pointer", "function"):
         # cffi takes bytes and other buffers where C takes bytes
@@ -164,7 +164,7 @@ def test_the_type_stub_has_the_signatures_of_the_cdef() -> None:
             c_type = ffi.typeof(getattr(lib, node.name))
             assert [a.arg for a in arguments] == parameters(declared[node.name]), node.name
             assert len(arguments) == len(c_type.args)
-            wanted = [*map(stands_for, c_type.args), stands_for(c_type.result)]
+            wanted = [*map(annotations_of, c_type.args), annotations_of(c_type.result)]
             for annotation, names in zip(
                 [a.annotation for a in arguments] + [node.returns], wanted
             ):
@@ -210,7 +210,7 @@ def test_enumerations_have_the_values_of_the_headers() -> None:
 
 
 def test_an_object_of_each_struct_can_be_made() -> None:
-    """As the import does without a global lock, where threads that need one first crash cffi."""
+    """Free-threaded imports make these objects: threads that make the first at once crash cffi."""
     cdef = GENERATE.cdef([str(h) for h in HEADERS])
     cdef = re.sub(r"/\*.*?\*/", "", cdef, flags=re.DOTALL)
     structs = re.findall(r"^typedef struct[^;{]*\{[^}]*\} (\w+);", cdef, re.MULTILINE)

@@ -33,7 +33,7 @@ def test_an_import_in_the_checkout_gives_the_installed_package(arguments: list[s
     assert (done.stderr, done.stdout.splitlines()) == ("", lines)
 
 
-def test_the_command_line_in_the_checkout() -> None:
+def test_the_command_line_works_in_a_checkout() -> None:
     done = run_here("-W", "error", "-m", "pointers", "demo")
     assert (done.stderr, done.returncode) == ("", 0)
     assert "FreedMemoryError" in done.stdout
@@ -41,7 +41,7 @@ def test_the_command_line_in_the_checkout() -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A checkout's folder `pointers`, as it is installed."""
+    """A checkout's folder `pointers`, with the same files as the installed package."""
     skipped = shutil.ignore_patterns("__pycache__", "_core*", "_version.py")
     folder = tmp_path / "pointers"
     shutil.copytree(Path(pointers.__file__).parent, folder, ignore=skipped)
@@ -49,13 +49,13 @@ def copy(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_checkout_as_it_was_installed(copy: Path) -> None:
+def test_an_unchanged_checkout_imports_without_a_warning(copy: Path) -> None:
     done = run_here("-c", WHERE, cwd=copy.parent)
     assert (done.stderr, done.stdout.splitlines()[0]) == ("", pointers.__file__)
 
 
 @pytest.mark.parametrize("name", ["pointers/_alloc/guard.py", "pointers/_new.py", "core/src/a.c"])
-def test_a_checkout_that_has_changed(copy: Path, name: str) -> None:
+def test_a_changed_checkout_warns_that_the_installed_package_is_old(copy: Path, name: str) -> None:
     path = copy.parent / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
@@ -71,7 +71,7 @@ def test_a_checkout_that_has_changed(copy: Path, name: str) -> None:
     assert "dev.py demo" in done.stderr
 
 
-def test_a_checkout_where_nothing_is_installed(copy: Path) -> None:
+def test_the_error_says_how_to_build_a_package_that_is_not_installed(copy: Path) -> None:
     done = run_here("-S", "-c", WHERE, cwd=copy.parent)
     assert done.returncode == 1
     assert done.stderr.count("Traceback") == 1
@@ -81,7 +81,7 @@ def test_a_checkout_where_nothing_is_installed(copy: Path) -> None:
     assert "-e" not in message.split()
 
 
-def test_another_interpreter_s_package(tmp_path: Path) -> None:
+def test_a_package_of_another_interpreter_is_named_in_the_error(tmp_path: Path) -> None:
     skipped = shutil.ignore_patterns("__pycache__", "_core*")
     shutil.copytree(Path(pointers.__file__).parent, tmp_path / "pointers", ignore=skipped)
     done = run_here("-c", WHERE, cwd=tmp_path)

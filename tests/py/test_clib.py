@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The C library alone: built without Python, installed, linked by a program.
+"""The C library without Python: built, installed, and linked by a program.
 
-Everything that a user of C does, in a directory of its own.
+The tests do in a temporary directory what a user of C does.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def find_tool(*names: str) -> str:
-    """Path of the first tool that exists, beside this Python or on the path."""
+    """Return the path of the first tool that exists, beside this Python or on the PATH."""
     beside = str(Path(sys.executable).parent)
     for name in names:
         found = shutil.which(name, path=beside) or shutil.which(name)
@@ -51,7 +51,7 @@ def find_tool(*names: str) -> str:
 
 
 def run(*command: str | Path, env: dict[str, str] | None = None) -> str:
-    """Run a command that must succeed, and return what it printed."""
+    """Run a command that must succeed; return its output."""
     done = subprocess.run(
         [str(part) for part in command],
         capture_output=True,
@@ -69,7 +69,7 @@ def compiler() -> str:
 
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory: pytest.TempPathFactory, compiler: str) -> Path:
-    """Where the library has been installed."""
+    """Build and install the library; return its prefix."""
     meson, ninja = find_tool("meson"), find_tool("ninja", "ninja-build")
     base = tmp_path_factory.mktemp("clib")
     build, installed = base / "build", base / "inst"
@@ -82,7 +82,7 @@ def prefix(tmp_path_factory: pytest.TempPathFactory, compiler: str) -> Path:
 
 @pytest.fixture(scope="module")
 def flags(prefix: Path) -> list[str]:
-    """What pkg-config says is needed to compile and link."""
+    """Return the options of pkg-config for compiling and linking."""
     return pkg_config(prefix, "--cflags", "--libs")
 
 
@@ -92,7 +92,7 @@ def pkg_config(prefix: Path, *options: str) -> list[str]:
     return shlex.split(run(tool, *options, "ptrs", env=where))
 
 
-def test_what_is_installed(prefix: Path) -> None:
+def test_headers_libraries_and_pkg_config_file_are_installed(prefix: Path) -> None:
     headers = sorted(path.name for path in (prefix / "include" / "ptrs").iterdir())
     assert headers == HEADERS
     assert (prefix / "lib" / "libptrs.a").is_file()
@@ -100,12 +100,14 @@ def test_what_is_installed(prefix: Path) -> None:
     assert list((prefix / "lib").glob("libptrs.*")), "no shared library"
 
 
-def test_version(prefix: Path) -> None:
+def test_pkg_config_tells_the_version_of_the_project(prefix: Path) -> None:
     declared = (ROOT / "meson.build").read_text(encoding="utf-8")
     assert f"version: '{pkg_config(prefix, '--modversion')[0]}'" in declared
 
 
-def test_shared(prefix: Path, compiler: str, flags: list[str], tmp_path: Path) -> None:
+def test_a_program_links_the_shared_library(
+    prefix: Path, compiler: str, flags: list[str], tmp_path: Path
+) -> None:
     program = tmp_path / "example"
     library = prefix / "lib"
     run(compiler, *STRICT, EXAMPLE, "-o", program, *flags, f"-Wl,-rpath,{library}")
@@ -114,7 +116,7 @@ def test_shared(prefix: Path, compiler: str, flags: list[str], tmp_path: Path) -
         assert str(library) in run(find_tool("ldd"), program)
 
 
-def test_static(prefix: Path, compiler: str, tmp_path: Path) -> None:
+def test_a_program_links_the_static_library(prefix: Path, compiler: str, tmp_path: Path) -> None:
     program = tmp_path / "example"
     flags = pkg_config(prefix, "--static", "--cflags", "--libs")
     archive = prefix / "lib" / "libptrs.a"
@@ -126,7 +128,7 @@ def test_static(prefix: Path, compiler: str, tmp_path: Path) -> None:
         assert "libptrs" not in run(find_tool("ldd"), program)
 
 
-def test_the_example_of_the_documentation(
+def test_the_example_of_the_documentation_prints_what_the_page_says(
     compiler: str, flags: list[str], prefix: Path, tmp_path: Path
 ) -> None:
     page = (ROOT / "docs" / "c-library.md").read_text(encoding="utf-8")
@@ -151,7 +153,7 @@ def test_only_the_interface_is_exported(prefix: Path) -> None:
 
 
 @pytest.mark.parametrize("header", HEADERS)
-def test_installed_headers_stand_alone(
+def test_each_installed_header_compiles_by_itself(
     header: str, compiler: str, flags: list[str], tmp_path: Path
 ) -> None:
     unit = tmp_path / "unit.c"

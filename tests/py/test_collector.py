@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Dropped blocks do not pile up, also where pointers wait for the collector."""
+"""Leaked blocks do not pile up, even where pointers wait for the collector."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from pointers._collector import live_bytes
 
 PYPY = sys.implementation.name == "pypy"
 
-# Each drops `size` bytes, in 2,400 rounds of 1 MiB
+# Expressions that leak `size` bytes; the test does so 2,400 times, with 1 MiB each
 WAYS = {
     "malloc": "malloc(size)",
     "calloc": "calloc(size // 64, 64)",
@@ -30,7 +30,7 @@ if PYPY:  # CPython counts objects: it lets some hundreds of cycles pile up
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_dropped_blocks_are_freed_in_time(run_python: Any, way: str) -> None:
+def test_leaked_blocks_are_freed_before_they_pile_up(run_python: Any, way: str) -> None:
     done = run_python(
         f"""
         from pointers import *
@@ -50,7 +50,7 @@ def test_dropped_blocks_are_freed_in_time(run_python: Any, way: str) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 1200])
-def test_dropped_guarded_blocks_are_freed_in_time(run_python: Any, count: int) -> None:
+def test_leaked_guarded_blocks_are_freed_before_they_pile_up(run_python: Any, count: int) -> None:
     done = run_python(
         f"""
         import weakref
@@ -62,7 +62,7 @@ def test_dropped_guarded_blocks_are_freed_in_time(run_python: Any, count: int) -
                 guard = Guard(quarantine=0)
                 guards.add(guard)
             guard.malloc(1 << 20)
-            # No list() of the set: that asks for its length, while garbage leaves it
+            # Not list(guards), which asks the set for its length while garbage leaves the set
             most = max(most, sum([each.stats().current_bytes for each in guards]))
         print(most >> 20)
         """,
@@ -73,7 +73,7 @@ def test_dropped_guarded_blocks_are_freed_in_time(run_python: Any, count: int) -
     assert int(done.stdout) < 800
 
 
-def test_bytes_are_counted_whatever_comes_in_between() -> None:
+def test_counting_bytes_survives_allocators_made_between_two_lines() -> None:
     """Threads and finalizers make allocators, and let them go, between any two lines."""
     kept = [Guard() for _ in range(3)]
     made = []
@@ -100,7 +100,7 @@ LIMITED = """
     import gc, resource
     from pointers import *
 
-    # So that only the last moment is left to find garbage
+    # So that garbage is collected only when an allocation finds no memory
     gc.disable()
     with open("/proc/self/statm") as statm:
         used = int(statm.read().split()[0]) * resource.getpagesize()
@@ -115,7 +115,7 @@ LIMITED = """
         drop()
     print(System().stats().total_bytes >> 20 >= {least})
 """
-# A statement that drops 100 MiB, and the MiB that the C library's malloc has given then
+# A statement that leaks 100 MiB, and the MiB that 20 of them take from the C library's malloc
 LAST = {
     **{name: (WAYS[name], 1900) for name in ("malloc", "calloc", "align", "realloc", "arena")},
     **{name: (WAYS[name], 1900) for name in ("chunk", "slab", "objects", "view")},
@@ -127,10 +127,10 @@ LAST = {
 }
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="to know what is used")
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs the size of the process")
 @pytest.mark.skipif(ADDRESS_SANITIZER, reason="needs address space")
 @pytest.mark.parametrize("way", LAST)
-def test_garbage_is_collected_before_memory_is_said_to_be_short(run_python: Any, way: str) -> None:
+def test_garbage_is_collected_before_an_allocation_fails(run_python: Any, way: str) -> None:
     drop, least = LAST[way]
     done = run_python(
         LIMITED.format(drop=drop, least=least),
@@ -140,9 +140,9 @@ def test_garbage_is_collected_before_memory_is_said_to_be_short(run_python: Any,
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="to know what is used")
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs the size of the process")
 @pytest.mark.skipif(ADDRESS_SANITIZER, reason="needs address space")
-def test_garbage_is_collected_before_bytes_find_no_memory(run_python: Any) -> None:
+def test_garbage_is_collected_before_a_read_fails(run_python: Any) -> None:
     done = run_python(
         LIMITED.format(drop="malloc(40 << 20)", least=800)
         + """
@@ -157,8 +157,8 @@ def test_garbage_is_collected_before_bytes_find_no_memory(run_python: Any) -> No
     assert (done.returncode, done.stdout) == (0, "True\nTrue\n"), done.stderr
 
 
-# A program that counts the steps of the collector that are asked for, in a process of
-# its own: how large the heap is decides how far a step goes
+# A program that counts the steps of the collector.  In a process of its own, since the size of
+# the heap decides how far a step goes.
 STEPS = """
     import gc
     from pointers import *
@@ -175,7 +175,7 @@ STEPS = """
 
 
 def run_steps(run_python: Any, program: str, n_objects: int = 0) -> "list[int]":
-    """Run a program that prints numbers, after `STEPS`; return them."""
+    """Run `STEPS` and then a program that prints numbers; return the numbers."""
     if not PYPY:
         pytest.skip("no collector in steps")
     ignored = ("-W", "ignore::ResourceWarning")
@@ -205,12 +205,12 @@ def test_blocks_that_live_cost_few_steps(run_python: Any) -> None:
     """
     n_steps, n_later = run_steps(run_python, living)
     assert 0 < n_steps < 60
-    # A round that had begun is brought to its end
+    # A collection that has begun takes up to 12 more steps to its end
     assert n_later < n_steps + 12
 
 
 @pytest.mark.parametrize("n_objects", [0, 1_000_000])
-def test_after_many_have_lived_few_are_garbage(run_python: Any, n_objects: int) -> None:
+def test_garbage_is_freed_soon_after_many_blocks_were_live(run_python: Any, n_objects: int) -> None:
     garbage = """
     for ptr in [malloc(1 << 20) for _ in range(1000)]:
         ptr.free()
@@ -222,7 +222,7 @@ def test_after_many_have_lived_few_are_garbage(run_python: Any, n_objects: int) 
     assert n_mebibytes < 400
 
 
-def test_a_collector_that_is_off_stays_so(run_python: Any) -> None:
+def test_a_collector_that_is_switched_off_stays_off(run_python: Any) -> None:
     off = """
     gc.disable()
     kept = [malloc(1 << 20) for _ in range(200)]

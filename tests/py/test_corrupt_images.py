@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bytes that are no image: an error or a whole object, never a crash or half an object."""
+"""Corrupt images: a load raises or returns a whole object, and never crashes."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ for count in HUGE:
         CORRUPT[f"{text_kind} text of length {count}"] = changed(image, 16, "Q", count)
 
 
-def test_the_images_that_were_changed_were_good() -> None:
+def test_the_images_are_valid_before_they_are_made_corrupt() -> None:
     with malloc(80) as p:
         for image, value in (
             (ASCII, "text"),
@@ -137,7 +137,7 @@ def test_the_images_that_were_changed_were_good() -> None:
 
 
 @pytest.mark.parametrize("what", CORRUPT)
-def test_corrupt_images(what: str) -> None:
+def test_a_corrupt_image_is_refused_and_left_as_it_is(what: str) -> None:
     data = CORRUPT[what]
     with malloc(160) as p, malloc(len(data)) as q, malloc(200) as target:
         for ptr in (p, q, p + 3, p + (160 - len(data))):
@@ -158,7 +158,7 @@ def test_corrupt_images(what: str) -> None:
 
 
 @pytest.mark.parametrize("what", CORRUPT)
-def test_corrupt_images_in_arrays(what: str) -> None:
+def test_a_corrupt_slot_leaves_the_others_usable(what: str) -> None:
     data = CORRUPT[what]
     array = calloc(5, 80)
     array.fill(7)
@@ -175,14 +175,14 @@ def test_corrupt_images_in_arrays(what: str) -> None:
     array.free()
 
 
-# References
+# Keys of held objects
 
 
 class Thing:
     pass
 
 
-def test_a_copied_reference_is_none() -> None:
+def test_a_raw_copy_of_a_key_is_no_object() -> None:
     obj = Thing()
     with malloc(64) as p, malloc(64) as q:
         p <<= obj
@@ -196,11 +196,11 @@ def test_a_copied_reference_is_none() -> None:
             with pytest.raises(CorruptObjectError, match=f"offset {alias.offset}.*copied"):
                 ~alias
         assert ~p is obj
-        q <<= p  # as an object, it can be copied
+        q <<= p  # a store copies the object, not its bytes
         assert ~q is obj
 
 
-def test_a_copied_reference_to_a_block_with_references_is_none() -> None:
+def test_a_raw_copy_over_another_key_is_no_object() -> None:
     obj, other = Thing(), Thing()
     with malloc(32) as p, malloc(32) as q:
         p <<= obj
@@ -216,7 +216,7 @@ def test_a_copied_reference_to_a_block_with_references_is_none() -> None:
         assert ~(q + 16) is other
 
 
-def test_a_moved_reference_is_none() -> None:
+def test_a_key_that_was_moved_over_itself_is_no_object() -> None:
     with malloc(48) as p:
         obj = Thing()
         p <<= obj
@@ -227,7 +227,7 @@ def test_a_moved_reference_is_none() -> None:
             ~(p + 8)
 
 
-def test_a_reference_outlived_by_its_bytes_is_none() -> None:
+def test_the_key_of_an_overwritten_object_is_no_object() -> None:
     with malloc(48) as p:
         obj = Thing()
         p <<= obj
@@ -253,7 +253,7 @@ def test_the_same_bytes_written_again_change_nothing() -> None:
 
 
 @pytest.mark.parametrize("key", [0, 1, 2, 2**31, 2**62, 2**63 - 1, 2**63, 2**64 - 1])
-def test_forged_keys(key: int) -> None:
+def test_a_forged_key_is_no_object(key: int) -> None:
     obj = Thing()
     with malloc(64) as p, malloc(64) as q:
         q.write(model.header(model.REFERENCE, key))
@@ -282,7 +282,7 @@ def test_a_refused_store_gives_no_object_to_a_key_that_was_made_up(store: Any) -
         p <<= Thing()
         key = int.from_bytes(p.read(8), sys.byteorder)
         for ahead in range(1, 4):
-            # The next store's keys are those that follow
+            # Keys are given out in order: the next store may take this one
             view = array.view()
             view[:] = model.header(model.REFERENCE, key + ahead)
             view.release()
@@ -294,7 +294,7 @@ def test_a_refused_store_gives_no_object_to_a_key_that_was_made_up(store: Any) -
                 ~(array[0])
 
 
-def test_keys_near_a_real_one() -> None:
+def test_a_key_near_a_real_key_is_no_object() -> None:
     obj = Thing()
     with malloc(64) as p, malloc(64) as q:
         (q + 16).move(obj)
@@ -312,10 +312,10 @@ def test_keys_near_a_real_one() -> None:
             assert ~p is obj
 
 
-# Where there is nothing
+# Memory without an image
 
 
-def test_nothing_was_stored() -> None:
+def test_a_load_where_nothing_was_stored_is_no_corruption() -> None:
     for size in (0, 1, 8, 15, 16, 24, 100):
         with malloc(size) as p:
             for offset in {0, size // 2, size}:
@@ -324,7 +324,7 @@ def test_nothing_was_stored() -> None:
                 assert not isinstance(caught.value, CorruptObjectError)
 
 
-def test_a_corrupt_image_does_not_hinder_realloc() -> None:
+def test_a_corrupt_image_does_not_keep_realloc_from_cutting_it() -> None:
     for size in (0, 1, 16, 20, 64):
         with malloc(40) as p:
             p.write(CORRUPT["bytes of length 9223372036854775808"])
@@ -332,7 +332,7 @@ def test_a_corrupt_image_does_not_hinder_realloc() -> None:
             assert p.size == size
 
 
-def test_realloc_keeps_what_has_the_shape_of_an_image() -> None:
+def test_realloc_refuses_to_cut_an_image() -> None:
     with malloc(64) as p:
         p <<= "text"
         with pytest.raises(InvalidSizeError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Images with random bytes changed: an error or a whole object, never half an object.
+"""Images with random bytes changed: a load raises or returns a whole object, and never crashes.
 
 ``POINTERS_MUTATIONS`` sets how many random mutations each type gets.
 """
@@ -31,11 +31,11 @@ def test_random_mutations(name: str) -> None:
             p.write(data)
             found[is_value(check(p, data + rest, scratch))] += 1
             assert p.read() == data, "loading wrote to the memory"
-    assert found[True] > MUTATIONS // 200, "hardly a mutation that was an image"
-    assert found[False] > MUTATIONS // 200, "hardly a mutation that was none"
+    assert found[True] > MUTATIONS // 200, "hardly any mutation was an image"
+    assert found[False] > MUTATIONS // 200, "hardly any mutation was corrupt"
 
 
-def test_random_mutations_of_references() -> None:
+def test_random_mutations_of_keys() -> None:
     source = random.Random(f"reference {MUTATIONS}")
     n_kept = 0
     obj = ["unharmed"]
@@ -51,7 +51,7 @@ def test_random_mutations_of_references() -> None:
                 n_kept += 1
             else:
                 check(p, data + rest, scratch)
-                # The same key again is not the reference any more
+                # The key was overwritten, so that writing it back does not bring the object back
                 p.write(image)
                 assert outcome(p) is model.CorruptError
     assert 0 < n_kept < MUTATIONS // 4
@@ -59,8 +59,8 @@ def test_random_mutations_of_references() -> None:
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_splices(name: str) -> None:
-    """Every head of an image with every tail of every other."""
+def test_heads_of_images_with_tails_of_others(name: str) -> None:
+    """Cut at every fourth byte, in case one image's length matches another's data."""
     images = [model.image(value) for value in VALUES[name]][:6]
     with malloc(ROOM) as p, malloc(2 * ROOM) as scratch:
         rest = bytes(p.capacity - ROOM)
@@ -73,7 +73,7 @@ def test_splices(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_every_single_byte(name: str) -> None:
+def test_each_single_byte_changed(name: str) -> None:
     with malloc(ROOM) as p, malloc(2 * ROOM) as scratch:
         rest = bytes(p.capacity - ROOM)
         for value in VALUES[name]:
@@ -91,7 +91,7 @@ def test_every_single_byte(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_every_truncation(name: str) -> None:
+def test_images_cut_at_each_byte(name: str) -> None:
     with malloc(2 * ROOM) as scratch:
         for value in VALUES[name]:
             image = model.image(value)
@@ -99,7 +99,7 @@ def test_every_truncation(name: str) -> None:
                 with malloc(size) as p:
                     p.write(image[:size])
                     check(p, image[:size] + bytes(p.capacity - size), scratch)
-                # At the end of a block whose capacity is a whole image away or less
+                # At the end of a block, with nothing behind the cut but the rest of the capacity
                 with malloc(ROOM) as p:
                     alias = p + (ROOM - size)
                     alias.write(image[:size])

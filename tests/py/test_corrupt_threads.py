@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Memory that another thread changes, past all checks, while objects are loaded from it."""
+"""Memory that another thread changes through a view or by address while objects are loaded."""
 
 from typing import Any
 
 import pytest
 from _races import SECONDS
 
-# The bytes are changed through a view, which keeps no one out.  What a load finds may be
-# anything; what it gives is an object of one of the types that have images, and nothing else
-# in the process is harmed.
+# The bytes are changed through a view, which takes no lock.  A load may find any bytes; it must
+# raise or return a whole object of a type that has images, and harm nothing else in the process.
 FLIPPING = """
     import random, sys, threading, time
     from pointers import *
@@ -69,20 +68,20 @@ VALUES = {
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_bits_that_flip_while_objects_are_loaded(run_python: Any, name: str) -> None:
+def test_flipping_bits_while_objects_are_loaded_is_harmless(run_python: Any, name: str) -> None:
     done = run_python(FLIPPING.format(values=VALUES[name], seconds=SECONDS))
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
-# A writer in C, which holds no lock of the interpreter while it writes, over images that are so
-# long that it meets a load in the middle of its copy.  A load may see any mixture of before and
-# after, also in the words that say how long the image is and of what kind.
+# A writer in C, without the interpreter's lock, over images so long that a write meets a load in
+# the middle of its copy.  A load may see any mixture of old and new bytes, even in the words for
+# the length and the type.
 RACING = """
     import ctypes, sys, threading, time
     from pointers import *
 
     sys.setswitchinterval(1e-6)
-    # By functions of C that keep the lock out while they run
+    # Functions that ctypes calls without the interpreter's lock
     libc = ctypes.CDLL(None)
     libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
     libc.memmove.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
@@ -103,7 +102,7 @@ RACING = """
         while not done.is_set():
             n += 1
             image = images[n % len(images)]
-            libc.memmove(address, image, len(image))  # another image, whole
+            libc.memmove(address, image, len(image))  # a whole image
             libc.memmove(address + n % 64, images[first], 9)
             libc.memset(address + n % 64, n % 256, 1 + n % 7)
             libc.memmove(address + 8, image[8:], len(image) - 8)
@@ -123,7 +122,7 @@ RACING = """
             loaded += 1
             assert type(found) in {{type(value) for value in values}}, type(found)
             if type(found) is str:
-                # As its own code points say, it is the str that Python would have made
+                # The str that Python makes of the same code points
                 assert found == found.encode("utf-32", "surrogatepass").decode(
                     "utf-32", "surrogatepass"
                 )
@@ -147,6 +146,6 @@ LONG_VALUES = {
 
 
 @pytest.mark.parametrize("name", LONG_VALUES)
-def test_images_that_c_overwrites_while_they_are_loaded(run_python: Any, name: str) -> None:
+def test_c_code_that_overwrites_images_during_loads_is_harmless(run_python: Any, name: str) -> None:
     done = run_python(RACING.format(values=LONG_VALUES[name], seconds=SECONDS))
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The check of the comparison against libraries that are preloaded."""
+"""benchmarks/crosscheck.py: `bench` compared with the same libraries preloaded."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def crosscheck() -> Any:
     return module
 
 
-def test_an_interval_leaves_out_as_much_as_the_sign_test_allows(crosscheck: Any) -> None:
-    # Outside of all six lies the median once in 32 times; with one less, 14 in 64
+def test_intervals_are_those_of_the_sign_test_at_95_percent(crosscheck: Any) -> None:
+    # The median lies outside all six figures once in 32 times, outside the inner four 14 in 64
     assert crosscheck.interval([6, 5, 4, 3, 2, 1]) == (1, 3.5, 6)
     assert crosscheck.interval(list(range(8))) == (0, 3.5, 7)
     # 20 in 512
     assert crosscheck.interval(list(range(9))) == (1, 4, 7)
-    # 2 * (1 + 20 + 190 + 1140 + 4845) in 2^20, and with the next it were 4 %
+    # 2 * (1 + 20 + 190 + 1140 + 4845) in 2^20, which is 1.2 %; one figure less would make it 4 %
     assert crosscheck.interval(list(range(20))) == (5, 9.5, 14)
 
 
-def test_only_pairs_that_both_ways_decide_are_reversed(crosscheck: Any) -> None:
+def test_a_pair_is_reversed_only_if_both_measurements_are_decided(crosscheck: Any) -> None:
     slow, fast, mixed = [2.0] * 6, [1.0] * 6, [2.0, 0.5] * 3
     times = {
         ("preloaded", "one"): slow,
@@ -62,7 +62,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_runs_both_ways() -> None:
+def test_the_program_measures_preloaded_and_compared() -> None:
     done = run("--rounds", "6", "--workloads", "sh6")
     assert "sh6: times as long as glibc's" in done.stdout
     assert "pairs differ when preloaded: " in done.stdout

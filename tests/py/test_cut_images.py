@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Objects whose end a change of size takes away: no load returns what nobody stored."""
+"""A change of size that would cut an object: no load returns a value that was never stored."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VALUES: list[Any] = [
     "", "text", "\xe9", "\u0107", "\U00010307!", [],
 ]  # fmt: skip
 OFFSETS = [0, 1, 16, 27]
-PRTS = b"STRP" * 9  # looks like the mark of an image, and is none
+PRTS = b"STRP" * 9  # nearly the mark of an image, "PTRS"
 
 Pointer = AllocatedPointer[Any]
 
@@ -65,7 +65,7 @@ def test_an_object_behind_the_new_end_is_gone_for_ever(value: Any) -> None:
         assert p.read() == bytes(160)
 
 
-def test_what_is_in_the_way_can_be_cleared() -> None:
+def test_memset_clears_the_image_that_keeps_realloc_from_cutting() -> None:
     with malloc(64) as p:
         q = p + 16
         q <<= 1.1
@@ -77,8 +77,8 @@ def test_what_is_in_the_way_can_be_cleared() -> None:
 
 
 @pytest.mark.parametrize("value", [v for v in VALUES if sizeof(v) > 17], ids=repr)
-def test_slots_that_are_cut_off_an_array_leave_nothing_of_an_object_behind(value: Any) -> None:
-    # Written without limits, over several slots
+def test_cutting_slots_destroys_an_object_that_spans_them(value: Any) -> None:
+    # An unsafe store writes one object over several slots
     slot = 17
     n_slots = sizeof(value) // slot + 2
     with calloc(n_slots, slot) as array:
@@ -95,7 +95,7 @@ def test_slots_that_are_cut_off_an_array_leave_nothing_of_an_object_behind(value
 
 
 @pytest.mark.parametrize("value", [v for v in VALUES if sizeof(v) > 17 and v != 0], ids=repr)
-def test_growth_does_not_complete_what_is_only_the_start_of_an_image(value: Any) -> None:
+def test_growth_does_not_complete_the_start_of_an_image(value: Any) -> None:
     size = sizeof(value)
     with malloc(size) as whole:
         whole <<= value
@@ -105,7 +105,7 @@ def test_growth_does_not_complete_what_is_only_the_start_of_an_image(value: Any)
                 memcpy(q, whole, n)
                 capacity = p.capacity
                 try:
-                    seen = ~q  # the block may have room behind its end, which is zero
+                    seen = ~q  # zeros between size and capacity may complete the image
                 except CorruptObjectError:
                     seen = value
                 realloc(p, capacity + 200)
@@ -115,7 +115,7 @@ def test_growth_does_not_complete_what_is_only_the_start_of_an_image(value: Any)
                     assert seen is value
 
 
-def test_a_shrink_ends_nothing_but_what_it_cuts() -> None:
+def test_a_shrink_keeps_everything_before_the_new_end() -> None:
     with malloc(200) as p:
         p <<= 7
         p[30] <<= "between"
@@ -125,18 +125,18 @@ def test_a_shrink_ends_nothing_but_what_it_cuts() -> None:
         assert (~p, ~p[30], ~p[79], p[95].read()) == (7, "between", None, b"PTRSP")
 
 
-def test_a_header_that_was_written_as_bytes_is_an_object_as_well() -> None:
+def test_realloc_refuses_to_cut_an_image_that_was_copied_as_bytes() -> None:
     with malloc(64) as p, malloc(64) as other:
         other <<= "a text of some length"
         memcpy(p + 1, other, sizeof(~other))
         with pytest.raises(InvalidSizeError, match="offset 1 "):
             realloc(p, 40)
-        p[9] <<= 0  # over its header
+        p[9] <<= 0  # overwrites the header at offset 1
         realloc(p, 40)
         assert ~p[9] == 0
 
 
-def test_arrays_keep_whole_slots() -> None:
+def test_arrays_shrink_and_grow_by_whole_slots() -> None:
     with calloc(4, 28) as array:
         array[:] = [1, 2, 3, 4]
         realloc(array, 2 * 28)

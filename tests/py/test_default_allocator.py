@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The allocator of a `with allocator(...)` block: of a context, not of the object."""
+"""`with allocator(...)`: the default allocator belongs to the context, not to the object."""
 
 import asyncio
 import contextvars
@@ -13,40 +13,40 @@ from pointers import Arena, Pool, System, allocator, calloc, malloc
 
 
 def source() -> Any:
-    """Return the allocator that malloc takes now."""
+    """Return the allocator that malloc and calloc use now."""
     with malloc(8) as ptr, calloc(1, 8) as array:
         assert array.allocator is ptr.allocator
         return ptr.allocator
 
 
 @pytest.fixture(autouse=True)
-def _leaves_nothing() -> Iterator[None]:
+def _default_is_restored() -> Iterator[None]:
     assert source() is System()
     yield
     assert source() is System()
 
 
-def test_one_object_in_itself() -> None:
-    with Arena() as one, Pool(64) as two:
-        default = allocator(one)
+def test_one_object_can_be_entered_within_itself() -> None:
+    with Arena() as arena, Pool(64) as pool:
+        default = allocator(arena)
         with default as inside:
-            assert inside is one
-            with default, allocator(two):
-                assert source() is two
+            assert inside is arena
+            with default, allocator(pool):
+                assert source() is pool
                 with default:
-                    assert source() is one
-                assert source() is two
-            assert source() is one
+                    assert source() is arena
+                assert source() is pool
+            assert source() is arena
         assert source() is System()
         with default:
-            assert source() is one
-        with allocator(one), allocator(System()):
+            assert source() is arena
+        with allocator(arena), allocator(System()):
             assert source() is System()
 
 
-def test_one_object_in_several_threads() -> None:
-    with Arena() as one:
-        default = allocator(one)
+def test_one_object_can_be_entered_by_several_threads() -> None:
+    with Arena() as arena:
+        default = allocator(arena)
         steps = threading.Barrier(3, timeout=300)
         seen: list[Any] = []
 
@@ -66,16 +66,16 @@ def test_one_object_in_several_threads() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert seen == [(System(), one, System())] * 3
+        assert seen == [(System(), arena, System())] * 3
 
 
-def test_one_object_in_several_tasks() -> None:
-    with Arena() as one, Pool(64) as two:
-        default = allocator(one)
+def test_one_object_can_be_entered_by_several_tasks() -> None:
+    with Arena() as arena, Pool(64) as pool:
+        default = allocator(arena)
 
         async def work(delay: int, wrapped: bool) -> "list[Any]":
             seen = [source()]
-            with allocator(two if wrapped else one), default:
+            with allocator(pool if wrapped else arena), default:
                 for _ in range(delay):
                     await asyncio.sleep(0)
                     seen.append(source())
@@ -83,38 +83,38 @@ def test_one_object_in_several_tasks() -> None:
             return seen
 
         async def main() -> "list[Any]":
-            # The first to come in are not the first to go
+            # With these delays, tasks leave in another order than they enter
             tasks = [asyncio.ensure_future(work(n, n % 2 == 0)) for n in (5, 1, 3, 2, 4)]
             with default:
                 results = await asyncio.gather(*tasks)
-                assert source() is one
+                assert source() is arena
                 nested = await asyncio.ensure_future(work(1, True))
-            assert nested == [one, one, one]  # a task has its maker's context
+            assert nested == [arena, arena, arena]  # a task copies its creator's context
             assert source() is System()
             return list(results)
 
         for delay, seen in zip((5, 1, 3, 2, 4), asyncio.run(main())):
-            assert seen == [System(), *[one] * delay, System()]
+            assert seen == [System(), *[arena] * delay, System()]
 
 
-def test_a_block_that_begins_and_ends_in_different_contexts() -> None:
-    with Arena() as one:
-        default = allocator(one)
+def test_leaving_in_another_context_is_refused() -> None:
+    with Arena() as arena:
+        default = allocator(arena)
         context = contextvars.copy_context()
         context.run(default.__enter__)
         assert source() is System()
         with pytest.raises(RuntimeError, match="not entered in this context"):
             default.__exit__(None, None, None)
-        assert context.run(source) is one
+        assert context.run(source) is arena
         context.run(default.__exit__, None, None, None)
         assert context.run(source) is System()
         with pytest.raises(RuntimeError, match="not entered"):
             context.run(default.__exit__, None, None, None)
 
 
-def test_a_thread_that_ends_the_block_of_another() -> None:
-    with Arena() as one:
-        default = allocator(one)
+def test_leaving_in_another_thread_changes_no_other_default() -> None:
+    with Arena() as arena:
+        default = allocator(arena)
         found: list[Any] = []
 
         def end() -> None:
@@ -127,47 +127,47 @@ def test_a_thread_that_ends_the_block_of_another() -> None:
             thread = threading.Thread(target=end)
             thread.start()
             thread.join()
-            assert source() is one
-        # Where threads inherit their maker's context, the block was entered there as well
+            assert source() is arena
+        # Where a thread inherits its creator's context, the object counts as entered there
         assert not found or "context, as of a thread" in found[0]
 
 
-def test_blocks_that_end_in_another_order() -> None:
-    with Arena() as one, Pool(64) as two:
+def test_leaving_an_outer_block_first_is_refused_unless_an_exception_passes() -> None:
+    with Arena() as arena, Pool(64) as pool:
 
         def generate() -> Iterator[Any]:
-            with allocator(one):
+            with allocator(arena):
                 yield source()
 
         for end in (True, False):
             generator = generate()
-            assert next(generator) is one
-            with allocator(two):
+            assert next(generator) is arena
+            with allocator(pool):
                 if end:
                     with pytest.raises(RuntimeError, match="entered later have not ended"):
                         next(generator)
                 else:
-                    generator.close()  # an exception is on its way, and passes
-                assert source() is two
+                    generator.close()  # raises GeneratorExit inside, which is not replaced
+                assert source() is pool
             assert source() is System()
 
 
-def test_blocks_in_the_middle() -> None:
-    with Arena() as one, Arena() as two, Arena() as three:
-        blocks = [allocator(one), allocator(two), allocator(three)]
+def test_leaving_a_middle_block_takes_effect_when_the_inner_one_ends() -> None:
+    with Arena() as outer, Arena() as middle, Arena() as inner:
+        blocks = [allocator(outer), allocator(middle), allocator(inner)]
         for block in blocks:
             block.__enter__()
         with pytest.raises(RuntimeError):
             blocks[1].__exit__(None, None, None)
-        assert source() is three
+        assert source() is inner
         blocks[2].__exit__(None, None, None)
-        assert source() is one
+        assert source() is outer
         blocks[0].__exit__(None, None, None)
 
 
-def test_exceptions_pass() -> None:
-    with Arena() as one:
-        default = allocator(one)
+def test_an_exception_is_not_replaced_by_an_error_of_leaving() -> None:
+    with Arena() as arena:
+        default = allocator(arena)
         with pytest.raises(KeyError, match="mine"), default:
             raise KeyError("mine")
         assert source() is System()
@@ -176,6 +176,6 @@ def test_exceptions_pass() -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, Arena, 1, "system"])
-def test_only_allocators(wrong: Any) -> None:
+def test_what_is_no_allocator_is_refused(wrong: Any) -> None:
     with pytest.raises(TypeError, match="allocator must be an Allocator"):
         allocator(wrong)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""dev.py on machines that lack something: one line says what to install, and nothing is made."""
+"""dev.py on incomplete machines: one line says what to install, and no environment is created."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMPLETE = {
     "venv": True,
 }
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="made of shell scripts and of PATH")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="fakes programs by shell scripts")
 
 
 class Machine:
@@ -65,7 +65,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 @pytest.mark.parametrize("command", ["demo", "test"])
-def test_no_compiler(machine: Machine, command: str) -> None:
+def test_a_missing_compiler_is_named(machine: Machine, command: str) -> None:
     message = machine.complaint(command)
     assert "lacks a C compiler; install with: " in message
     assert message.endswith("apt install gcc")
@@ -81,14 +81,16 @@ def test_no_compiler(machine: Machine, command: str) -> None:
         ({"venv": False, "implementation": "PyPy"}, "pypy3-venv"),
     ],
 )
-def test_incomplete_python(machine: Machine, facts: dict[str, object], packages: str) -> None:
+def test_missing_parts_of_python_are_named(
+    machine: Machine, facts: dict[str, object], packages: str
+) -> None:
     machine.add("gcc")
     machine.add_python("some-python", **facts)
     message = machine.complaint("test", "--python", "some-python")
     assert message.endswith(f"apt install {packages}")
 
 
-def test_the_distribution_s_own_python(machine: Machine) -> None:
+def test_the_system_s_python_needs_packages_without_a_version(machine: Machine) -> None:
     machine.add("clang")
     own = os.path.realpath("/usr/bin/python3")
     machine.add_python("some-python", executable=own, headers=False, venv=False)
@@ -96,7 +98,7 @@ def test_the_distribution_s_own_python(machine: Machine) -> None:
     assert message.endswith("apt install python3-dev python3-venv")
 
 
-def test_everything_is_named_at_once(machine: Machine) -> None:
+def test_all_that_is_missing_is_named_at_once(machine: Machine) -> None:
     machine.add_python("some-python", headers=False, venv=False)
     message = machine.complaint("test", "--python", "some-python")
     assert message.endswith("apt install gcc python3.12-dev python3.12-venv")
@@ -109,26 +111,26 @@ def test_the_c_tests_need_no_python_headers(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("version", ["3.8.20", "2.7.18"])
-def test_python_is_too_old(machine: Machine, version: str) -> None:
+def test_an_old_python_is_refused(machine: Machine, version: str) -> None:
     machine.add_python("old-python", version=version)
     message = machine.complaint("test", "--python", "old-python")
     assert message == f"Python 3.9 or later is needed, old-python is {version}"
 
 
-def test_python_is_not_there(machine: Machine) -> None:
+def test_a_python_that_does_not_exist_is_named(machine: Machine) -> None:
     message = machine.complaint("test", "--python", "no-python")
     assert message == "no-python is not an executable file"
 
 
 @pytest.mark.parametrize("script", ["exit 1", "echo 3.12", "echo '{}'"])
-def test_python_is_something_else(machine: Machine, script: str) -> None:
+def test_a_program_that_is_no_python_is_named(machine: Machine, script: str) -> None:
     machine.add("odd-python", script)
     assert (
         machine.complaint("test", "--python", "odd-python") == "odd-python is not a working Python"
     )
 
 
-# A Python that makes environments of nothing but itself, and a pip that does as it is told
+# A fake Python: `venv` copies the script, `pip` fails with the text of the file pip-says
 FAKE_PYTHON = """
 case "$*" in
   "-m venv "*) /bin/mkdir -p "$3/bin" && /bin/cp "$0" "$3/bin/python" ;;
@@ -146,7 +148,7 @@ ERROR: No matching distribution found for ninja
 
 
 class Checkout:
-    """A folder with dev.py, and Pythons that are not what they seem."""
+    """A folder with dev.py, and a PATH with fake Pythons."""
 
     def __init__(self, path: Path) -> None:
         self.machine = Machine(path / "bin")
@@ -174,7 +176,7 @@ class Checkout:
         )
 
     def environments(self) -> dict[str, str]:
-        """Return the interpreters of the environments that there are, by their names."""
+        """Return the interpreter of each environment, by the environment's name."""
         return {path.name: (path / "base.stamp").read_text() for path in self.path.glob(".venv*")}
 
 
@@ -183,7 +185,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-def test_the_demo_says_how_to_go_on(checkout: Checkout) -> None:
+def test_the_demo_says_how_to_run_it_again_and_how_to_run_a_program(checkout: Checkout) -> None:
     checkout.add_python("some-python")
     done = checkout.run("demo", "--python", "some-python")
     assert (done.returncode, done.stderr) == (0, "")
@@ -192,7 +194,7 @@ def test_the_demo_says_how_to_go_on(checkout: Checkout) -> None:
     assert f"the tour in {checkout.path}" in lines
     assert "checkout/.venv/bin/python -m pointers demo" in lines[-1]
     assert "checkout/.venv/bin/python YOUR_PROGRAM.py" in lines[-1]
-    # And again, where nothing has to be made
+    # The second run finds the environment
     done = checkout.run("demo", "--python", "some-python")
     assert done.returncode == 0
     assert done.stdout.splitlines() == lines[-3:]
@@ -213,7 +215,7 @@ def test_each_interpreter_has_an_environment_of_its_own(checkout: Checkout) -> N
     }
 
 
-def test_an_interpreter_that_was_upgraded_has_its_environment_made_anew(
+def test_an_upgraded_interpreter_gets_a_new_environment(
     checkout: Checkout,
 ) -> None:
     for version in ("3.12.1", "3.12.2"):
@@ -223,7 +225,7 @@ def test_an_interpreter_that_was_upgraded_has_its_environment_made_anew(
     assert list(checkout.environments()) == [".venv"]
 
 
-# Runs one test for each portion, and does with one of the portions as it is told
+# A fake pytest: reports one test for each portion, and for the portion 3 runs the given command
 FAKE_PYTEST = """#!/bin/sh
 for each in "$@"; do
   case $each in
@@ -245,7 +247,7 @@ done
         ("kill -SEGV $$", 1, "FAILED: 7 passed (exit code -11)"),
     ],
 )
-def test_each_portion_of_the_tests_counts(
+def test_a_failure_of_one_portion_of_the_tests_is_reported(
     checkout: Checkout, act: str, code: int, said: str
 ) -> None:
     checkout.add_python("pypy-a", implementation="PyPy", version="3.9.16")
@@ -260,7 +262,7 @@ def test_each_portion_of_the_tests_counts(
     assert f"PyPy 3.9.16: {said}" in done.stdout + done.stderr
 
 
-def test_nothing_can_be_downloaded(checkout: Checkout) -> None:
+def test_the_error_says_why_pip_cannot_download(checkout: Checkout) -> None:
     checkout.add_python("some-python")
     for text, why in (
         (NO_NETWORK, "no connection to its index"),

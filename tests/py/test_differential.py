@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Both paths of CPython, driven with the same operations: the same results, errors and messages."""
+"""The fast and the reference path give the same results, errors and messages."""
 
 import json
 import os
@@ -18,13 +18,13 @@ from pointers._ffi import fast
 SWITCHED_OFF = sys.implementation.name == "cpython" and os.environ.get("POINTERS_FAST") == "0"
 
 pytestmark = pytest.mark.skipif(
-    fast is None and not SWITCHED_OFF, reason="there is but one path here"
+    fast is None and not SWITCHED_OFF, reason="this interpreter has only the reference path"
 )
 
 DRIVER = Path(__file__).with_name("_differential.py")
 
 
-class Path_:  # noqa: N801 - it is a path through the code
+class Path_:  # noqa: N801 - a path through the code, unlike pathlib's
     """A process that runs programs on one of the paths."""
 
     def __init__(self, choice: str, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ class Path_:  # noqa: N801 - it is a path through the code
         return json.loads(line)
 
     def run(self, program: "list[list[Any]]") -> "list[list[str]]":
-        """Return what each operation of a program gave."""
+        """Run a program in the process; return the outcome of each operation."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(program) + "\n")
         self.process.stdin.flush()
@@ -66,7 +66,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[tuple[Path_, Pa
     assert [path.end() for path in both] == [0, 0]
 
 
-# No sizes that there is memory for, and that would take long to be read
+# Small sizes, and sizes that no machine has memory for: none that would take long to read
 numbers = st.one_of(
     st.integers(-70, 70),
     st.sampled_from([2**10, 2**60, 2**62, 2**63 - 1, 2**63, 2**64, 2**200, -(2**63), -(2**64)]),
@@ -118,8 +118,8 @@ lists = st.one_of(
 )
 pick = st.integers(0, 60)
 others = st.one_of(pick.map(lambda n: f"P({n})"), buffers)
-# Up to 3.11 only the compiled type can be a buffer, and whatever is like bytes compares itself
-# with the bytes of a buffer
+# Up to 3.11, only pointers of the compiled path are buffers, so that bytes-like objects compare
+# themselves with the memory of those only
 compared = (
     others
     if sys.version_info >= (3, 12)
@@ -187,7 +187,7 @@ def check(paths: "tuple[Path_, Path_]", program: "list[Any]") -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(making, min_size=1, max_size=5), st.lists(st.one_of(making, using, using, using)))
-def test_both_paths_do_the_same(
+def test_both_paths_give_the_same_outcomes(
     paths: "tuple[Path_, Path_]", first: "list[Any]", rest: "list[Any]"
 ) -> None:
     check(paths, first + rest)

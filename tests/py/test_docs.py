@@ -20,7 +20,7 @@ LINK = re.compile(r"\]\(([^)#:]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 FOLDERS = ("core/", "bindings/", "pointers/", "tests/", "benchmarks/", "docs/", ".ci/")
 
-#: What else a page may show; test_clib.py compiles the example of C, and compares its output.
+#: Languages of a page's blocks; test_clib.py compiles the example in C and compares its output.
 LANGUAGES = {"python", "sh", "c", "text"}
 
 
@@ -41,20 +41,20 @@ def examples() -> list[Any]:
 
 
 @named(PAGES)
-def test_every_block_of_a_page_is_known(path: Path) -> None:
+def test_each_block_of_a_page_is_closed_and_has_a_known_language(path: Path) -> None:
     text = path.read_text("utf-8")
     blocks = FENCE.findall(text)
     assert 2 * len(blocks) == len(re.findall("^ *```", text, re.MULTILINE))
     assert {language for language, _ in blocks} <= LANGUAGES
 
 
-# Not by pytest-markdown-docs, which imports every test module a second time
+# pytest-markdown-docs would import every test module a second time
 @pytest.mark.parametrize(("path", "line", "code"), examples())
 @pytest.mark.parametrize("fast", ["1"] if sys.implementation.name == "pypy" else ["1", "0"])
-def test_example(path: Path, line: int, code: str, fast: str, run_python: Any) -> None:
+def test_each_example_runs(path: Path, line: int, code: str, fast: str, run_python: Any) -> None:
     if "import numpy" in code and importlib.util.find_spec("numpy") is None:
         pytest.skip("there is no NumPy")
-    # An own process each: the path is chosen at the import, and NumPy slows PyPy's collector
+    # Each in a process of its own: an import chooses the path, and NumPy slows PyPy's collector
     where = f"exec(compile({chr(10) * line + code!r}, {str(path)!r}, 'exec'))"
     done = run_python(where, POINTERS_FAST=fast)
     assert (done.returncode, done.stderr) == (0, "")
@@ -83,7 +83,7 @@ def test_commands_name_options_that_exist(path: Path) -> None:
 
 
 @named([*PAGES, *OTHERS])
-def test_links_lead_somewhere(path: Path) -> None:
+def test_each_link_leads_to_a_file(path: Path) -> None:
     for link in LINK.findall(path.read_text("utf-8")):
         assert (path.parent / link).exists(), link
 

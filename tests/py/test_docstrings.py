@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Everything public is documented, on both paths, and with the same words."""
+"""Every public name has a docstring, which is the same on both paths."""
 
 import inspect
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from pointers import (
 )
 from pointers._ffi import fast
 
-# What Python makes by itself for a class, and what named tuples do
-MADE = {
+# Attributes that Python adds to a class or a named tuple
+ADDED_BY_PYTHON = {
     *vars(type("Empty", (), {})),
     *("__slots__", "__orig_bases__", "__parameters__", "__getattr__", "__getattribute__"),
     *("__match_args__", "__class_getitem__", "__getnewargs__", "__new__", "__replace__"),
@@ -40,18 +40,18 @@ def public() -> "Iterator[tuple[str, Any]]":
                 continue
             for attribute, member in vars(kind).items():
                 is_private = attribute.startswith("_") and not attribute.endswith("__")
-                if not is_private and attribute not in MADE and member is not None:
+                if not is_private and attribute not in ADDED_BY_PYTHON and member is not None:
                     yield f"{kind.__name__}.{attribute}", member
 
 
-def test_everything_is_documented() -> None:
+def test_every_public_name_has_a_docstring() -> None:
     missing = {name for name, value in public() if not (inspect.getdoc(value) or "").strip()}
     assert not missing
     names = {name for name, _ in public()}
     assert {"Pointer.__ilshift__", "AllocatedArrayPointer.__len__", "Arena.mark"} <= names
 
 
-#: Words of Python's own about operators, which say nothing about pointers
+#: Python's default docstrings of operators, which say nothing about pointers
 GENERIC = ["self<<=", "self+value", "self-value", "~self", "self[key]", "self==value", "hash(self)"]
 
 
@@ -60,13 +60,13 @@ GENERIC = ["self<<=", "self+value", "self-value", "~self", "self[key]", "self==v
     ["ilshift", "ixor", "invert", "add", "radd", "sub", "getitem", "setitem", "eq", "hash", "iter"],
 )
 @pytest.mark.parametrize("kind", [AllocatedPointer, AllocatedArrayPointer, ArraySlotPointer])
-def test_operators_are_documented_by_what_they_do(kind: type, name: str) -> None:
+def test_docstrings_of_operators_are_about_pointers(kind: type, name: str) -> None:
     text = getattr(kind, f"__{name}__").__doc__
     assert len(text) > 20
     assert not any(words in text for words in GENERIC), text
 
 
-def test_both_paths_say_the_same(run_python: Any) -> None:
+def test_both_paths_have_the_same_docstrings(run_python: Any) -> None:
     code = """
         import inspect, pointers
         for name in pointers.__all__:
@@ -86,7 +86,7 @@ def test_both_paths_say_the_same(run_python: Any) -> None:
 
 @pytest.mark.skipif(fast is None, reason="the fast path is off")
 def test_documented_operators_are_as_fast_as_others() -> None:
-    # The interpreter calls C at once, and looks for no method
+    # A docstring must not turn an operator into a Python method, which the interpreter looks up
     class Mine(AllocatedPointer[int]):
         __slots__ = ()
 
