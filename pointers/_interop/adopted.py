@@ -138,6 +138,8 @@ def _as_function(free: Any) -> tuple[int, Callable[[int], object] | None]:
     if address:
         _functions[address] = free
         return address, None
+    if issubclass(type(free), _WEAK):
+        raise TypeError("free is a weak reference, which keeps nothing: pass the function")
     if not callable(free):
         raise TypeError(
             f"free must be a function that takes the address, not {type(free).__name__}"
@@ -177,8 +179,8 @@ def from_address(
         of the address space, or `free` is NULL.
     :raises AllocationError: `size` is more than any block has, or there is no memory for the
         block's entry in the table.
-    :raises TypeError: a number is no int, `free` is no function of one argument, or `keepalive`
-        is a weak reference, which keeps nothing.
+    :raises TypeError: a number is no int, `free` is no function of one argument, or `free` or
+        `keepalive` is a weak reference, which keeps nothing.
     """
     number, n_bytes = _as_address(address), as_size(size)
     if number + n_bytes >= _TOP:

@@ -104,9 +104,12 @@ class Ending:
             return  # a view has the memory: C calls back with the last one
         _waiting.pop(self.token, None)
         self.block = 0
-        if size >= 0 and self.warns and not _is_unheard():
-            _warn(self.kind, size, None)
-        self.raise_error()
+        try:
+            if size >= 0 and self.warns and not _is_unheard():
+                _warn(self.kind, size, None)
+        finally:
+            # Also where warnings are errors
+            self.raise_error()
 
 
 class _Unraisable:

@@ -304,6 +304,28 @@ def test_an_error_of_the_free_function_of_a_leaked_block_is_unraisable(
     assert seen == [LookupError]
 
 
+def test_an_error_without_a_caller_where_warnings_are_errors(
+    buffer: Buffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[type] = []
+
+    def see(args: Any) -> None:
+        seen.append(args.exc_type)
+        if args.exc_value.__context__ is not None:
+            seen.append(type(args.exc_value.__context__))
+
+    monkeypatch.setattr(sys, "unraisablehook", see)
+
+    def fail(_address: int) -> None:
+        raise LookupError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        from_address(buffer.address, 64, free=fail)
+        collect_all()
+    assert seen == [LookupError, ResourceWarning]
+
+
 def test_keepalive_lives_as_long_as_the_last_alias_or_view(buffer: Buffer) -> None:
     gone: list[str] = []
     # Not a weak reference: PyPy clears it while the block's finalizer still keeps the object
@@ -476,6 +498,12 @@ WRONG: "dict[str, tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]]"
     "size is no int": ((HERE.address, "8"), {}, TypeError, "size must be an int"),
     "weak proxy": ((HERE.address, 8), {"keepalive": weakref.proxy(HERE)}, TypeError, "weak"),
     "weak reference": ((HERE.address, 8), {"keepalive": weakref.ref(HERE)}, TypeError, "weak"),
+    "free is a weak reference": (
+        (HERE.address, 8),
+        {"free": weakref.ref(HERE)},
+        TypeError,
+        "free is a weak",
+    ),
     "free is no function": ((HERE.address, 8), {"free": 5}, TypeError, "not int"),
     "free is text": ((HERE.address, 8), {"free": "free"}, TypeError, "not str"),
     "free is NULL": ((HERE.address, 8), {"free": FREE_TYPE(0)}, ValueError, "NULL"),
