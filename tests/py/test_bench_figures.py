@@ -20,7 +20,19 @@ from pointers._cli.bench.result.document import head
 from pointers._cli.bench.result.glance import glances
 from pointers._cli.bench.result.summary import Summary, ratios, summarize
 
-SUMMARY = {"median": 2.0, "minimum": 1.0, "maximum": 4.0, "deviation": 1.0, "rounds": 3}
+SUMMARY = {"median": 2.0, "minimum": 1.0, "maximum": 4.0, "deviation": 1.0, "rounds": 6}
+SUMMARY.update(low=1.0, high=4.0)
+MEASUREMENT = {
+    "round": 0,
+    "operations": 1,
+    "seconds": 1e-9,
+    "ns_per_op": 1.0,
+    "ops_per_s": 1e9,
+    "ratio": 1.0,
+    "peak_rss_bytes": 1,
+    "peak_live_bytes": None,
+    "fragmentation": None,
+}
 
 
 def make_case(**changes: Any) -> dict[str, Any]:
@@ -70,6 +82,7 @@ def make_document(*cases: dict[str, Any], **changes: Any) -> dict[str, Any]:
             "total_limit_seconds": None,
             "end_limit_seconds": None,
         },
+        "load": [{"load_average": 0.5, "others": 0.0}],
         "allocators": [
             {"name": name, "spec": name, "checked": False, "path": None} for name in names
         ],
@@ -98,9 +111,9 @@ def test_a_summary_is_inside_its_values(values: list[float]) -> None:
 
 def test_ratios_compare_figures_of_the_same_round() -> None:
     # If the machine becomes ten times slower, ratios stay the same
-    assert ratios({0: 5.0, 1: 50.0}, {0: 10.0, 1: 100.0}) == [0.5, 0.5]
-    assert ratios({0: 5.0, 2: 4.0}, {1: 10.0, 2: 1.0}) == [4.0]
-    assert ratios({0: 5.0}, {}) == []
+    assert ratios({0: 5.0, 1: 50.0}, {0: 10.0, 1: 100.0}) == {0: 0.5, 1: 0.5}
+    assert ratios({0: 5.0, 2: 4.0}, {1: 10.0, 2: 1.0}) == {2: 4.0}
+    assert ratios({0: 5.0}, {}) == {}
 
 
 @pytest.mark.parametrize(

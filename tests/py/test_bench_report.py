@@ -9,11 +9,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from test_bench_figures import SUMMARY, make_case, make_document
+from test_bench_figures import MEASUREMENT, SUMMARY, make_case, make_document
 
 from pointers._cli.bench.report.history import Earlier
 from pointers._cli.bench.report.page import page
 from pointers._cli.bench.report.style import CSS, mark
+from pointers._cli.bench.result import figures
 
 _VOID = {"meta"}
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -61,12 +62,21 @@ def drawings(html: str) -> list[ElementTree.Element]:
 
 
 def ratio(median: float) -> dict[str, float]:
-    return {**SUMMARY, "median": median, "minimum": median * 0.9, "maximum": median * 1.1}
+    return {**SUMMARY, "median": median, "low": median * 0.95, "high": median * 1.05}
+
+
+def rounds(value: float) -> list[dict[str, Any]]:
+    return [{**MEASUREMENT, "round": index, "ratio": value} for index in range(6)]
 
 
 def full() -> dict[str, Any]:
     cases = [
-        make_case(workload=workload, allocator=allocator, ratio=ratio(value))
+        make_case(
+            workload=workload,
+            allocator=allocator,
+            ratio=ratio(value),
+            measurements=rounds(value),
+        )
         for workload in ("even", "odd")
         for allocator, value in (
             ("system", 1.0),
@@ -150,7 +160,7 @@ def test_the_report_has_the_figures_as_text() -> None:
     for words in (
         "lower, which is further left, is better",
         "higher is better",
-        "0.30 ±",
+        f"0.30{figures.TIMES}",
         "killed: was killed by <SIGSEGV>",
         "foreign:/opt/a<b>&c/libx.so:x_",
         "of <all> & sundry",
@@ -183,11 +193,13 @@ def test_earlier_runs_are_in_the_drawings_and_a_table() -> None:
     for case in earlier["cases"]:
         if case["ratio"]:
             case["ratio"]["median"] *= 2
+        for measured in case["measurements"]:
+            measured["ratio"] *= 2
     html = page(full(), [Earlier("before", earlier)])
     assert html.count('class="earlier"') >= 8
     text = " ".join(checked(html).text)
     assert "before (2030-01-02)" in text
-    assert "-50 %" in text
+    assert "-50 % faster" in text
 
 
 def test_each_allocator_has_one_colour_in_light_and_dark() -> None:

@@ -162,7 +162,7 @@ def test_a_result_in_another_version_of_the_format_is_refused(bench: Bench) -> N
     bench.json.write_text(json.dumps({"schema": "pointers-bench", "version": 99}))
     done = bench.run("--load", str(bench.json))
     assert done.returncode == 2
-    assert "has version 99 of the format, this package reads 1" in done.stderr
+    assert "has version 99 of the format, this package reads 2" in done.stderr
 
 
 def test_time_limits_leave_each_case_its_first_round(bench: Bench) -> None:
@@ -181,11 +181,13 @@ def test_time_limits_leave_each_case_its_first_round(bench: Bench) -> None:
     ):
         results: dict[plan.Case, runner.Result] = {}
         runner.run(
-            bench.program, cases, results, rounds=3, seed=1, limits=limits, progress=Silent()
+            bench.program, cases, results, [], rounds=3, seed=1, limits=limits, progress=Silent()
         )
         assert [list(result.figures) for result in results.values()] == [[0], [0]]
     limits = plan.Limits(run=60, case=None, total=0.0, end=0.0)
-    runner.run(bench.program, cases, results, rounds=2, seed=1, limits=limits, progress=Silent())
+    runner.run(
+        bench.program, cases, results, [], rounds=2, seed=1, limits=limits, progress=Silent()
+    )
     assert [result.status for result in results.values()] == ["missing", "missing"]
 
 

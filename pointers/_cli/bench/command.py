@@ -22,8 +22,9 @@ from pointers._cli.bench.report.history import Earlier
 from pointers._cli.bench.report.page import page
 from pointers._cli.bench.report.progress import progress
 from pointers._cli.bench.report.show import show_tables
-from pointers._cli.bench.result import document, rows
-from pointers._cli.bench.result.names import UsageError
+from pointers._cli.bench.result import document, pyperf, rows, verdicts
+from pointers._cli.bench.result.doubts import doubts
+from pointers._cli.bench.result.names import UsageError, label
 from pointers._cli.bench.result.schema import EXPERIMENTS
 
 if TYPE_CHECKING:
@@ -58,9 +59,10 @@ _positive.__name__ = "positive number"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add = parser.add_argument
-    add("--quick", action="store_true", help="smaller workloads, in less than five minutes")
+    add("--quick", action="store_true", help="smaller workloads, in less than six minutes")
     add("--json", type=Path, metavar="FILE", help="write all figures here")
     add("--csv", type=Path, metavar="FILE", help="write a row for each measurement here")
+    add("--pyperf", type=Path, metavar="FILE", help="write all measurements as pyperf's JSON here")
     add("--html", type=Path, metavar="FILE", help="write a report with drawings here")
     add(
         "--allocators",
@@ -82,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A,B,...",
         help=f"of {', '.join(EXPERIMENTS)} (default: all, or the first if --workloads is given)",
     )
-    add("--rounds", type=_natural, metavar="N", help="of measurements (default: 7, quick 3)")
+    add("--rounds", type=_natural, metavar="N", help="of measurements (default: 9, quick 6)")
     add("--seed", type=int, metavar="N", help="of the order in which things are measured")
     add("--scale", type=_positive, metavar="X", help="size of the workloads, 1 is the full one")
     add("--time-limit", type=_positive, metavar="SECONDS", help="of one measurement")
@@ -92,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="OLD.json",
-        help="lay earlier results beside this one",
+        help="lay earlier results beside this one, and say what differs from the last",
     )
     add("--load", type=Path, metavar="FILE", help="measure nothing: show what --json has written")
     add("--details", action="store_true", help="print every case with its spread")
@@ -183,6 +185,7 @@ def _measured(
         libraries=mine,
     )
     results: dict[Case, Result] = {}
+    loads: list[dict[str, float | None]] = []
     date = datetime.datetime.now(datetime.timezone.utc)
     started = time.monotonic()
     complete = True
@@ -194,6 +197,7 @@ def _measured(
             binary,
             cases,
             results,
+            loads,
             rounds=settings.rounds,
             seed=settings.seed,
             limits=settings.limits,
@@ -214,6 +218,7 @@ def _measured(
         "date": date.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - started, 3),
         "machine": machine.describe(),
+        "load": loads,
         "parameters": settings.as_json(),
         "allocators": [
             {"name": one.name, "spec": one.spec, "checked": one.checked, "path": one.path}
@@ -227,7 +232,7 @@ def _measured(
 
 def _failures(found: Document) -> list[str]:
     return [
-        f"{table.label(case)} on {case['allocator']}: {case['status']}: {case['reason']}"
+        f"{label(case)} on {case['allocator']}: {case['status']}: {case['reason']}"
         for case in found["cases"]
         if case["status"] in ("failed", "killed")
     ]
@@ -252,15 +257,22 @@ def _finish(found: Document, earlier: Sequence[Earlier], options: argparse.Names
     written = [
         _write(options.json, lambda: document.dumps(found)),
         _write(options.csv, lambda: rows.dumps(found)),
+        _write(options.pyperf, lambda: pyperf.dumps(found)),
         _write(options.html, lambda: page(found, earlier)),
     ]
     tables = table.tables(found, details=options.details)
     if earlier:
         tables.append(history.table(found, earlier))
     show_tables(tables, sys.stdout)
+    for sentence in verdicts.of_all(found):
+        print(sentence)
     if earlier:
         for remark in history.remarks(found, earlier):
             print(f"may not compare: {remark}")
+        for difference in history.differences(found, earlier):
+            print(difference)
+    for doubt in doubts(found):
+        print(f"warning: {doubt}")
     failures = _failures(found)
     for failure in failures:
         print(failure, file=sys.stderr)
@@ -274,7 +286,7 @@ def main(options: argparse.Namespace) -> int:
     """Run the comparison; return the exit code: 2 for what makes no sense, 1 for failures."""
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        for path in (options.json, options.csv, options.html):
+        for path in (options.json, options.csv, options.pyperf, options.html):
             _check_output(path)
         earlier = [Earlier(path.stem, document.load(path)) for path in options.compare]
         found = document.load(options.load) if options.load else _measure(options)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pointers._cli.bench.measure.runner import Result
 
 
-def _as_json(summary: Summary | None) -> dict[str, float] | None:
+def _as_json(summary: Summary | None) -> dict[str, float | None] | None:
     return None if summary is None else summary._asdict()
 
 
@@ -27,6 +27,7 @@ def _case(result: Result, base: Result | None) -> dict[str, Any]:
     case = result.case
     cost = _column(result, "ns_per_op")
     base_cost = {} if base is None else _column(base, "ns_per_op")
+    ratio = ratios(cost, base_cost)
     return {
         "experiment": case.experiment,
         "workload": case.workload,
@@ -37,12 +38,13 @@ def _case(result: Result, base: Result | None) -> dict[str, Any]:
         "reason": result.reason,
         "parameters": result.parameters,
         "measurements": [
-            {"round": round_, **figures} for round_, figures in sorted(result.figures.items())
+            {"round": round_, **figures, "ratio": ratio.get(round_)}
+            for round_, figures in sorted(result.figures.items())
         ],
         "ns_per_op": _as_json(summarize(cost.values())),
         "peak_rss_bytes": _as_json(summarize(_column(result, "peak_rss_bytes").values())),
         "fragmentation": _as_json(summarize(_column(result, "fragmentation").values())),
-        "ratio": _as_json(summarize(ratios(cost, base_cost))),
+        "ratio": _as_json(summarize(ratio.values())),
     }
 
 

@@ -87,10 +87,11 @@ BLOCK_COUNTS = tuple(10**power for power in range(2, 8))
 #: What a live block may take at most, with the bookkeeping, in bytes.
 _BLOCK_BYTES = 256
 
-_QUICK_ROUNDS = 3
-_ROUNDS = 7
-# Together less than five minutes
-_QUICK_LIMITS = Limits(run=10, case=12, total=200, end=270)
+# The least of which a difference can be told, and the least that bears one outlier at each end
+_QUICK_ROUNDS = 6
+_ROUNDS = 9
+# Together less than six minutes
+_QUICK_LIMITS = Limits(run=10, case=18, total=320, end=350)
 _LIMITS = Limits(run=120, case=600, total=None)
 
 
@@ -175,6 +176,8 @@ def cases(
     notes: list[str] = []
     found: list[Case] = []
     scaled = _scaled(settings)
+    # A short run has time for the two ends only
+    counts = [1, max(cores, 2)] if settings.quick else thread_counts(cores)
     source = {name: ("--from", str(path)) for name, path in (libraries or {}).items()}
     if "workloads" in experiments:
         found += [
@@ -196,7 +199,7 @@ def cases(
             )
             for name in chosen
             if name in THREADED or name in source
-            for count in thread_counts(cores)
+            for count in counts
             for allocator in listed
             if allocator.base != "guard"
         ]

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pointers._cli.bench.measure.load import Load
 from pointers._cli.bench.measure.program import measure
 
 if TYPE_CHECKING:
@@ -60,33 +61,41 @@ class Result:
 def order(cases: Sequence[Case], round_: int, seed: int) -> Iterator[Case]:
     """Return the cases in the order of a round.
 
-    Those that are compared with each other come one after the other; within
-    that, all is shuffled.
+    Those that are compared with each other come one after the other.  Their
+    order, once shuffled, is rotated, so that each comes in each place, and none
+    always after the same other's heat.
     """
-    shuffler = random.Random(f"{seed} {round_}")
     groups: dict[tuple[object, ...], list[Case]] = {}
     for case in cases:
         groups.setdefault(case.group, []).append(case)
     keys = list(groups)
-    shuffler.shuffle(keys)
+    random.Random(f"{seed} {round_}").shuffle(keys)
     for key in keys:
         group = groups[key]
-        shuffler.shuffle(group)
-        yield from group
+        random.Random(f"{seed} {key}").shuffle(group)
+        first = round_ % len(group)
+        yield from group[first:]
+        yield from group[:first]
 
 
 def run(
     program: Path,
     cases: Sequence[Case],
     results: dict[Case, Result],
+    loads: list[dict[str, float | None]],
     *,
     rounds: int,
     seed: int,
     limits: Limits,
     progress: Progress,
 ) -> None:
-    """Run all rounds; `results` has what was measured, after a KeyboardInterrupt as well."""
+    """Run all rounds.
+
+    `results` has what was measured, and `loads` what else the machine did in
+    each round, after a KeyboardInterrupt as well.
+    """
     started = time.monotonic()
+    load = Load()
     results.update((case, Result(case)) for case in cases)
     total = rounds * len(cases)
     done = 0
@@ -108,4 +117,5 @@ def run(
                 )
                 result.add(round_, outcome, time.monotonic() - begin)
             done += 1
+        loads.append(load.end())
     progress.step(total, total, "done")

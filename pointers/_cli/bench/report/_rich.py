@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from pointers._cli.bench.report.table import Table, split
+from pointers._cli.bench.result import figures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,11 +23,10 @@ _PADDING = 1
 
 
 def _style(cell: str) -> str:
-    """Colour ratios: what is at least a tenth faster or slower than the baseline."""
-    if " ±" not in cell:
-        return "dim" if not cell[:1].isdigit() else ""
-    ratio = float(cell.split(" ")[0])
-    return "cyan" if ratio <= 0.9 else "yellow" if ratio >= 1.1 else ""
+    """Colour ratios that are differences; what is none is dim."""
+    if not cell.endswith(figures.TIMES):
+        return "" if cell[:1].isdigit() and not cell.endswith("?") else "dim"
+    return "cyan" if float(cell[:-1]) < 1 else "yellow"
 
 
 def print_tables(tables: Sequence[Table], width: int, stream: TextIO) -> None:
@@ -41,7 +41,7 @@ def print_tables(tables: Sequence[Table], width: int, stream: TextIO) -> None:
             for head in part.heads[1:]:
                 rich.add_column(head, justify="right", no_wrap=True)
             for row in part.rows:
-                rich.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+                rich.add_row(Text(row[0]), *(Text(cell, style=_style(cell)) for cell in row[1:]))
             console.print(rich)
 
 

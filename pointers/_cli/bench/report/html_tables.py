@@ -7,9 +7,11 @@ import math
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pointers._cli.bench.report.table import SHORT, Table, grid, label, ratio_text
+from pointers._cli.bench.report.table import SHORT, Table, grid, interval_text, ratio_text
 from pointers._cli.bench.result import figures
 from pointers._cli.bench.result.document import Document, of_experiment, unique
+from pointers._cli.bench.result.names import label
+from pointers._cli.bench.result.summary import FASTER, SLOWER, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,10 +42,13 @@ def _coloured(case: dict[str, Any] | None) -> str:
         status = case["status"] if case else "missing"
         reason = f' title="{escape(case["reason"])}"' if case and case["reason"] else ""
         return _cell(SHORT.get(status, SHORT["missing"]), "td", f' class="none"{reason}')
+    tip = f' title="{escape(interval_text(case["ratio"]))}"'
+    kind = verdict(case["ratio"])
+    if kind not in (FASTER, SLOWER):
+        return _cell(ratio_text(case), "td", f' class="none"{tip}')
     power = math.log2(case["ratio"]["median"])
     strength = min(abs(power) / _FULL, 1.0) * _STRONGEST
-    kind = "faster" if power < 0 else "slower"
-    return _cell(ratio_text(case), "td", f' class="{kind}" style="--a:{strength:.2f}"')
+    return _cell(ratio_text(case), "td", f' class="{kind}" style="--a:{strength:.2f}"{tip}')
 
 
 def matrix(document: Document, experiment: str) -> str:
@@ -63,8 +68,8 @@ def matrix(document: Document, experiment: str) -> str:
         cells += "".join(_coloured(row.get(other)) for other in others)
         written.append(f"<tr>{cells}</tr>")
     caption = (
-        f"Time of one operation with {baseline} malloc, and that of the others as a ratio to it, ± "
-        "the median deviation of the rounds: below 1 (blue) is faster, above 1 (orange) is slower"
+        f"Time of one operation with {baseline} malloc, and that of the others as a ratio to it: "
+        "blue is faster, orange is slower; grey is no difference that the rounds can tell"
     )
     return _html(caption, ["workload", baseline, *others], written)
 
@@ -82,7 +87,7 @@ def memory(document: Document) -> str:
             text = figures.digits(peak["median"] / figures.MEBIBYTE) if peak else SHORT["missing"]
             row += _cell(text, "td", "" if peak else ' class="none"')
         rows.append(f"<tr>{row}</tr>")
-    return _html("Peak resident memory of the process, MiB", ["workload", *names], rows)
+    return _html("Peak memory in touched pages, MiB", ["workload", *names], rows)
 
 
 def details(document: Document) -> str:
@@ -96,7 +101,7 @@ def details(document: Document) -> str:
         row += _cell(case["allocator"], "td", ' class="left"')
         for key in ("median", "minimum", "maximum"):
             row += _cell(figures.digits(cost[key]) if cost else "")
-        row += _cell(ratio_text(case) if case["ratio"] else "")
+        row += _cell(interval_text(case["ratio"]))
         row += _cell(figures.bytes_(peak["median"]) if peak else "")
         row += _cell(figures.digits(part["median"]) if part else "")
         row += _cell(str(cost["rounds"]) if cost else "0")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pointers._cli.bench.report import curves, history, html_tables, machine, panels, svg
 from pointers._cli.bench.report.style import CSS
-from pointers._cli.bench.result import figures
+from pointers._cli.bench.result import figures, verdicts
 from pointers._cli.bench.result.document import Document, of_experiment, unique
+from pointers._cli.bench.result.doubts import doubts
 from pointers._cli.bench.result.glance import glances
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def _glance(document: Document, baseline: str) -> str:
     return (
         "<h2>At a glance</h2>"
         + _paragraph(sentence)
+        + "".join(_paragraph(found) for found in verdicts.of_all(document))
         + _figure("All workloads", f"ratio to {baseline} malloc, log scale", drawing, "one")
         + html_tables.matrix(document, "workloads")
     )
@@ -102,6 +104,7 @@ def _workloads(document: Document, baseline: str, earlier: Sequence[Earlier]) ->
         drawing = panels.ratio_panel(workload, rows, scale, before, sentence)
         note = about.get(workload, "")
         caption = f"{baseline}: {cost}" + (f" — {note}" if note else "")
+        caption += f". {verdicts.of_workload(cases, baseline)}"
         drawn.append(_figure(workload, caption, drawing))
     if not drawn:
         return ""
@@ -137,9 +140,9 @@ def _memory(document: Document) -> str:
     if not drawn:
         return ""
     text = (
-        "Peak resident memory of the whole process, from zero: shorter is better. The dashed "
+        "Peak memory, in touched pages beyond those at the start: shorter is better. The dashed "
         "line is what the workload had asked for at most at any one time; what is beyond it is "
-        "the allocator's overhead, its bookkeeping, and the program itself."
+        "the allocator's overhead and its bookkeeping."
     )
     return (
         "<h2>Memory, by workload</h2>"
@@ -233,6 +236,7 @@ def _earlier(document: Document, earlier: Sequence[Earlier]) -> str:
     ]
     found = history.table(document, earlier)
     table = html_tables.plain(found) if found.rows else _paragraph("No case is in both.")
+    warnings += [_paragraph(one) for one in history.differences(document, earlier)]
     return "<h2>Beside earlier runs</h2>" + "".join(warnings) + table
 
 
@@ -263,7 +267,7 @@ def page(document: Document, earlier: Sequence[Earlier] = ()) -> str:
     warnings = (
         [] if document["complete"] else ["This run was interrupted: what follows is incomplete."]
     )
-    warnings += document["notes"]
+    warnings += [*document["notes"], *doubts(document)]
     body = [
         "<h1>Allocators compared</h1>",
         _paragraph(

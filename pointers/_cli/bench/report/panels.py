@@ -186,6 +186,4 @@ def memory_panel(
         anchor = "start" if x < (start + end) / 2 else "end"
         drawn.append(svg.text(x, bottom + 13, label, text_anchor=anchor, class_="tick"))
         told.append(label)
-    return svg.drawing(
-        WIDTH, bottom + 20, title, f"Peak resident memory: {', '.join(told)}.", *drawn
-    )
+    return svg.drawing(WIDTH, bottom + 20, title, f"Peak memory: {', '.join(told)}.", *drawn)

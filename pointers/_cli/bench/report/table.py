@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pointers._cli.bench.result import figures
 from pointers._cli.bench.result.document import Document, of_experiment, unique
+from pointers._cli.bench.result.names import label
+from pointers._cli.bench.result.summary import SAME, UNKNOWN, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,31 +34,31 @@ class Table(NamedTuple):
 
 
 def ratio_text(case: dict[str, Any] | None) -> str:
-    """Write a case's ratio with its spread, or why there is none."""
+    """Write a case's ratio if it is a difference, or why there is none."""
     if case is None:
         return SHORT["missing"]
     ratio = case["ratio"]
     if ratio is None:
         return SHORT.get(case["status"], SHORT["missing"])
-    median, deviation = ratio["median"], ratio["deviation"]
-    # As many places as the median shows, so that both can be read together
-    places = len(figures.ratio(median).partition(".")[2])
-    return f"{figures.ratio(median)} ±{deviation:.{places}f}"
+    what = verdict(ratio)
+    if what == UNKNOWN:
+        return f"{figures.ratio(ratio['median'])} ?"
+    return SAME if what == SAME else figures.ratio(ratio["median"]) + figures.TIMES
+
+
+def interval_text(ratio: dict[str, Any] | None) -> str:
+    """Write a ratio's median and its interval; empty if there is no ratio."""
+    if not ratio:
+        return ""
+    if ratio["low"] is None:
+        return f"{figures.ratio(ratio['median'])} ?"
+    ends = f"{figures.ratio(ratio['low'])} to {figures.ratio(ratio['high'])}"
+    return f"{figures.ratio(ratio['median'])} ({ends})"
 
 
 def grid(cases: Sequence[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
     """Return cases by workload and allocator."""
     return {(case["workload"], case["allocator"]): case for case in cases}
-
-
-def label(case: dict[str, Any]) -> str:
-    """Name a case's row: its workload and what was varied."""
-    parts = [case["workload"]]
-    if case["experiment"] == "live-blocks":
-        parts.append(f"{figures.count(case['blocks'])} blocks")
-    if case["experiment"] == "threads":
-        parts.append(f"{case['threads']} thread" + ("s" if case["threads"] > 1 else ""))
-    return ", ".join(parts)
 
 
 _TITLES = {
@@ -76,7 +78,7 @@ def _matrix(document: Document, experiment: str) -> Table:
     others = [name for name in unique(c["allocator"] for c in found) if name != baseline]
     table = Table(
         f"{_TITLES[experiment]}, as a ratio to {baseline} malloc (lower is better; median of the "
-        "rounds ± median deviation)",
+        "rounds; ?: too few rounds to tell)",
         ["workload", f"{baseline}, ns", *others],
         [],
     )
@@ -92,7 +94,11 @@ def _memory(document: Document) -> Table:
     found = of_experiment(document, "workloads")
     allocators = unique(case["allocator"] for case in found)
     cells = grid(found)
-    table = Table("Peak resident memory of the process, MiB (lower is better)", ["workload"], [])
+    table = Table(
+        "Peak memory in touched pages, MiB (lower is better)",
+        ["workload"],
+        [],
+    )
     table.heads.extend(allocators)
     for workload in unique(case["workload"] for case in found):
         row = [workload]
@@ -116,7 +122,11 @@ def _details(document: Document) -> Table:
             row += [SHORT[case["status"]], "", "", "", "", "0"]
         else:
             row += [figures.digits(cost[key]) for key in ("median", "minimum", "maximum")]
-            row += [ratio_text(case), figures.bytes_(peak["median"]), str(cost["rounds"])]
+            row += [
+                interval_text(case["ratio"]),
+                figures.bytes_(peak["median"]),
+                str(cost["rounds"]),
+            ]
         table.rows.append(row)
     return table
 

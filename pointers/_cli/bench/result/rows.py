@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 CASE = ("experiment", "workload", "allocator", "threads", "blocks", "status", "reason")
 MEASUREMENT = (
-    *("round", "operations", "seconds", "ns_per_op", "ops_per_s"),
+    *("round", "operations", "seconds", "ns_per_op", "ops_per_s", "ratio"),
     *("peak_rss_bytes", "peak_live_bytes", "fragmentation"),
     *("page_faults", "user_seconds", "system_seconds"),
 )

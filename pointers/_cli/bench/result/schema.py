@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 #: Raised whenever a reader of the old shape would go wrong.
-VERSION = 1
+VERSION = 2
 KIND = "pointers-bench"
 
 EXPERIMENTS = ("workloads", "live-blocks", "threads")
@@ -34,6 +34,9 @@ SUMMARY = {
     # Median of the absolute deviations from the median
     "deviation": _NUMBER,
     "rounds": (int,),
+    # The interval of the median by the sign test; null with too few rounds for one
+    "low": (*_NUMBER, _NULL),
+    "high": (*_NUMBER, _NULL),
 }
 
 MEASUREMENT = {
@@ -42,6 +45,8 @@ MEASUREMENT = {
     "seconds": _NUMBER,
     "ns_per_op": _NUMBER,
     "ops_per_s": _NUMBER,
+    # ns_per_op for the baseline's in this round; null if that was not measured
+    "ratio": (*_NUMBER, _NULL),
     # Of the whole child process
     "peak_rss_bytes": (int,),
     # What the workload had asked for at most at any one time
@@ -69,7 +74,7 @@ CASE = {
     "ns_per_op": (SUMMARY, None),
     "peak_rss_bytes": (SUMMARY, None),
     "fragmentation": (SUMMARY, None),
-    # ns_per_op for each of the baseline's in the same round; null if either was not measured
+    # Of the measurements' ratios; null without any
     "ratio": (SUMMARY, None),
 }
 
@@ -104,6 +109,15 @@ DOCUMENT = {
         "total_limit_seconds": (*_NUMBER, _NULL),
         "end_limit_seconds": (*_NUMBER, _NULL),
     },
+    # Of each round; null where the system does not tell
+    "load": [
+        {
+            # Of a minute, at the round's end
+            "load_average": (*_NUMBER, _NULL),
+            # How many processors other programs kept busy
+            "others": (*_NUMBER, _NULL),
+        },
+    ],
     # The allocator that ratios refer to
     "baseline": (str,),
     "allocators": [
