@@ -10,7 +10,7 @@ pytest.importorskip("ctypes")
 
 BEFORE = """
 import ctypes, weakref
-from _foreign import Buffer, with_argtypes
+from _foreign import Buffer
 from pointers._ffi import ffi
 buffer = Buffer()
 here = buffer.address

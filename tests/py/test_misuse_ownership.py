@@ -10,7 +10,7 @@ pytest.importorskip("ctypes")
 
 BEFORE = """
 import ctypes
-from _foreign import Buffer, with_argtypes
+from _foreign import Buffer, free_with_argtypes
 buffer = Buffer()
 here = buffer.address
 """
@@ -211,7 +211,7 @@ TABLES = {
             "FreedMemoryError",
             "was freed",
             before=f"{OURS}; alias = p + 8; address = p.release()",
-            after="assert alias.freed; with_argtypes()(address)",
+            after="assert alias.freed; free_with_argtypes()(address)",
         ),
         *cases(
             "given away, an array",
@@ -219,7 +219,7 @@ TABLES = {
             "FreedMemoryError",
             "was freed",
             before=f"{BEFORE}a = calloc(4, 32).fill([]); s = a[1]; address = a.release()",
-            after="assert s.freed; with_argtypes()(address)",
+            after="assert s.freed; free_with_argtypes()(address)",
         ),
         *cases(
             "a slot",

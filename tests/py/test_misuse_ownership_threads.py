@@ -46,9 +46,9 @@ PROGRAMS = {
     """,
     "given away by many threads": """
         import threading
-        from _foreign import with_argtypes
+        from _foreign import free_with_argtypes
         sys.setswitchinterval(1e-6)
-        give_back = with_argtypes()
+        give_back = free_with_argtypes()
         for n in range(200):
             p = malloc(64).move([n])
             address = p.address
