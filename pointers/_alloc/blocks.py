@@ -12,10 +12,10 @@ from pointers._collector import new_block
 from pointers._errors import AllocationError, status_error
 from pointers._ffi import COUNTS_REFERENCES, fast, ffi, lib
 from pointers._later import later
-from pointers._pointer.array import AllocatedArrayPointer, checked_array_size
+from pointers._pointer.array import AllocatedArrayPointer
 from pointers._pointer.base import new_array, new_owner
 from pointers._pointer.heap import AllocatedPointer
-from pointers._pointer.raw import SIZE_MAX, as_align, as_size
+from pointers._pointer.raw import SIZE_MAX, as_align, as_size, checked_array_size
 from pointers._typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING or fast is None:

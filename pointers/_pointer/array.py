@@ -8,14 +8,15 @@ from pointers._later import later
 from pointers._pointer.base import freeing, new_slot, new_step
 from pointers._pointer.heap import HeapPointer
 from pointers._pointer.pointer import Pointer
-from pointers._pointer.raw import as_size
 from pointers._pointer.steps import as_steps
-from pointers._typing import TYPE_CHECKING, Any, Generic, Iterator, Self, TypeVar, overload
+from pointers._typing import TYPE_CHECKING, Any, Iterator, Self, TypeVar, overload
 
 if TYPE_CHECKING or fast is None:
     from pointers._pointer.bulk import load_slots, store_slots
+    from pointers._pointer.slots_iterator import SlotsIterator
 else:
     later(globals(), "pointers._pointer.bulk", "load_slots store_slots")
+    later(globals(), "pointers._pointer.slots_iterator", "SlotsIterator")
 
 T = TypeVar("T")
 
@@ -158,43 +159,6 @@ class _Slots(HeapPointer[T]):
         self._resize_by(lib.ptrs_access_resize_slots, size)
 
 
-class _SlotsIterator(Generic[T]):
-    """The slots of an array in turn, as many as there are at the first.
-
-    No generator: code that runs amid a step, such as a finalizer, may take steps, too.
-    """
-
-    __slots__ = ("_array", "_slots")
-
-    def __init__(self, array: AllocatedArrayPointer[T]) -> None:
-        self._array: AllocatedArrayPointer[T] | None = array
-        # One, from the first step on; of threads that take it together, one's
-        self._slots: list[Iterator[int]] = []
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> ArraySlotPointer[T]:
-        array = self._array
-        if array is None:
-            raise StopIteration
-        if not self._slots:
-            self._count(array)
-        index = next(self._slots[0], -1)
-        if index < 0:
-            self._array = None
-            raise StopIteration
-        return new_slot(ArraySlotPointer, array, index)
-
-    def _count(self, array: AllocatedArrayPointer[T]) -> None:
-        try:
-            count = array._count()
-        except BaseException:
-            self._array = None
-            raise
-        self._slots.append(iter(range(count)))
-
-
 @freeing
 class AllocatedArrayPointer(_Slots[T]):
     """A pointer to an array from `calloc`: a sequence of slots.
@@ -217,7 +181,7 @@ class AllocatedArrayPointer(_Slots[T]):
 
     def __iter__(self) -> Iterator[ArraySlotPointer[T]]:
         """Return an iterator over pointers to the slots."""
-        return _SlotsIterator(self)
+        return SlotsIterator(self, ArraySlotPointer)
 
     def tolist(self) -> list[T]:
         """Return the objects in all slots.
@@ -306,10 +270,3 @@ if TYPE_CHECKING:
 
 else:
     SlotOrArray = ArraySlotPointer
-
-
-def checked_array_size(count: Any, size: Any) -> tuple[int, int]:
-    """Return count and slot size as ints whose product can be a block's size."""
-    n_slots, slot_size = as_size(count, "count"), as_size(size)
-    as_size(n_slots * slot_size, "count * size")
-    return n_slots, slot_size

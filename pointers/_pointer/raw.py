@@ -51,6 +51,13 @@ def as_size(value: Any, what: str = "size") -> int:
     return size
 
 
+def checked_array_size(count: Any, size: Any) -> tuple[int, int]:
+    """Return count and slot size as ints whose product can be a block's size."""
+    n_slots, slot_size = as_size(count, "count"), as_size(size)
+    as_size(n_slots * slot_size, "count * size")
+    return n_slots, slot_size
+
+
 def as_range(value: Any, room: int) -> int:
     """Return a count of bytes that must lie inside the `room` bytes there are.
 
