@@ -84,22 +84,22 @@ def mutate(source: random.Random, image: bytes) -> bytes:
     data = bytearray((image + tail)[:ROOM])
     for _ in range(source.choice((1, 1, 1, 2, 3))):
         at = source.randrange(len(image))
-        what = source.randrange(7)
-        if what == 0:
+        change = source.randrange(7)
+        if change == 0:
             data[at] ^= 1 << source.randrange(8)
-        elif what == 1:
+        elif change == 1:
             data[at] = source.randrange(256)
-        elif what == 2:
+        elif change == 2:
             at -= at % 8
             data[at : at + 8] = struct.pack("=Q", source.choice(WORDS))
-        elif what == 3:
+        elif change == 3:
             at -= at % 4
             data[at : at + 4] = struct.pack("=I", source.choice(WORDS) % 2**32)
-        elif what == 4:  # a word is increased or decreased a little
+        elif change == 4:  # a word is increased or decreased a little
             at -= at % 8
             (word,) = struct.unpack_from("=Q", data, at)
             struct.pack_into("=Q", data, at, (word + source.randrange(-9, 10)) % 2**64)
-        elif what == 5:  # the end of another image
+        elif change == 5:  # the end of another image
             data[at:] = (source.choice(EVERY)[at:] + bytes(ROOM))[: ROOM - at]
         else:  # the end of the image is missing
             data[at:] = tail[: ROOM - at]

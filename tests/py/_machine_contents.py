@@ -218,7 +218,7 @@ class Contents(World):
     # Checks
 
     def check(self) -> None:
-        """Compare all blocks with the model; load from those that the last operation touched."""
+        """Compare all blocks with the model; load through pointers to those that were touched."""
         for block in self.blocks:
             self._load_restored(block)
         found = set()

@@ -130,7 +130,7 @@ OPERATIONS: "dict[str, Callable[[Any], Any]]" = {
     "store big text": lambda n: n.big.move(BIG),
     "store held": lambda n: n.p.move(Keys()),
     "store over held": lambda n: n.held.move(5),
-    "store what a pointer points at": lambda n: n.p.move(n.held),
+    "store a pointer": lambda n: n.p.move(n.held),
     "store unsafe": lambda n: n.p.move(Keys(), unsafe=True),
     "load": lambda n: ~n.p,
     "load held": lambda n: ~n.held,

@@ -45,7 +45,7 @@ CORRUPT: dict[str, bytes] = {
     "None with two references": model.header(model.NONE, 2),
     "None with no reference": model.header(model.NONE, 0),
     "None that is immortal": model.header(model.NONE, 0xFFFFFFFF),
-    "int with another refcount": changed(model.integer(1), 0, "Q", 2),
+    "int with refcount 2": changed(model.integer(1), 0, "Q", 2),
     "bool of digit 2": tagged(8, 2, type_word=model.BOOL),
     "bool of digit 0": tagged(8, 0, type_word=model.BOOL),
     "bool of -1": tagged(8 | 2, 1, type_word=model.BOOL),
@@ -69,7 +69,7 @@ CORRUPT: dict[str, bytes] = {
     "int of many digits with sign 1": tagged(40 | 1, 1, 2, 3, 4, 5),
     "bytes with a hash": changed(model.binary(b"abc"), 24, "q", 12345),
     "bytes without NUL": model.binary(b"abc")[:-1] + b"x",
-    "bytes one longer than the block": changed(model.binary(bytes(7)), 16, "Q", 2**20),
+    "bytes longer than the block": changed(model.binary(bytes(7)), 16, "Q", 2**20),
     "ASCII text with a hash": changed(ASCII, 24, "q", 0),
     "ASCII text without NUL": ASCII[:-1] + b"\1",
     "Latin-1 text without NUL": LATIN[:-1] + b"\1",
@@ -136,9 +136,9 @@ def test_the_images_are_valid_before_they_are_made_corrupt() -> None:
             assert model.same(~p, value)
 
 
-@pytest.mark.parametrize("what", CORRUPT)
-def test_a_corrupt_image_is_refused_and_left_as_it_is(what: str) -> None:
-    data = CORRUPT[what]
+@pytest.mark.parametrize("name", CORRUPT)
+def test_a_corrupt_image_is_refused_and_left_as_it_is(name: str) -> None:
+    data = CORRUPT[name]
     with malloc(160) as p, malloc(len(data)) as q, malloc(200) as target:
         for ptr in (p, q, p + 3, p + (160 - len(data))):
             ptr.write(data)
@@ -157,9 +157,9 @@ def test_a_corrupt_image_is_refused_and_left_as_it_is(what: str) -> None:
         assert ~p == "usable"
 
 
-@pytest.mark.parametrize("what", CORRUPT)
-def test_a_corrupt_slot_leaves_the_others_usable(what: str) -> None:
-    data = CORRUPT[what]
+@pytest.mark.parametrize("name", CORRUPT)
+def test_a_corrupt_slot_leaves_the_others_usable(name: str) -> None:
+    data = CORRUPT[name]
     array = calloc(5, 80)
     array.fill(7)
     assert array.tolist() == [7] * 5
@@ -271,7 +271,7 @@ REFUSED_STORES: dict[str, Callable[[Any], Any]] = {
     "a store": lambda p: p.move([]),
     "a store in a slot": lambda p: p[0].move([]),
     "a bulk store": lambda p: p.__setitem__(slice(0, 1), [[]]),
-    "a bulk store of values, too": lambda p: p.__setitem__(slice(0, 2), [1, []]),
+    "a bulk store of values and objects": lambda p: p.__setitem__(slice(0, 2), [1, []]),
     "fill": lambda p: p.fill([]),
 }
 

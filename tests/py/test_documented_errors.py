@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What docstrings say that is raised is what is raised, and all of it."""
+"""Each error that a docstring names with `:raises` is raised by the code, and tried here."""
 
 import inspect
 import os
@@ -56,7 +56,7 @@ SLICES = [
     ("freed.slice(0, 0)", "FreedMemoryError"),
 ]
 
-#: By function: what to do, and what is raised
+#: By function: code, and the exception that the code raises
 RAISES: "dict[str, list[tuple[str, str]]]" = {
     "malloc": [
         ("malloc(2**62)", "AllocationError"),
@@ -236,7 +236,7 @@ RAISES: "dict[str, list[tuple[str, str]]]" = {
 NAMED = re.compile(r":raises (\w+):")
 
 
-def said(documented: Any) -> "set[str]":
+def documented_errors(documented: Any) -> "set[str]":
     return set(NAMED.findall(inspect.getdoc(documented) or ""))
 
 
@@ -247,10 +247,10 @@ def kind(name: str) -> "type[BaseException]":
 
 
 @pytest.mark.parametrize("name", RAISES)
-def test_what_is_said_is_raised(name: str) -> None:
+def test_documented_errors_are_raised(name: str) -> None:
     documented = dict(public())[name]
-    named = said(documented)
-    assert named, "nothing is said"
+    named = documented_errors(documented)
+    assert named, "the docstring names no error"
     for act, error in RAISES[name]:
         names = {key: getattr(pointers, key) for key in pointers.__all__}
         names.update(os=os, sys=sys)
@@ -259,7 +259,7 @@ def test_what_is_said_is_raised(name: str) -> None:
             with pytest.raises(kind(error)) as caught:
                 exec(act, names)
             assert error in named, (act, error)
-            # The class itself, or one of ours that is one
+            # The documented class itself, or a subclass of this package's
             assert caught.type is kind(error) or issubclass(caught.type, PointersError), act
         finally:
             names["views"].clear()
@@ -273,14 +273,14 @@ def test_what_is_said_is_raised(name: str) -> None:
             del caught
 
 
-def test_all_that_is_said_is_tried() -> None:
+def test_every_documented_error_is_tried() -> None:
     missing = [
         (name, error)
         for name, documented in public()
-        for error in said(documented)
+        for error in documented_errors(documented)
         if error not in {error for _, error in RAISES.get(name, [])}
     ]
-    # Operators have the documentation of the methods that they are
+    # Operators share the docstrings of methods, whose errors are tried above
     aliases = {
         "Pointer.__ilshift__",
         "Pointer.__invert__",

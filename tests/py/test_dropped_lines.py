@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Warnings of dropped pointers name the line that dropped them, as those of files do."""
+"""Warnings of leaked pointers name the line that let go of the pointer, as those of files do."""
 
 import re
 import sys
@@ -12,7 +12,7 @@ from pointers._pointer import finalizers
 
 PYPY = sys.implementation.name == "pypy"
 
-#: Both paths, where there are two
+#: PyPy has only the reference path
 PATHS = pytest.mark.parametrize("fast", ["1"] if PYPY else ["1", "0"])
 
 RECORD = """
@@ -29,7 +29,7 @@ def OPEN(): return io.FileIO("/dev/null")
 def ignore(*args): pass
 """
 
-# Each drops what `Made()` returns on the line that says so
+# Each lets go of the result of `Made()` on the line with the comment "here"
 DROPS = {
     "del": "p = Made()\ndel p  # here",
     "rebound": "p = Made()\np = None  # here",
@@ -49,8 +49,8 @@ DROPS = {
     "in C": "x = list(map(ignore, [Made()]))  # here",
 }
 
-# The same for what only pointers can do: here the package's own Python code
-# may be what lets go
+# The same by means that only pointers have, where Python code of the package may let go
+# of the pointer
 HELD = {
     "alias last": "p = malloc(48)\nq = p + 8\ndel p\nx = 1\ndel q  # here",
     "slot last": "a = calloc(3, 28)\ns = a[1]\ndel a\nx = 1\ndel s  # here",
@@ -82,24 +82,28 @@ def run(run_python: Any, tmp_path: Path, program: str, fast: str, *options: str)
 
 @PATHS
 @pytest.mark.parametrize("name", DROPS)
-def test_the_line_that_dropped_it(run_python: Any, tmp_path: Path, name: str, fast: str) -> None:
+def test_a_warning_names_the_same_line_as_that_of_a_file(
+    run_python: Any, tmp_path: Path, name: str, fast: str
+) -> None:
     program = DROPS[name]
     (row,) = run(run_python, tmp_path, program, fast)
     (other,) = run(run_python, tmp_path, program.replace("Made()", "OPEN()"), fast)
-    # On PyPy, the collector drops pointers where it happens to run
+    # PyPy's collector frees pointers at whichever line it happens to run
     if PYPY:
         assert row[2] in {str(tmp_path / "program.py"), "<string>"}
         return
     assert row[:2] == ("ResourceWarning", "AllocatedPointer")
     assert row[2:] == other[2:], "a file's warning names another line"
     here = 1 + program[: program.index("# here")].count("\n")
-    if name not in {"exception", "argument"}:  # these differ by version
+    if name not in {"exception", "argument"}:  # their lines differ by version of Python
         assert row[2:] == (str(tmp_path / "program.py"), here)
 
 
 @PATHS
 @pytest.mark.parametrize("name", HELD)
-def test_no_line_of_the_package(run_python: Any, tmp_path: Path, name: str, fast: str) -> None:
+def test_a_warning_never_names_a_line_of_the_package(
+    run_python: Any, tmp_path: Path, name: str, fast: str
+) -> None:
     program = HELD[name]
     rows = run(run_python, tmp_path, program, fast)
     here = 1 + program[: program.index("# here")].count("\n")
@@ -111,7 +115,7 @@ def test_no_line_of_the_package(run_python: Any, tmp_path: Path, name: str, fast
 
 
 @PATHS
-def test_each_line_is_told_once_by_default(run_python: Any, fast: str) -> None:
+def test_each_line_warns_once_by_default(run_python: Any, fast: str) -> None:
     done = run_python(
         """
         import gc
@@ -134,16 +138,19 @@ def test_each_line_is_told_once_by_default(run_python: Any, fast: str) -> None:
 FILTERS = {
     "none": ("", 0),
     "ignore": ("warnings.simplefilter('ignore')", 0),
-    "ignore its class": ("warnings.simplefilter('ignore', Warning)", 0),
-    "another is an error": ("warnings.simplefilter('error', DeprecationWarning)", 0),
+    "ignore all categories": ("warnings.simplefilter('ignore', Warning)", 0),
+    "another category is an error": ("warnings.simplefilter('error', DeprecationWarning)", 0),
     "always": ("warnings.simplefilter('always')", 1),
     "error": ("warnings.simplefilter('error')", 1),
-    "its message": ("warnings.filterwarnings('always', 'AllocatedPointer to 48 bytes')", 1),
-    "another's message": ("warnings.filterwarnings('always', 'unclosed')", 0),
-    "its module": ("warnings.filterwarnings('always', module='__main__')", 1),
-    "another's module": ("warnings.filterwarnings('always', module='pointers')", 0),
-    "its line": ("warnings.filterwarnings('always', lineno=LINE)", 1),
-    "another's line": ("warnings.filterwarnings('always', lineno=LINE + 1)", 0),
+    "always for the message": (
+        "warnings.filterwarnings('always', 'AllocatedPointer to 48 bytes')",
+        1,
+    ),
+    "always for another message": ("warnings.filterwarnings('always', 'unclosed')", 0),
+    "always for the module": ("warnings.filterwarnings('always', module='__main__')", 1),
+    "always for another module": ("warnings.filterwarnings('always', module='pointers')", 0),
+    "always for the line": ("warnings.filterwarnings('always', lineno=LINE)", 1),
+    "always for another line": ("warnings.filterwarnings('always', lineno=LINE + 1)", 0),
     "ignored message": (
         "warnings.simplefilter('always'); warnings.filterwarnings('ignore', 'Allocated')",
         0,
@@ -158,13 +165,16 @@ FILTERS = {
     ),
     "ignored later": ("warnings.simplefilter('always', append=True)", 0),
     "no filters": ("warnings.resetwarnings()", 1),
-    "made by hand": ("warnings.filters.insert(0, ('always', None, Warning, None, 0))", 1),
-    "another list": ("warnings.filters = [('always', None, Warning, None, 0)]", 1),
-    "several classes": (
+    "a filter inserted by hand": (
+        "warnings.filters.insert(0, ('always', None, Warning, None, 0))",
+        1,
+    ),
+    "the list of filters replaced": ("warnings.filters = [('always', None, Warning, None, 0)]", 1),
+    "a tuple of categories": (
         "warnings.filters.insert(0, ('always', None, (OSError, Warning), None, 0))",
         1,
     ),
-    "a class that claims": (
+    "a category whose metaclass claims all": (
         "warnings.filters.insert(0, ('always', None, Meta('Claims', (Warning,), {}), None, 0))",
         1,
     ),
@@ -180,10 +190,12 @@ if sys.version_info >= (3, 14):
 @PATHS
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("name", FILTERS)
-def test_filters(run_python: Any, name: str, options: "tuple[str, ...]", fast: str) -> None:
+def test_filters_decide_whether_a_leak_is_heard(
+    run_python: Any, name: str, options: "tuple[str, ...]", fast: str
+) -> None:
     act, count = FILTERS[name]
-    if PYPY and name in {"its line", "a class that claims"}:
-        pytest.skip("PyPy drops it elsewhere, and asks no metaclass")
+    if PYPY and name in {"always for the line", "a category whose metaclass claims all"}:
+        pytest.skip("PyPy warns at another line, and asks no metaclass")
     if options == OPTIONS[-1] != () and "warnings.filters" in act:
         pytest.skip("the context's own filters come first")
     done = run_python(
@@ -205,7 +217,7 @@ def test_filters(run_python: Any, name: str, options: "tuple[str, ...]", fast: s
             {act}
             malloc(48)
             check({count})
-        # And as it was before
+        # After the block, the filters are those from before
         malloc(48)
         check(0)
         print("done")
@@ -216,7 +228,7 @@ def test_filters(run_python: Any, name: str, options: "tuple[str, ...]", fast: s
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
-def test_filters_of_a_context() -> None:
+def test_filters_of_a_context_count_as_heard() -> None:
     import contextvars
     import warnings
 
@@ -230,11 +242,11 @@ def test_filters_of_a_context() -> None:
     assert is_unheard(_own_filters=own)
     own.set(object())
     assert not is_unheard(_own_filters=own)
-    assert not is_unheard(_own_filters=None)  # where they are cannot be told
+    assert not is_unheard(_own_filters=None)  # an unknown place may hold filters
 
 
 @PATHS
-def test_a_warning_has_its_source(run_python: Any, fast: str) -> None:
+def test_a_warning_has_the_freed_pointer_as_its_source(run_python: Any, fast: str) -> None:
     done = run_python(
         f"""
         import gc, warnings
@@ -245,7 +257,7 @@ def test_a_warning_has_its_source(run_python: Any, fast: str) -> None:
             gc.collect()
         (warning,) = caught
         source = warning.source
-        # PyPy has no tracemalloc, which looks for the source
+        # Only tracemalloc uses the source, and PyPy has none
         assert source is None if {PYPY} else type(source) is AllocatedPointer and source.freed
         del caught, warning, source
         gc.collect()
@@ -259,7 +271,9 @@ def test_a_warning_has_its_source(run_python: Any, fast: str) -> None:
 
 @PATHS
 @pytest.mark.parametrize("action", ["ignore", "always", "error"])
-def test_what_is_under_way_survives(run_python: Any, action: str, fast: str) -> None:
+def test_a_warning_leaves_an_exception_under_way_alone(
+    run_python: Any, action: str, fast: str
+) -> None:
     done = run_python(
         f"""
         import gc, sys, warnings
@@ -285,7 +299,7 @@ def test_what_is_under_way_survives(run_python: Any, action: str, fast: str) -> 
 
 
 @PATHS
-def test_at_the_end_of_the_program(run_python: Any, fast: str) -> None:
+def test_pointers_alive_at_exit_warn_without_an_error(run_python: Any, fast: str) -> None:
     done = run_python(
         """
         from pointers import *
@@ -305,7 +319,7 @@ def test_at_the_end_of_the_program(run_python: Any, fast: str) -> None:
 
 
 @PATHS
-def test_unsafe_stores_name_their_line(run_python: Any, fast: str) -> None:
+def test_warnings_of_unsafe_stores_name_their_line(run_python: Any, fast: str) -> None:
     done = run_python(
         """
         import sys, warnings

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Memory made visible: what is shown is what is there, and corrupt bytes are shown as such."""
+"""dump() and layout(): they show the bytes as they are, and mark corrupt images."""
 
 import json
 import os
@@ -33,12 +33,12 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: ascii(value)[:20])
-def test_an_object_as_it_is_stored(value: Any) -> None:
+def test_a_dump_of_an_object_has_all_fields_of_its_image(value: Any) -> None:
     shown = dump(value)
     (image,) = shown.images
     assert (image.kind, image.size) == (type(value).__name__.replace("Type", ""), sizeof(value))
     assert image.wrong == ""
-    # Its fields are all of its bytes, in order
+    # The fields cover all bytes of the image, in order
     assert [each.offset for each in image.fields] == sorted(each.offset for each in image.fields)
     assert sum(each.size for each in image.fields) == image.size
     assert shown.title == f"{type(value).__name__} object as it is stored, {sizeof(value)} bytes"
@@ -57,7 +57,7 @@ def test_the_text_of_a_dump() -> None:
     ]
 
 
-def test_a_block_with_several_objects() -> None:
+def test_a_dump_of_a_block_finds_all_its_objects() -> None:
     with malloc(200) as ptr:
         ptr <<= "text"
         ptr[80] = ["an object"]
@@ -72,11 +72,11 @@ def test_a_block_with_several_objects() -> None:
         assert shown.size == 200
         assert (ptr + 80).dump().images[0].offset == 0
         assert dump(ptr).to_dict() == shown.to_dict()
-        # Equal rows are told once
+        # Equal rows are shown once
         assert "       *" in shown.hexdump()
 
 
-def test_arrays_and_slots() -> None:
+def test_a_dump_of_an_array_shows_its_slots() -> None:
     with calloc(3, 48) as array:
         array[0] <<= 1
         array[2] <<= "last"
@@ -90,7 +90,7 @@ def test_arrays_and_slots() -> None:
         assert none.dump().images == empty.dump().images == []
 
 
-def test_memory_of_every_kind() -> None:
+def test_stack_guarded_freed_large_and_empty_blocks_have_a_dump() -> None:
     shown = acquire_stack_alloc(64)(lambda ptr: ptr.move(5).dump())
     assert shown.values == {0: "5"}
     assert shown.facts[-1] == "memory on the C stack"
@@ -114,15 +114,15 @@ def test_html_is_escaped() -> None:
         assert "<table>" in ptr._repr_html_()
 
 
-class Angry:
+class Unprintable:
     def __repr__(self) -> str:
         raise RuntimeError
 
 
-def test_an_object_without_a_repr() -> None:
+def test_an_object_whose_repr_fails_is_shown_by_its_class() -> None:
     with malloc(16) as ptr:
-        ptr <<= Angry()
-        assert ptr.dump().values[0].startswith("<Angry instance at 0x")
+        ptr <<= Unprintable()
+        assert ptr.dump().values[0].startswith("<Unprintable instance at 0x")
 
 
 @given(
@@ -130,8 +130,10 @@ def test_an_object_without_a_repr() -> None:
     st.lists(st.tuples(st.integers(0, 500), st.integers(0, 255)), max_size=6),
     st.integers(0, 64),
 )
-def test_corrupt_bytes(value: Any, changes: "list[tuple[int, int]]", cut: int) -> None:
-    """Whatever stands there is shown; and nothing is called wrong that can be loaded."""
+def test_a_dump_of_corrupt_bytes_agrees_with_a_load(
+    value: Any, changes: "list[tuple[int, int]]", cut: int
+) -> None:
+    """A dump never fails, and calls no image wrong that can be loaded."""
     size = max(1, sizeof(value) - cut)
     with malloc(sizeof(value)) as whole, malloc(size) as ptr:
         whole <<= value
@@ -150,14 +152,14 @@ def test_corrupt_bytes(value: Any, changes: "list[tuple[int, int]]", cut: int) -
                 first = shown.images[0]
                 assert first.offset or first.wrong or shown.values[0].startswith("no object")
         else:
-            # What was stored by force may reach beyond the size into the capacity
+            # An image may end in the capacity behind the size, which a dump does not show
             if sizeof(loaded) <= size:
                 assert shown.images[0].wrong == "", loaded
                 assert shown.images[0].size == sizeof(loaded)
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes(data: bytes) -> None:
+def test_any_bytes_have_a_dump(data: bytes) -> None:
     with malloc(len(data) + 40) as ptr:
         ptr.write(data + b"PTRS" + data[:30])
         assert str(ptr.dump())
@@ -175,7 +177,7 @@ def test_any_bytes(data: bytes) -> None:
         (list, ["key", "type"]),
     ],
 )
-def test_layouts(kind: type, names: "list[str]") -> None:
+def test_the_layout_of_a_type_has_its_fields(kind: type, names: "list[str]") -> None:
     shown = layout(kind)
     assert [each.name for each in shown.fields] == names
     assert str(shown).startswith(kind.__name__)
@@ -183,7 +185,7 @@ def test_layouts(kind: type, names: "list[str]") -> None:
     json.dumps(shown.to_dict())
 
 
-def test_the_layout_of_an_object() -> None:
+def test_the_layout_of_an_object_tells_its_size_or_that_it_is_held() -> None:
     assert layout("text").sizes.startswith("45 bytes here")
     assert layout([]).title == "list, by reference"
     assert layout(pointers).title == "module, by reference"
@@ -200,7 +202,7 @@ def command(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_commands(tmp_path: Path) -> None:
+def test_dump_layout_and_info_are_commands(tmp_path: Path) -> None:
     done = command("dump", "-5".join(["(", ")"]), cwd=tmp_path)
     assert done.stdout == f"{dump(-5)}\n", done.stderr
     done = command("dump", "calloc(2, 28).fill(7)", "--json", cwd=tmp_path)
@@ -215,7 +217,7 @@ def test_commands(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("expression", ["1 +", "nobody", "malloc(-1)", "1 / 0"])
-def test_an_expression_that_is_wrong(expression: str, tmp_path: Path) -> None:
+def test_a_wrong_expression_gives_one_line_of_error(expression: str, tmp_path: Path) -> None:
     done = command("dump", expression, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"{expression}: ")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What happens when there is no memory left."""
+"""When memory runs out, operations raise MemoryError, change nothing, and go on afterwards."""
 
 import struct
 import sys
@@ -16,10 +16,10 @@ pytest.importorskip("resource")
 pytestmark = [
     pytest.mark.skipif(
         ADDRESS_SANITIZER,
-        reason="AddressSanitizer ends the process where it finds no address space for itself",
+        reason="AddressSanitizer ends the process when its own address space runs out",
     ),
     pytest.mark.skipif(
-        not Path("/proc/self/statm").exists(), reason="the system does not tell what is used"
+        not Path("/proc/self/statm").exists(), reason="needs the size of the process"
     ),
 ]
 
@@ -33,7 +33,7 @@ LIMITED = """
     held <<= ["held"]
     array = calloc(100, 28)
     array.fill(7)
-    # From here on: what an interpreter takes for itself depends on the machine
+    # The limit counts from here on, since the interpreter's own size depends on the machine
     with open("/proc/self/statm") as statm:
         used = int(statm.read().split()[0]) * resource.getpagesize()
     limit = used + ({headroom} << 20)
@@ -41,13 +41,13 @@ LIMITED = """
 """
 
 
-# PyPy ends the process where its collector finds no room for an arena of its own: blocks
-# that leave less than that over are no fair test there
+# PyPy ends the process if its collector cannot allocate an arena (1 MiB), so that there only
+# large blocks, which leave as much free, can be tested
 SIZES = [1 << 20] if sys.implementation.name == "pypy" else [1 << 20, 100_000]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_allocation_until_there_is_no_more(run_python: Any, size: int) -> None:
+def test_allocating_until_memory_runs_out_ends_in_an_error(run_python: Any, size: int) -> None:
     done = run_python(
         LIMITED.format(headroom=448)
         + f"""
@@ -60,7 +60,7 @@ def test_allocation_until_there_is_no_more(run_python: Any, size: int) -> None:
         del reserve
         assert "{size} bytes" in str(error), error
     except MemoryError:
-        del reserve  # the interpreter was first to want some
+        del reserve  # the interpreter was the first to need memory
     assert len(blocks) > 100
     assert ~kept == "kept" and ~held == ["held"] and array.tolist() == [7] * 100
     for block in blocks:
@@ -77,7 +77,7 @@ def test_allocation_until_there_is_no_more(run_python: Any, size: int) -> None:
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
-def test_what_fails_for_lack_of_memory_changes_nothing(run_python: Any) -> None:
+def test_an_allocation_that_fails_changes_nothing(run_python: Any) -> None:
     done = run_python(
         LIMITED.format(headroom=1024)
         + """
@@ -107,7 +107,7 @@ def test_what_fails_for_lack_of_memory_changes_nothing(run_python: Any) -> None:
     assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr
 
 
-def test_no_memory_for_the_copy_that_a_load_needs(run_python: Any) -> None:
+def test_a_load_without_memory_for_its_object_raises_memory_error(run_python: Any) -> None:
     done = run_python(
         LIMITED.format(headroom=448)
         + """
@@ -121,7 +121,7 @@ def test_no_memory_for_the_copy_that_a_load_needs(run_python: Any) -> None:
             while True:
                 filler.append(bytearray(8 << 20))
         except MemoryError:
-            gc.collect()  # or the load would find the memory of garbage
+            gc.collect()  # or the load would succeed with the memory of garbage
     filler.pop()
     try:
         ~big
@@ -137,7 +137,7 @@ def test_no_memory_for_the_copy_that_a_load_needs(run_python: Any) -> None:
     assert (done.returncode, done.stdout) == (0, "no memory\n"), done.stderr
 
 
-# Takes all memory that the C library would give to this thread, and gives the limit back
+# `run` takes all memory that malloc can get in a thread, makes the attempt, then lifts the limit
 EXHAUST = """
     import ctypes, resource, threading
     from pointers import *
@@ -181,11 +181,11 @@ EXHAUST = """
 def check_without_memory(run_python: Any, before: str, attempt: str) -> None:
     done = run_python(EXHAUST + f"\n    run_in_thread(lambda: {before}, lambda: {attempt})")
     assert (done.returncode, done.stderr) == (0, "")
-    # The interpreter may be the one that finds no memory, or have some left for a stack function
+    # The interpreter may fail first, or have memory left for a stack function
     assert done.stdout in ("AllocationError\n", "MemoryError\n", "NoneType\n")
 
 
-@pytest.mark.skipif(fast is None, reason="every call is one of cffi here")
+@pytest.mark.skipif(fast is None, reason="every call goes through cffi on the reference path")
 @pytest.mark.parametrize(
     "attempt",
     [
@@ -194,8 +194,8 @@ def check_without_memory(run_python: Any, before: str, attempt: str) -> None:
         "acquire_stack_alloc(64)(lambda ptr: None)",
     ],
 )
-def test_a_thread_that_comes_when_there_is_no_memory(run_python: Any, attempt: str) -> None:
-    """Where it has no memory for a variable of a thread, glibc ends the process."""
+def test_a_first_call_in_a_thread_without_memory_raises(run_python: Any, attempt: str) -> None:
+    """glibc ends the process if it has no memory for a thread-local variable that is not static."""
     check_without_memory(run_python, "None", attempt)
 
 
@@ -211,13 +211,13 @@ def test_a_thread_that_comes_when_there_is_no_memory(run_python: Any, attempt: s
         "acquire_stack_alloc(64)(lambda ptr: None)",
     ],
 )
-def test_a_thread_that_has_called_through_cffi_before(run_python: Any, attempt: str) -> None:
-    """A limit: cffi has such a variable of its own."""
+def test_a_later_call_in_a_thread_without_memory_raises(run_python: Any, attempt: str) -> None:
+    """A limit: cffi has a thread-local variable, which the thread's first call has to allocate."""
     check_without_memory(run_python, "System().stats()", attempt)
 
 
 def thread_local_bytes(library: bytes) -> int:
-    """Return what an ELF file's program headers tell of the variables of each thread."""
+    """Return the size of an ELF file's thread-local variables, from its program headers."""
     assert library[:4] == b"\x7fELF"
     is_64, order = library[4] == 2, "<" if library[5] == 1 else ">"
     (start,) = struct.unpack_from(order + ("Q" if is_64 else "I"), library, 32 if is_64 else 28)
@@ -231,8 +231,8 @@ def thread_local_bytes(library: bytes) -> int:
     return 0
 
 
-def test_variables_of_a_thread_are_few() -> None:
-    """glibc has some 500 bytes of that kind for all libraries that are loaded at run time."""
+def test_thread_local_variables_fit_glibc_s_spare_space() -> None:
+    """glibc has some 500 bytes of static TLS for all libraries that are loaded at run time."""
     path = getattr(sys.modules["pointers._core"], "__file__", None)
     if not path or Path(path).read_bytes()[:4] != b"\x7fELF":
         pytest.skip("no ELF file")

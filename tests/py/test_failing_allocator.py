@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every allocation of every operation fails in turn: each failure is told, and harms nothing."""
+"""Each allocation of an operation fails in turn: every failure raises, and leaks no memory."""
 
 import ctypes
 import gc
@@ -36,7 +36,8 @@ long failing_calls(void) { return calls; }
 long failing_live(void) { return live; }
 void failing_at(long n, long count) { calls = 0; fail_at = n; fail_to = n + count; }
 """
-# Where objects go when the collector finds them, a failure is followed by another try
+# Without reference counts, the package collects garbage and tries again after a failure: let
+# later tries fail, too
 N_FAILURES = 1 if sys.implementation.name == "cpython" else 1000
 CC = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
@@ -44,14 +45,14 @@ pytestmark = pytest.mark.skipif(CC is None, reason="no C compiler")
 
 
 class Failing:
-    """An allocator whose n-th allocation fails, and what it knows of itself."""
+    """An allocator whose n-th allocation fails, and which counts its calls and live blocks."""
 
     def __init__(self, path: Path) -> None:
         self.own = ctypes.CDLL(str(path))
         self.allocator = load_allocator(path, "failing_")
 
     def sweep(self, work: Callable[[], Any]) -> int:
-        """Do the work with no failure, then with each allocation failing; return how many."""
+        """Do the work without a failure, then with each allocation failing; return their number."""
         self.own.failing_at(0, 0)
         work()
         n_calls: int = self.own.failing_calls()
@@ -106,7 +107,7 @@ def resizing() -> None:
                 realloc(p, size)
                 realloc(a, 28 * max(2, size // 28))
         finally:
-            # As it was before the one that failed
+            # A failed resize keeps the objects
             assert (~p, ~a[0], ~a[1]) == (5, 7, 7)
 
 
@@ -123,11 +124,13 @@ def aliases() -> None:
 
 
 @pytest.mark.parametrize("work", [objects, resizing, aliases])
-def test_each_allocation_fails_in_turn(failing: Failing, work: Callable[[], None]) -> None:
+def test_a_failure_of_any_allocation_is_reported_and_harmless(
+    failing: Failing, work: Callable[[], None]
+) -> None:
     assert failing.sweep(work) >= 2
 
 
-def test_chunks_and_slabs_fail_in_turn(failing: Failing) -> None:
+def test_a_failure_of_any_chunk_or_slab_is_reported_and_harmless(failing: Failing) -> None:
     def work() -> None:
         arena = Arena(256, parent=failing.allocator)
         pool = Pool(64, slab_blocks=2, parent=arena)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The compiled fast path of CPython: a type that behaves."""
+"""The compiled fast path of CPython: its types look and behave like the Python classes."""
 
 import gc
 import inspect
@@ -35,10 +35,10 @@ def blocks() -> int:
     return System().stats().current_blocks
 
 
-# Which path
+# The choice of the path
 
 
-def test_the_environment_chooses(run_python: Any) -> None:
+def test_the_environment_chooses_the_path(run_python: Any) -> None:
     code = "import pointers._ffi; print(pointers._ffi.fast is not None)"
     for value, expected in (("0", "False"), ("1", "True"), ("", "True")):
         assert run_python(code, POINTERS_FAST=value).stdout.strip() == expected
@@ -59,16 +59,16 @@ def test_the_reference_path_is_python(run_python: Any) -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="isolated interpreters are refused before")
-def test_it_is_loaded_once() -> None:
+def test_the_fast_path_is_loaded_only_once() -> None:
     from pointers._ffi import _load_fast
 
-    assert _load_fast() is None  # and says so by falling back
+    assert _load_fast() is None  # a second time, the reference path is used
 
 
-# What it looks like
+# Docstrings, signatures and keywords
 
 
-def test_documentation_and_signatures_are_those_of_the_python_code() -> None:
+def test_docstrings_and_signatures_are_those_of_the_python_code() -> None:
     for function in (
         malloc,
         calloc,
@@ -85,7 +85,7 @@ def test_documentation_and_signatures_are_those_of_the_python_code() -> None:
     assert (malloc.__doc__ or "").startswith("Allocate a block of memory, as malloc(3)")
 
 
-def test_keywords_are_those_of_the_python_code() -> None:
+def test_compiled_functions_take_the_keywords_of_the_python_code() -> None:
     ptr = malloc(size=64, align=None)
     assert ~ptr.move(obj=5) == 5
     ptr.write(data=b"abc")
@@ -140,13 +140,13 @@ def test_cycles_are_collected_with_their_blocks() -> None:
         warnings.simplefilter("always")
         gc.collect()
     assert len(caught) == 20
-    caught.clear()  # they keep the pointers
+    caught.clear()  # warnings keep their source, the pointer
     gc.collect()
     assert all(reference() is None for reference in things)
     assert blocks() == before
 
 
-def test_weak_references() -> None:
+def test_pointers_have_weak_references() -> None:
     ptr = malloc(64)
     dead: list[Any] = []
     references = [weakref.ref(ptr, dead.append), weakref.ref(ptr + 0, dead.append)]
@@ -161,13 +161,13 @@ def test_weak_references() -> None:
     assert reference() is None
 
 
-def test_a_pointer_can_be_revived_by_what_it_warns() -> None:
+def test_a_pointer_revived_by_its_warning_is_freed() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         malloc(64)
     warning = caught.pop()
     assert warning.category is ResourceWarning
-    # The pointer itself is kept
+    # The warning keeps the pointer object, whose block is freed
     revived: Any = warning.source
     del warning
     assert type(revived) is AllocatedPointer
@@ -176,10 +176,10 @@ def test_a_pointer_can_be_revived_by_what_it_warns() -> None:
         ~revived
     reference = weakref.ref(revived)
     del revived
-    assert reference() is None  # and now it goes for good, without a warning
+    assert reference() is None  # deleted without a second warning
 
 
-def test_warnings_name_their_source_and_spare_the_exception_that_is_under_way() -> None:
+def test_a_leak_amid_an_exception_warns_and_keeps_the_exception() -> None:
     def fail() -> None:
         ptr = malloc(48)
         ptr <<= 1
@@ -196,7 +196,7 @@ def test_warnings_name_their_source_and_spare_the_exception_that_is_under_way() 
     assert type(warning.source) is AllocatedPointer
 
 
-def test_used_again_pointers_are_as_new() -> None:
+def test_a_reused_pointer_object_has_no_state_of_its_former_block() -> None:
     for _ in range(300):
         ptr = malloc(64)
         ptr <<= [1]
@@ -235,7 +235,7 @@ def test_pointers_are_buffers_in_every_version(make: Any) -> None:
             use(ptr)
 
 
-def test_buffers_of_slots_and_aliases() -> None:
+def test_buffers_of_slots_and_aliases_have_their_part_of_the_block() -> None:
     with malloc(64) as ptr, memoryview(ptr + 60) as view:
         assert view.nbytes == 4
         view.release()
@@ -279,7 +279,7 @@ def test_stack_functions_look_like_their_functions() -> None:
         assert type(many).__call__(many, *range(n)) == (tuple(range(n)), {})
 
 
-def test_arguments_come_back_as_they_were() -> None:
+def test_arguments_of_a_stack_method_are_passed_on_unchanged() -> None:
     def method(self: Any, ptr: Any, *args: Any) -> Any:
         return args
 

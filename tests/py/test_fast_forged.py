@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The state of compiled pointers: nobody can forge it."""
+"""The state of compiled pointers cannot be forged from Python."""
 
 import contextlib
 import gc
@@ -65,13 +65,13 @@ def test_pointers_made_without_a_block_reach_no_memory() -> None:
             lambda p: memoryview(p),
         ):
             if kind in (Pointer, fast.PointerBase):
-                continue  # which nobody has, and which have no such operators
+                continue  # base classes, which lack these operators
             with pytest.raises((FreedMemoryError, TypeError, BufferError)):
                 use(bare)
         del bare
 
 
-def test_factories_take_no_wrong_arguments() -> None:
+def test_internal_functions_refuse_wrong_arguments() -> None:
     with malloc(64) as ptr:
         for wrong in (
             lambda: fast.new_owner(int, 1),
@@ -82,7 +82,9 @@ def test_factories_take_no_wrong_arguments() -> None:
             lambda: fast.new_alias(ptr, -1),
             lambda: fast.new_slot(AllocatedPointer, object(), 0),
             lambda: fast.new_array(AllocatedArrayPointer, 0, -1, 0),
-            lambda: fast.new_slot(ArraySlotPointer, ptr, 2),  # of sys.maxsize bytes each
+            lambda: fast.new_slot(
+                ArraySlotPointer, ptr, 2
+            ),  # slots would have sys.maxsize bytes each
             lambda: fast.disown(5),
             lambda: fast.own_held(5, HeldObjects),
             lambda: fast.install(5),
@@ -95,11 +97,11 @@ def test_factories_take_no_wrong_arguments() -> None:
         ):
             with pytest.raises((TypeError, ValueError, OverflowError)):
                 wrong()
-        fast.disown(ptr)  # which it does not believe
+        fast.disown(ptr)  # is ignored while the block is live
         assert ptr._owned
 
 
-def test_an_alias_of_an_offset_that_is_not_there_reaches_no_memory() -> None:
+def test_an_alias_far_beyond_the_block_reaches_no_memory() -> None:
     with malloc(64) as ptr:
         far = fast.new_alias(ptr, sys.maxsize)
         with pytest.raises(InvalidSizeError):
@@ -114,11 +116,11 @@ def test_an_alias_of_an_offset_that_is_not_there_reaches_no_memory() -> None:
         assert memoryview(far).nbytes == 0
 
 
-def test_another_class_makes_no_other_memory() -> None:
+def test_a_changed_class_reaches_no_other_memory() -> None:
     with malloc(64) as ptr:
         for kind in CLASSES:
             alias: Any = ptr + 8
-            with contextlib.suppress(TypeError):  # most often it is refused
+            with contextlib.suppress(TypeError):  # Python refuses most changes of a class
                 alias.__class__ = kind
             for use in (
                 lambda p: p.move(1),
@@ -136,7 +138,7 @@ def test_another_class_makes_no_other_memory() -> None:
         assert ~ptr == "still here"
 
 
-def test_subclasses() -> None:
+def test_subclasses_may_add_attributes_and_override_operators() -> None:
     class Mine(AllocatedPointer[Any]):
         extra = None
 
@@ -161,12 +163,12 @@ def test_subclasses() -> None:
         assert adding + 1 == adding[1] == "added"
 
 
-def test_the_operations_are_installed_once() -> None:
+def test_the_operations_cannot_be_installed_twice() -> None:
     with pytest.raises(RuntimeError, match="has been installed"):
         fast.install({})
 
 
-def test_what_the_operations_need_has_to_be_there(run_python: Any) -> None:
+def test_installing_without_the_classes_of_pointers_is_refused(run_python: Any) -> None:
     done = run_python(
         """
     import sys, types

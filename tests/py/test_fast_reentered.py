@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Compiled operations amid which other code runs, and meddles with what they are using."""
+"""Compiled operations in the middle of which other code changes the blocks they are using."""
 
 import subprocess
 import sys
@@ -18,8 +18,10 @@ DRIVER = Path(__file__).with_name("_reentered.py")
 
 @pytest.mark.parametrize("meddler", MEDDLERS)
 @pytest.mark.parametrize("way", ["collector", "profiler", "tracer"])
-def test_whatever_runs_meanwhile(way: str, meddler: str, tmp_path: Path) -> None:
-    # Python has hundreds of occasions in an operation, and an allocation but few
+def test_code_that_runs_inside_an_operation_is_harmless(
+    way: str, meddler: str, tmp_path: Path
+) -> None:
+    # A profiler or tracer has hundreds of occasions in an operation, the collector only a few
     step = 1 if way == "collector" else 7
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", str(DRIVER), way, meddler, str(step)],
@@ -33,7 +35,7 @@ def test_whatever_runs_meanwhile(way: str, meddler: str, tmp_path: Path) -> None
     assert (done.returncode, last, done.stderr) == (0, ["end"], "")
 
 
-def test_a_list_is_seen_when_it_is_whole(run_python: Any) -> None:
+def test_other_threads_never_see_a_half_made_list(run_python: Any) -> None:
     """Copying large values lets other threads run, which can see all lists."""
     done = run_python(
         """
@@ -68,7 +70,9 @@ def test_a_list_is_seen_when_it_is_whole(run_python: Any) -> None:
 
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "MemoryError", "ZeroDivisionError"])
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="buffers are not made by Python")
-def test_what_a_source_of_bytes_raises_is_raised_at_once(run_python: Any, error: str) -> None:
+def test_an_exception_of_a_buffer_s_source_is_raised_without_a_second_try(
+    run_python: Any, error: str
+) -> None:
     done = run_python(
         f"""
         from pointers import *
@@ -88,7 +92,7 @@ def test_what_a_source_of_bytes_raises_is_raised_at_once(run_python: Any, error:
     assert (done.stdout, done.stderr) == ("1\n", "")
 
 
-def test_stack_functions_that_are_dropped_or_deeply_nested(run_python: Any) -> None:
+def test_stack_functions_may_be_dropped_while_running_or_nested_deeply(run_python: Any) -> None:
     done = run_python(
         """
         import gc
@@ -113,7 +117,7 @@ def test_stack_functions_that_are_dropped_or_deeply_nested(run_python: Any) -> N
         for _ in range(200_000):
             nested = stack_alloc(1)(nested)
             nested.__annotations__ = {}
-            nested.__code__ = None  # or both are looked for all the way down
+            nested.__code__ = None  # else each level would look both up through all levels below
         del nested
         """
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The figures have a row for each public operation, and every row runs."""
+"""benchmarks/py/figures.py has a row for each public operation, and every row runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pointers
 FOLDER = str(Path(__file__).parents[2] / "benchmarks" / "py")
 sys.path.append(FOLDER)
 
-import peers  # noqa: E402 - on the path as of now
+import peers  # noqa: E402 - needs the path that was just appended
 import rows_memory  # noqa: E402
 import rows_values  # noqa: E402
 from rows import NANOSECOND, Row  # noqa: E402
@@ -47,7 +47,7 @@ EXCEPTIONS = {
     ".__buffer__": "is timed as .view",
     "Allocator.__new__": "is timed with the class",
 }
-#: What Python puts into every class.
+#: Attributes that Python adds to every class.
 OF_PYTHON = {
     "__annotations__",
     "__class__",
@@ -66,7 +66,7 @@ ROWS: list[Row] = [*rows_memory.ROWS, *rows_values.ROWS, *THREAD_ROWS]
 
 
 def public_names() -> set[str]:
-    """Return the names that a program can use: of the package, and of its classes with a dot."""
+    """Return the public names of the package, and with a dot those of its classes."""
     names = set()
     for name in pointers.__all__:
         value = getattr(pointers, name)
@@ -95,7 +95,7 @@ def test_every_public_name_has_a_row_or_a_reason() -> None:
     assert not known - public_names(), "no such names"
 
 
-def test_rows_have_names_of_their_own_and_peers_that_exist() -> None:
+def test_each_row_has_its_own_name_and_existing_peers() -> None:
     names = [row.case.name for row in ROWS]
     assert len(set(names)) == len(names)
     there = {case.name for case in [*peers.PEERS, *peers.THREAD_PEERS]} | {NANOSECOND}

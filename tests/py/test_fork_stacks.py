@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Stack memory in the child of a fork, and what threads that are lost there leave behind."""
+"""Stack memory in the child of a fork, also of threads that do not exist in the child."""
 
 import os
 from typing import Any
@@ -40,7 +40,7 @@ def run(run_python: Any, code: str) -> None:
 
 
 @pytest.mark.parametrize("asked_before", [False, True])
-def test_a_child_of_a_thread_is_granted_what_its_stack_has(
+def test_a_child_forked_by_a_thread_is_granted_no_more_than_its_stack(
     run_python: Any, asked_before: bool
 ) -> None:
     run(
@@ -74,7 +74,7 @@ def test_a_child_of_a_thread_is_granted_what_its_stack_has(
     )
 
 
-def test_stack_memory_of_lost_threads_is_dead(run_python: Any) -> None:
+def test_stack_memory_of_threads_that_the_child_lacks_is_freed(run_python: Any) -> None:
     run(
         run_python,
         """
@@ -100,7 +100,7 @@ def test_stack_memory_of_lost_threads_is_dead(run_python: Any) -> None:
                 else:
                     raise AssertionError(use)
             assert escaped[0].freed
-            assert ~own == 7  # of the thread that forked
+            assert ~own == 7  # the forking thread exists in the child
             own.move(8)
 
         return in_child(check), ~own
@@ -117,8 +117,8 @@ def test_stack_memory_of_lost_threads_is_dead(run_python: Any) -> None:
     )
 
 
-def test_pins_of_lost_threads_stay(run_python: Any) -> None:
-    """A limit: a pin does not tell whether a thread or an object holds it."""
+def test_pins_of_threads_that_the_child_lacks_stay(run_python: Any) -> None:
+    """A limit: a pin does not know the thread that holds it."""
     run(
         run_python,
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The life of a block: freeing, dropping and resizing."""
+"""The lifetime of a block: freeing, leaking and resizing."""
 
 import gc
 from typing import Any
@@ -19,7 +19,7 @@ from pointers import (
 )
 
 
-def test_free_kills_all_aliases_at_once() -> None:
+def test_free_ends_all_aliases_at_once() -> None:
     ptr = malloc(64)
     ptr <<= 1
     alias, inner = ptr + 0, ptr + 8
@@ -55,7 +55,7 @@ def test_free_kills_all_aliases_at_once() -> None:
             realloc(dead, 8)
 
 
-def test_a_freed_pointer_stays_dead_when_its_slot_is_used_again() -> None:
+def test_a_freed_pointer_stays_freed_when_its_memory_is_used_again() -> None:
     ptr = malloc(28)
     ptr <<= 1
     free(ptr)
@@ -97,22 +97,22 @@ def test_with_frees_also_after_an_error_or_a_free_inside() -> None:
     assert ptr.freed
 
 
-def test_loaded_objects_survive_the_memory() -> None:
+def test_loaded_objects_outlive_their_memory() -> None:
     with malloc(200) as ptr:
         ptr <<= "some text " * 10
         text = ~ptr
     assert text == "some text " * 10
 
 
-def drop_one() -> None:
+def leak() -> None:
     malloc(48).move("abc")
     gc.collect()
 
 
-def test_a_dropped_pointer_is_freed_with_a_warning() -> None:
+def test_a_leaked_pointer_is_freed_with_a_warning() -> None:
     before = settled_blocks()
     with pytest.warns(ResourceWarning, match="48 bytes was dropped without free"):
-        drop_one()
+        leak()
     assert System().stats().current_blocks == before
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `sys.getsizeof` answers on PyPy, and what that does to libraries that ask it once."""
+"""On PyPy, `sys.getsizeof` is replaced: its answers, and libraries that test whether it works."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from pointers import malloc, sizeof
 
 pytestmark = pytest.mark.skipif(
-    sys.implementation.name != "pypy", reason="CPython answers by itself"
+    sys.implementation.name != "pypy", reason="CPython has a getsizeof of its own"
 )
 VALUES = [None, True, 0, 1, 2**100, 1.5, 2j, b"bytes", "text"]
 
@@ -45,18 +45,18 @@ def test_a_default_is_returned_as_before() -> None:
     assert sys.getsizeof(1, 5) == sys.getsizeof("text", default=5) == 5
 
 
-def test_a_library_that_asks_once_before_the_import_is_told_the_truth(run_python: Any) -> None:
+def test_a_library_that_tries_before_the_import_sees_pypy_s_own(run_python: Any) -> None:
     done = run_python(LIBRARY + "import pointers\nprint(answers)")
     assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
 
 
-def test_a_library_that_asks_once_after_the_import_is_misled(run_python: Any) -> None:
+def test_a_library_that_tries_after_the_import_is_misled(run_python: Any) -> None:
     done = run_python("import pointers\n" + LIBRARY + "print(answers)\nsys.getsizeof([])")
     assert (done.returncode, done.stdout) == (1, "True\n")
     assert "TypeError" in done.stderr
 
 
-def test_the_answer_can_be_taken_back(run_python: Any) -> None:
+def test_pypy_s_own_getsizeof_can_be_restored(run_python: Any) -> None:
     done = run_python(
         "import sys, pointers\nsys.getsizeof = sys.getsizeof.__wrapped__\n"
         + LIBRARY

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Guarded memory: what dies, what is told, and what it has in common with other allocators."""
+"""Guarded memory: stray accesses of C end the process with a report; else it is an allocator."""
 
 import ctypes
 import signal
@@ -53,18 +53,20 @@ MISTAKES = {
 
 @pytest.mark.parametrize("before", ["", "faulthandler.enable()"], ids=["alone", "faulthandler"])
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_of_c_dies_at_once_and_is_told(run_python: Any, name: str, before: str) -> None:
+def test_a_stray_access_of_c_ends_the_process_with_a_report(
+    run_python: Any, name: str, before: str
+) -> None:
     underflow, act, message = MISTAKES[name]
     done = run_python(DYING.format(underflow=underflow, act=act, before=before))
     assert done.returncode == -signal.SIGSEGV, (done.returncode, done.stderr)
     line = next(line for line in done.stderr.splitlines() if line.startswith("pointers: "))
     assert line.startswith("pointers: fault at 0x"), done.stderr
     assert message in line, line
-    assert line.endswith("(<string>:8)"), line  # the line that allocated it
+    assert line.endswith("(<string>:8)"), line  # the line of guard.malloc()
     assert ("Fatal Python error: Segmentation fault" in done.stderr) == bool(before)
 
 
-def test_the_checked_api_does_not_die() -> None:
+def test_the_checked_api_raises_instead_of_faulting() -> None:
     with Guard() as guard:
         ptr = guard.malloc(28)
         ptr <<= 1
@@ -81,7 +83,7 @@ def test_the_checked_api_does_not_die() -> None:
             ~ptr
 
 
-def test_the_end_is_flush_for_multiples_of_the_alignment() -> None:
+def test_a_block_ends_or_starts_at_a_page() -> None:
     with Guard() as guard, Guard(underflow=True) as under:
         for size in (1, 7, 16, 100, 4096, 5000):
             with guard.malloc(size, align=1) as ptr:
@@ -100,7 +102,7 @@ def test_overwritten_slack_is_counted() -> None:
         assert guard.info().quarantine_blocks == 1
 
 
-def test_it_is_an_allocator_like_others() -> None:
+def test_a_guard_is_an_allocator_like_others() -> None:
     guard = Guard(quarantine=0)
     with allocator(guard):
         array = calloc(3, 28)
@@ -124,12 +126,12 @@ def test_it_is_an_allocator_like_others() -> None:
 
 
 @pytest.mark.parametrize("quarantine", [-1, 2**64, "1", 1.5])
-def test_bad_quarantines(quarantine: Any) -> None:
+def test_a_bad_quarantine_is_refused(quarantine: Any) -> None:
     with pytest.raises((TypeError, ValueError, MemoryError)):
         Guard(quarantine=quarantine)
 
 
-def test_the_limit_of_mappings_is_told(run_python: Any) -> None:
+def test_the_error_names_the_limit_of_mappings(run_python: Any) -> None:
     done = run_python("""
         from pointers import *
         guard = Guard()
@@ -149,13 +151,13 @@ def test_the_limit_of_mappings_is_told(run_python: Any) -> None:
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
-def test_what_one_guard_has_freed_keeps_no_other_from_its_blocks(run_python: Any) -> None:
+def test_a_full_quarantine_gives_way_to_blocks_of_another_guard(run_python: Any) -> None:
     done = run_python("""
         import sys
         from pointers import *
         first, second = Guard(quarantine=sys.maxsize), Guard(quarantine=sys.maxsize)
         before = -1
-        while before < first.info().mappings:  # then the oldest give way
+        while before < first.info().mappings:  # until the oldest freed blocks are unmapped
             before = first.info().mappings
             for _ in range(1000):
                 first.malloc(1).free()
@@ -169,7 +171,7 @@ def test_what_one_guard_has_freed_keeps_no_other_from_its_blocks(run_python: Any
 
 
 @pytest.mark.parametrize("file", [-1, 2**31, 999_999])
-def test_reports_want_a_file_that_is_open(file: int) -> None:
+def test_report_faults_refuses_a_file_that_is_not_open(file: int) -> None:
     with pytest.raises(ValueError, match=str(file)):
         report_faults(file)
 

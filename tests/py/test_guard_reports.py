@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where reports of guarded memory go: to a copy of a descriptor, without ever waiting long."""
+"""Reports of guarded memory go to a copy of a descriptor, and never block the program for long."""
 
 import os
 import signal
@@ -48,14 +48,14 @@ FULL = {
 
 
 @pytest.mark.parametrize("name", FULL)
-def test_nobody_reads(run_python: Any, name: str) -> None:
+def test_reports_that_nobody_reads_do_not_block_the_program(run_python: Any, name: str) -> None:
     if name == "terminal":
         try:
             for fd in os.openpty():
                 os.close(fd)
         except OSError:
             pytest.skip("there are no terminals here")
-    # A thread of the same process that will: it waits for the interpreter, which free() holds
+    # The reader may be a thread of this process, which waits for the lock that free() holds
     out = run(
         run_python,
         f"""
@@ -64,14 +64,14 @@ def test_nobody_reads(run_python: Any, name: str) -> None:
     report_faults(w)
     damage(5000)
     assert guard.info().damaged_blocks == 5000
-    assert fcntl.fcntl(w, fcntl.F_GETFL) == before, "these flags are the program's"
+    assert fcntl.fcntl(w, fcntl.F_GETFL) == before, "the program's own flags have changed"
     os.write(sys.stdout.fileno(), os.read(r, 70))
     """,
     )
     assert out.encode().startswith(LINE[:60])
 
 
-def test_a_fault_waits_for_a_second_at_most(run_python: Any) -> None:
+def test_a_fault_whose_report_nobody_reads_ends_the_process(run_python: Any) -> None:
     run(
         run_python,
         """
@@ -84,7 +84,7 @@ def test_a_fault_waits_for_a_second_at_most(run_python: Any) -> None:
     )
 
 
-def test_lines_are_whole(run_python: Any) -> None:
+def test_reports_are_whole_lines(run_python: Any) -> None:
     run(
         run_python,
         f"""
@@ -99,7 +99,7 @@ def test_lines_are_whole(run_python: Any) -> None:
     for _ in range(50):
         damage(40)
         time.sleep(0.001)
-    report_faults(2)  # lets go of the pipe
+    report_faults(2)  # closes the copy of the pipe
     os.close(w)
     thread.join()
     lines = b"".join(got).splitlines(keepends=True)
@@ -109,7 +109,7 @@ def test_lines_are_whole(run_python: Any) -> None:
     )
 
 
-def test_the_file_may_be_closed(run_python: Any, tmp_path: Path) -> None:
+def test_reports_go_on_after_the_file_is_closed(run_python: Any, tmp_path: Path) -> None:
     run(
         run_python,
         """
@@ -129,7 +129,9 @@ def test_the_file_may_be_closed(run_python: Any, tmp_path: Path) -> None:
     assert (tmp_path / "other").read_bytes() == b""
 
 
-def test_the_copy_is_closed_by_the_program(run_python: Any, tmp_path: Path) -> None:
+def test_a_program_that_closes_all_descriptors_gets_no_reports_in_its_files(
+    run_python: Any, tmp_path: Path
+) -> None:
     run(
         run_python,
         """
@@ -137,7 +139,7 @@ def test_the_copy_is_closed_by_the_program(run_python: Any, tmp_path: Path) -> N
     os.closerange(3, 256)
     others = [open(f"other{i}", "w") for i in range(20)]
     damage()
-    # Nor does the next call close what has that number now
+    # The next call does not close the program's file that has the copy's number now
     report_faults(os.open("again", os.O_WRONLY | os.O_CREAT))
     damage()
     for file in others:
@@ -150,7 +152,7 @@ def test_the_copy_is_closed_by_the_program(run_python: Any, tmp_path: Path) -> N
     assert {(tmp_path / f"other{i}").read_bytes() for i in range(20)} == {b"x"}
 
 
-def test_one_descriptor_is_kept(run_python: Any) -> None:
+def test_report_faults_keeps_one_descriptor_open(run_python: Any) -> None:
     run(
         run_python,
         """
@@ -165,7 +167,7 @@ def test_one_descriptor_is_kept(run_python: Any) -> None:
         os.close(r), os.close(w)
     report_faults(sys.stderr)
     assert open_files() == before, (open_files(), before)
-    # Another program does not get it
+    # A child program does not inherit the descriptor
     code = "import os; print(len(os.listdir('/proc/self/fd')))"
     out = subprocess.check_output([sys.executable, "-c", code], close_fds=False)
     assert int(out) <= 4, out
@@ -173,7 +175,7 @@ def test_one_descriptor_is_kept(run_python: Any) -> None:
     )
 
 
-def test_nobody_is_left_to_read(run_python: Any) -> None:
+def test_a_closed_reading_end_does_not_end_the_program(run_python: Any) -> None:
     run(
         run_python,
         """
@@ -186,7 +188,7 @@ def test_nobody_is_left_to_read(run_python: Any) -> None:
     )
 
 
-def test_a_child_has_it_too(run_python: Any, tmp_path: Path) -> None:
+def test_a_forked_child_reports_to_the_same_file(run_python: Any, tmp_path: Path) -> None:
     run(
         run_python,
         """
@@ -204,7 +206,7 @@ def test_a_child_has_it_too(run_python: Any, tmp_path: Path) -> None:
     assert [b"fault at" in line for line in lines] == [False, True, False]
 
 
-def test_what_cannot_be_written_to() -> None:
+def test_report_faults_refuses_a_file_that_cannot_be_written() -> None:
     read, write = os.pipe()
     try:
         with pytest.raises(ValueError, match="written to"):

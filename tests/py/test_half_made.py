@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Objects that object.__new__ has made, and no function of the package: nothing is in them."""
+"""Pointers and allocators made by object.__new__: without a block or memory, they refuse all."""
 
 import copy
 import pickle
@@ -53,12 +53,12 @@ def store_elsewhere(ptr: Any) -> None:
         other.move(ptr)
 
 
-# What every pointer can do, and says of one without a block
+# Every operation of a pointer: each refuses a pointer without a block
 REFUSED: dict[str, Callable[[Any], Any]] = {
     "store": lambda p: p.move(1),
-    "store a reference": lambda p: p.move([]),
+    "store a held object": lambda p: p.move([]),
     "store unsafely": lambda p: p.__ixor__(1),
-    "store a reference unsafely": lambda p: p.__ixor__([]),
+    "store a held object unsafely": lambda p: p.__ixor__([]),
     "load": lambda p: ~p,
     "size": lambda p: p.size,
     "capacity": lambda p: p.capacity,
@@ -75,7 +75,7 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
     "item": lambda p: p[0],
     "store an item": lambda p: p.__setitem__(0, 1),
     "unpack": lambda p: [*p],
-    "store it": store_elsewhere,
+    "store the pointer elsewhere": store_elsewhere,
     "memcpy": lambda p: memcpy(p, b"1", 1),
     "memmove": lambda p: memmove(p, p, 1),
     "memset": lambda p: memset(p, 0, 1),
@@ -103,7 +103,7 @@ REFUSED_BY_ARRAYS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("how", MAKERS)
 @pytest.mark.parametrize("kind", POINTERS)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")
-def test_pointers_without_a_block(kind: type, how: str) -> None:
+def test_a_pointer_without_a_block_refuses_every_operation(kind: type, how: str) -> None:
     refused = dict(REFUSED)
     if kind is not StackAllocatedPointer:
         refused.update(REFUSED_BY_HEAPS)
@@ -113,7 +113,7 @@ def test_pointers_without_a_block(kind: type, how: str) -> None:
         try:
             ptr = MAKERS[how](kind)
         except TypeError:
-            return  # refused already
+            return  # the class cannot be instantiated in this way
         expected = TypeError if name == "memcmp from the right" else FreedMemoryError
         with pytest.raises(expected):
             operation(ptr)
@@ -136,7 +136,7 @@ def test_pointers_without_a_block(kind: type, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", MAKERS)
-def test_stack_memory_without_a_block(how: str) -> None:
+def test_a_stack_pointer_without_a_block_cannot_be_freed(how: str) -> None:
     with pytest.raises(StackMemoryError):
         free(MAKERS[how](StackAllocatedPointer))
     with pytest.raises(StackMemoryError):
@@ -144,7 +144,7 @@ def test_stack_memory_without_a_block(how: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [Pointer, pointers._pointer.heap.HeapPointer])
-def test_pointers_of_no_use(kind: type) -> None:
+def test_instances_of_base_classes_have_no_arithmetic(kind: type) -> None:
     ptr = kind.__new__(kind)
     for operation in (lambda: ptr + 1, lambda: 1 + ptr, lambda: ptr - 1, lambda: ptr[0]):
         with pytest.raises(TypeError):
@@ -152,7 +152,7 @@ def test_pointers_of_no_use(kind: type) -> None:
 
 
 @pytest.mark.parametrize("kind", ALLOCATORS)
-def test_allocators_that_were_never_made(kind: type) -> None:
+def test_an_allocator_whose_init_never_ran_refuses_every_operation(kind: type) -> None:
     source = object.__new__(kind)
     assert repr(source) == f"<{kind.__name__} allocator, never made>"
     for operation in (
@@ -172,7 +172,7 @@ def test_allocators_that_were_never_made(kind: type) -> None:
             operation()
 
 
-def test_what_one_allocator_alone_can_do() -> None:
+def test_operations_of_single_allocators_refuse_one_whose_init_never_ran() -> None:
     for operation in (
         lambda: object.__new__(Arena).reset(),
         lambda: object.__new__(Arena).mark(),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Objects that are stored by reference: many, in many orders, and seen by the collector."""
+"""Held objects: many, stored in random order, and visible to the collector."""
 
 import gc
 import random
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 @pytest.fixture(scope="module", autouse=True)
 def _collect() -> Any:
-    """Let the pointers go here that these tests drop, and not amid those of another module."""
+    """Collect the leaked pointers of this module, so that they do not warn in another module."""
     yield
     if not CPYTHON:
         collect_all()
 
 
-# Of 16 bytes each, and of others
+# Bytes of a slot: just a header (16), and more
 STRIDES = [16, 24, 28, 64, 1024]
 
 
@@ -39,8 +39,8 @@ def dead(refs: "list[Any]") -> bool:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_random_stores_beside_a_model(seed: int) -> None:
-    """At any bytes, over one another: what memory names is held, and nothing else."""
+def test_random_stores_hold_exactly_the_objects_whose_image_stands(seed: int) -> None:
+    """Stores and writes at random offsets, which may overlap."""
     rng = random.Random(seed)
     size = 400
     ptr = malloc(size)
@@ -48,7 +48,7 @@ def test_random_stores_beside_a_model(seed: int) -> None:
     images: dict[int, bytes] = {}
 
     def wipe(start: int, end: int) -> None:
-        # The memory decides: a write of the very byte that was there destroys no image
+        # A write of the same bytes destroys no image
         for offset in [at for at in model if at < end and at + 16 > start]:
             if (ptr + offset).read(16) != images[offset]:
                 del model[offset]
@@ -85,7 +85,7 @@ def test_random_stores_beside_a_model(seed: int) -> None:
 
 
 @pytest.mark.parametrize("stride", STRIDES)
-def test_an_array_of_many(stride: int) -> None:
+def test_an_array_of_a_thousand_objects_holds_and_releases_them(stride: int) -> None:
     count = 1000
     array = calloc(count, stride)
     for _ in range(3):
@@ -107,7 +107,7 @@ def test_an_array_of_many(stride: int) -> None:
     free(array)
 
 
-def test_a_mixed_list_is_stored_all_or_not_at_all() -> None:
+def test_a_mixed_list_is_stored_completely_or_not_at_all() -> None:
     array = calloc(4, 64)
     thing, other = Thing(), Thing()
     array[:] = [1, thing, "text", other]
@@ -123,7 +123,7 @@ def test_a_mixed_list_is_stored_all_or_not_at_all() -> None:
     free(array)
 
 
-def test_keys_that_are_copied_as_bytes_name_nothing() -> None:
+def test_a_key_that_was_copied_as_bytes_is_no_object() -> None:
     p, q = malloc(64), malloc(64)
     thing = Thing()
     p <<= thing
@@ -144,7 +144,7 @@ def test_keys_that_are_copied_as_bytes_name_nothing() -> None:
     q.free()
 
 
-def test_the_collector_sees_what_is_held() -> None:
+def test_the_collector_sees_held_objects() -> None:
     refs = []
     for n in (1, 3, 4, 5, 100):
         array = calloc(n, 16)
@@ -161,7 +161,7 @@ def test_the_collector_sees_what_is_held() -> None:
     assert dead(refs)
 
 
-def test_a_chain_of_blocks_goes_without_recursion() -> None:
+def test_a_long_chain_of_blocks_is_freed_without_recursion() -> None:
     last = malloc(16)
     last <<= None
     for _ in range(50_000):
@@ -173,7 +173,7 @@ def test_a_chain_of_blocks_goes_without_recursion() -> None:
 
 
 class Acts:
-    """Does something when it goes."""
+    """An object whose finalizer calls a function."""
 
     def __init__(self, act: Any) -> None:
         self.act = act
@@ -182,10 +182,10 @@ class Acts:
         self.act()
 
 
-@pytest.mark.skipif(not CPYTHON, reason="others finalize later")
+@pytest.mark.skipif(not CPYTHON, reason="finalizers run later without reference counts")
 @pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 200])
-def test_finalizers_that_use_the_same_block(count: int) -> None:
-    """Amid a release of many, others are stored, overwritten, or the block is freed."""
+def test_finalizers_may_use_the_block_that_releases_their_objects(count: int) -> None:
+    """While many objects are released, a finalizer stores, overwrites or frees the block."""
     array = calloc(count, 16)
     done: list[Any] = []
     for act in (
@@ -205,8 +205,8 @@ def test_finalizers_that_use_the_same_block(count: int) -> None:
     assert array.freed
 
 
-@pytest.mark.skipif(not CPYTHON, reason="others finalize later")
-def test_finalizers_amid_free_and_store() -> None:
+@pytest.mark.skipif(not CPYTHON, reason="finalizers run later without reference counts")
+def test_a_finalizer_may_store_into_or_free_the_block_that_releases_its_object() -> None:
     done: list[int] = []
     ptr = malloc(64)
 
@@ -220,11 +220,11 @@ def test_finalizers_amid_free_and_store() -> None:
     assert done == [1]
     other = malloc(64)
     other <<= Acts(lambda: other.free())
-    other <<= [1]  # frees the block when this is in
+    other <<= [1]  # the old object's finalizer frees the block after the store
     assert other.freed
 
 
-def test_a_class_that_claims_to_be_a_pointers() -> None:
+def test_an_object_that_claims_to_be_a_pointer_is_dereferenced() -> None:
     from pointers import Pointer
 
     class Liar:

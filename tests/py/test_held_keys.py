@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The word by which memory names an object is never used for another one in the same process."""
+"""A key, the word in memory that names a held object, is never used again in a process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEYS = """
 """
 
 
-def test_the_keys_of_one_place_are_never_the_same(run_python: Any) -> None:
+def test_each_store_into_a_block_has_a_new_key(run_python: Any) -> None:
     done = run_python(
         KEYS
         + """
@@ -40,7 +40,7 @@ def test_the_keys_of_one_place_are_never_the_same(run_python: Any) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_second_import_goes_on_with_the_keys(run_python: Any) -> None:
+def test_a_second_import_does_not_reuse_keys(run_python: Any) -> None:
     done = run_python(
         KEYS
         + """
@@ -51,7 +51,7 @@ def test_a_second_import_goes_on_with_the_keys(run_python: Any) -> None:
     from pointers import CorruptObjectError, free, malloc
     second = [stored() for _ in range(20)]
     assert not seen & {key(p) for p in second}
-    # So that the bytes of an old one name none of these
+    # The key of an older object must not name a new one
     for p in second:
         p.write(first[3].read())
         try:
@@ -70,8 +70,10 @@ def test_a_second_import_goes_on_with_the_keys(run_python: Any) -> None:
 
 
 @cpython_only
-@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="is refused there")
-def test_subinterpreters_share_the_keys(run_python: Any) -> None:
+@pytest.mark.skipif(
+    not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="subinterpreters are refused"
+)
+def test_subinterpreters_do_not_reuse_keys(run_python: Any) -> None:
     inside = """if True:
         import sys, warnings
         warnings.simplefilter("ignore")
@@ -109,7 +111,7 @@ def test_subinterpreters_share_the_keys(run_python: Any) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_child_goes_on_with_the_keys(run_python: Any) -> None:
+def test_a_forked_child_does_not_reuse_keys(run_python: Any) -> None:
     done = run_python(
         KEYS
         + """
@@ -130,7 +132,7 @@ def test_a_child_goes_on_with_the_keys(run_python: Any) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_threads_share_the_keys(run_python: Any) -> None:
+def test_threads_do_not_reuse_keys(run_python: Any) -> None:
     done = run_python(
         KEYS
         + """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Memory that runs out at any allocation of a store of objects: no block and no object is lost."""
+"""If any allocation fails in a store of held objects, no block and no object is leaked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from _misuse import PYPY
 from pointers._ffi import fast
 
 if PYPY:
-    pytest.skip("CPython alone can be told to have no memory", allow_module_level=True)
+    pytest.skip("only CPython can be told to have no memory", allow_module_level=True)
 if sys.version_info >= (3, 12):
     pytest.skip("without memory, the interpreter crashes by itself", allow_module_level=True)
 pytest.importorskip("_testcapi")
@@ -41,14 +41,14 @@ PROGRAM = """
         {operation}
 
     def fail(n):
-        # In a function of its own, whose variables go
+        # A function of its own, since its variables must not keep the object
         try:
             _testcapi.set_nomemory(n, n + 1)
             operation()
         except MemoryError as error:
             _testcapi.remove_mem_hooks()
             while error is not None:
-                # CPython keeps some for the next time
+                # CPython keeps some exceptions for reuse, and with them their frames
                 error.__traceback__, last = None, error
                 error = error.__context__
                 last.__context__ = None
@@ -60,7 +60,7 @@ PROGRAM = """
     gc.disable()
     arena = Arena()
     n = n_whole = n_failed = 0
-    while n_whole < 40:  # some failures are got over
+    while n_whole < 40:  # an operation may survive a failure: 40 successes in a row are the end
         n += 1
         p, array, q = malloc(64), calloc(4, 32), arena.malloc(16)
         p.move([]), array.fill(0)
@@ -84,8 +84,8 @@ PROGRAM = """
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_no_memory_at_any_allocation(name: str, run_python: Any) -> None:
-    # In the compiled table, there is space for a second object
+def test_a_failed_allocation_in_a_store_leaks_nothing(name: str, run_python: Any) -> None:
+    # The compiled table has space for a second object without an allocation
     fails = fast is None or name not in ("store", "store over")
     done = run_python(PROGRAM.format(operation=OPERATIONS[name], fails=fails))
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The memory decides which objects are held, also where no operation saw that it changed.
+"""The memory decides which objects are held, even if it was changed past all checks.
 
-An object whose image was destroyed may be let go by any later operation on its block, also by
-one that fails.  Until then, and never after that, its bytes bring it back.
+An object whose image was destroyed may be let go by any later operation on its block, even by
+one that fails.  Before that, writing its image back makes it loadable again; after that, never.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pointers import (
 
 
 def poke(p: Any, offset: int, data: bytes) -> None:
-    """Write as C does that has the address."""
+    """Write by address, as C code does."""
     ctypes.memmove(p.address + offset, data, len(data))
 
 
@@ -35,13 +35,13 @@ def refused(p: Any) -> None:
         (p + 49).move([])
 
 
-# On 64 bytes; the object stood at offset 48
+# Operations on a block of 64 bytes, after the image of an object at offset 48 was destroyed
 LATER: dict[str, Callable[[Any], Any]] = {
     "nothing": lambda _p: None,
     "a load": lambda p: str(p + 48),
     "a store that is refused": refused,
-    "a store elsewhere": lambda p: p.move([]),
-    "a store near it": lambda p: (p + 40).move(None),
+    "a store at another offset": lambda p: p.move([]),
+    "a store over the first bytes": lambda p: (p + 40).move(None),
     "a write of nothing": lambda p: (p + 50).write(b""),
     "a shrink": lambda p: realloc(p, 48),
     "a growth": lambda p: realloc(p, 5000),
@@ -49,7 +49,7 @@ LATER: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", LATER)
-def test_an_object_whose_image_was_destroyed_unseen(name: str) -> None:
+def test_a_destroyed_image_that_is_written_back_loads_its_object_or_none(name: str) -> None:
     for at in range(48, 64):
         with malloc(64) as p:
             ref = put(p + 48)
@@ -59,7 +59,7 @@ def test_an_object_whose_image_was_destroyed_unseen(name: str) -> None:
             if p.size < 64:
                 assert gone(ref)
                 continue
-            # It may be held still, or not
+            # The object may still be held, or not
             poke(p, 48, image)
             if is_gone(ref):
                 with pytest.raises(CorruptObjectError, match="carry no references"):
@@ -74,7 +74,7 @@ def test_an_object_whose_image_was_destroyed_unseen(name: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["free", "store", "write", "shrink"])
-def test_what_was_destroyed_unseen_goes_with_its_place(end: str) -> None:
+def test_an_object_with_a_destroyed_image_goes_when_its_bytes_are_overwritten(end: str) -> None:
     with malloc(64) as p:
         ref = put(p + 32)
         poke(p, 40, b"\0")
@@ -87,7 +87,7 @@ def test_what_was_destroyed_unseen_goes_with_its_place(end: str) -> None:
         assert gone(ref)
 
 
-def test_what_was_destroyed_does_not_keep_a_block_from_shrinking() -> None:
+def test_a_destroyed_image_does_not_keep_a_block_from_shrinking() -> None:
     with malloc(64) as p:
         put(p + 32)
         with pytest.raises(InvalidSizeError):
@@ -97,7 +97,7 @@ def test_what_was_destroyed_does_not_keep_a_block_from_shrinking() -> None:
         assert p.size == 40
 
 
-def test_a_bulk_store_that_fails_may_let_go() -> None:
+def test_a_failed_bulk_store_may_let_go_of_a_destroyed_object() -> None:
     with calloc(2, 16) as array:
         ref = put(array[1])
         image = array.read()[16:]
@@ -112,7 +112,7 @@ def test_a_bulk_store_that_fails_may_let_go() -> None:
             assert ~array[1] is ref()
 
 
-def test_an_object_is_not_brought_back_by_its_bytes_in_another_block() -> None:
+def test_an_image_written_into_another_block_is_no_object() -> None:
     p, q = malloc(16), malloc(16)
     ref = put(p)
     poke(q, 0, p.read())

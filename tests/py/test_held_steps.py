@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Stores by reference hold no lock: whatever comes in between two steps, nothing is lost or left.
+"""Stores of held objects take no lock: code that runs between two steps loses or leaks no object.
 
-Each test stops an operation before each of its steps in turn, and does something else there.
+Each test stops an operation before each of its steps in turn, and runs other code there.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from pointers import (
 Operation = Callable[[Any], Any]
 
 
-left: list[Any] = []
+unchecked: list[Any] = []
 
 
 @pytest.fixture(autouse=True)
-def _check_left() -> Any:
+def _check_unchecked() -> Any:
     yield
-    refs = left.copy()
-    left.clear()
+    refs = unchecked.copy()
+    unchecked.clear()
     assert all(map(gone, refs))
 
 
 class World:
-    """Places for objects, and all objects that were ever stored there."""
+    """An array of four slots, and weak references to all objects that were stored there."""
 
     def __init__(self, *, full: bool) -> None:
         self.full = full
         self.block = calloc(4, 16)
-        self.slots = list(self.block)  # which can be used when it is gone
+        self.slots = list(self.block)  # slots can be used, and refuse, after the block is freed
         self.refs: list[Any] = []
         if full:
             self.block[0].move(self.new())
@@ -59,14 +59,14 @@ class World:
         return thing
 
     def check(self) -> None:
-        """Check that what the memory names is there: no slot is one that cannot be loaded."""
+        """Check that each slot is empty, or can be loaded and gives an object that was stored."""
         for slot in [] if self.block.freed else self.block:
             assert slot.assigned or slot.read() == bytes(16)
             if slot.assigned:
                 assert ~slot is None or any(~slot is ref() for ref in self.refs)
 
     def end(self) -> None:
-        """Check that nothing is held but what can be loaded, and free it."""
+        """Check that only objects that can be loaded are held, and free the block."""
         self.check()
         if not self.block.freed:
             n_held = sum(slot.assigned and ~slot is not None for slot in self.block)
@@ -74,19 +74,19 @@ class World:
             memset(self.block, 0, 64)
             assert len(self.block._held or ()) == 0
             free(self.block)
-        self.left()
+        self.check_none_alive()
 
-    def left(self) -> None:
-        """Check that no object is left, or let the end of the test check it, after a collection."""
+    def check_none_alive(self) -> None:
+        """Check that no object is alive; on PyPy at the end of the test, after one collection."""
         if CPYTHON:
             assert all(map(gone, self.refs))
         else:
-            left.extend(self.refs)
+            unchecked.extend(self.refs)
 
 
 OPERATIONS: dict[str, Operation] = {
     "store": lambda w: w.slots[0].move(w.new()),
-    # In Python code on both paths
+    # Runs Python code on both paths
     "store unsafe": lambda w: w.slots[0].move(w.new(), unsafe=True),
     "store beside": lambda w: w.slots[1].move(w.new()),
     "store a value": lambda w: w.slots[0].move(None),
@@ -94,7 +94,7 @@ OPERATIONS: dict[str, Operation] = {
     "write": lambda w: memset(w.block, 0, 64),
     "free": lambda w: w.block.free(),
 }
-# What is done by Python code, also where there is a compiled path
+# Pairs of operations of which at least one can run Python code on the compiled path, too
 PAIRS = [
     ("store", "store"),
     ("store", "store many"),
@@ -121,8 +121,8 @@ def quietly(operation: Operation, world: Any) -> None:
 
 @pytest.mark.parametrize("inner", OPERATIONS)
 @pytest.mark.parametrize("outer", ["store", "store unsafe", "store many", "write", "free"])
-def test_one_operation_between_two_steps_of_another(outer: str, inner: str) -> None:
-    """As a signal handler or a finalizer does it."""
+def test_an_operation_between_two_steps_of_another_leaks_no_object(outer: str, inner: str) -> None:
+    """A signal handler or a finalizer may run the inner operation there."""
     for step in itertools.count():
         world = World(full=step % 2 == 1)
         do = lambda name: quietly(OPERATIONS[name], world)  # noqa: B023, E731 - called at once
@@ -133,7 +133,7 @@ def test_one_operation_between_two_steps_of_another(outer: str, inner: str) -> N
 
 
 @pytest.mark.parametrize(("outer", "inner"), PAIRS)
-def test_two_operations_that_each_stop_at_any_line(outer: str, inner: str) -> None:
+def test_two_threads_that_alternate_at_any_line_leak_no_object(outer: str, inner: str) -> None:
     for first in itertools.count():
         for second in itertools.count():
             world = World(full=True)
@@ -152,8 +152,8 @@ def interrupt() -> None:
     raise KeyboardInterrupt
 
 
-def test_stores_and_writes_between_any_two_lines_of_a_write() -> None:
-    """A place that is empty is taken out when there is something in it again, and then nothing."""
+def test_a_store_and_a_write_within_a_write_leak_no_object() -> None:
+    """The slot that the outer write found empty is filled and emptied again in between."""
     store, write = OPERATIONS["store"], OPERATIONS["write"]
     for first in itertools.count():
         for second in itertools.count(first + 1):
@@ -167,7 +167,7 @@ def test_stores_and_writes_between_any_two_lines_of_a_write() -> None:
             break
 
 
-def test_there_are_steps() -> None:
+def test_operations_have_steps_to_stop_at() -> None:
     world = World(full=True)
     assert stop_at(10, lambda: None, lambda: OPERATIONS["store unsafe"](world))
     world.end()
@@ -175,8 +175,8 @@ def test_there_are_steps() -> None:
 
 @pytest.fixture
 def _own_finalizers(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Let no finalizer be interrupted but those of the test: the collector would bring others."""
-    # Pytest keeps what arrives in a finalizer, with all that its frames saw
+    """Keep the collector from running finalizers of other tests, which would be interrupted."""
+    # Pytest would keep exceptions of finalizers, and with their frames all objects
     monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
     gc.collect()
     gc.disable()
@@ -186,8 +186,8 @@ def _own_finalizers(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.usefixtures("_own_finalizers")
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_an_interrupt_at_any_step(name: str) -> None:
-    """Others can go on, and what the interrupt has left goes with the block."""
+def test_an_interrupt_at_any_step_blocks_nobody_and_leaks_nothing_for_ever(name: str) -> None:
+    """Other threads can go on; an object that the interrupt leaves held goes with its block."""
     blocks = System().stats().current_blocks
     stopped = True
     step = 0
@@ -203,7 +203,7 @@ def test_an_interrupt_at_any_step(name: str) -> None:
         assert not other.is_alive()
         world.check()
         quietly(OPERATIONS["free"], world)
-        world.left()
+        world.check_none_alive()
         step += 1
     if CPYTHON:
         assert System().stats().current_blocks == blocks
@@ -211,7 +211,7 @@ def test_an_interrupt_at_any_step(name: str) -> None:
 
 @pytest.mark.usefixtures("_own_finalizers")
 def test_an_interrupt_may_keep_an_object_as_long_as_its_block() -> None:
-    """A limit: so little is it, that nothing else is harmed."""
+    """A limit: at most one object, and only until its block is freed."""
     n_kept = []
     stopped = True
     while stopped:
@@ -222,13 +222,13 @@ def test_an_interrupt_may_keep_an_object_as_long_as_its_block() -> None:
         memset(world.block, 0, 64)
         n_kept.append(len(world.block._held))  # type: ignore[arg-type]
         free(world.block)
-        world.left()
+        world.check_none_alive()
     assert max(n_kept) == 1
     assert n_kept[-1] == 0
 
 
-def test_an_interrupt_at_any_step_of_a_reset() -> None:
-    """What it has left goes when the blocks of the arena end the next time."""
+def test_a_reset_that_was_interrupted_can_be_repeated() -> None:
+    """Objects that the interrupt leaves held go at the next reset."""
     stopped = True
     step = 0
     while stopped:

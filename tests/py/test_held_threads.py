@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Threads, signal handlers, finalizers and forks amid stores of objects: none waits for another,
-and when all memory is freed, no object is left.
+"""Threads, signal handlers, finalizers and forks in the middle of stores of held objects.
+
+None waits for another, and when all memory is freed, no object is alive.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def _switch_often() -> Any:
 
 
 class Things:
-    """Makes objects, and knows how many live."""
+    """Makes objects, and checks that none of them is alive."""
 
     def __init__(self) -> None:
         self.refs: list[Any] = []
@@ -42,7 +43,7 @@ class Things:
         self.refs.append(weakref.ref(thing))
         return thing
 
-    def check_none_left(self) -> None:
+    def check_none_alive(self) -> None:
         assert self.refs
         assert all(map(gone, self.refs))
 
@@ -68,8 +69,8 @@ def together(*functions: Callable[[], Any]) -> None:
     assert not errors
 
 
-def test_two_that_are_amid_a_store_store_into_each_others_blocks() -> None:
-    """As a finalizer in one thread and a signal handler in another do it."""
+def test_two_threads_amid_stores_can_store_into_each_other_s_blocks() -> None:
+    """A finalizer in one thread and a signal handler in another may do so."""
     for step in itertools.count():
         p, q = malloc(64).move([]), malloc(64).move([])
         barrier = threading.Barrier(2, timeout=60)
@@ -109,7 +110,7 @@ SIGNALS = """
         global n_signals
         n_signals += 1
         p.move(["a signal's"])
-        # Anew each time: signals that came faster than they are handled would nest for ever
+        # Set anew each time: a periodic timer faster than this handler would nest for ever
         if n_signals < N or n_ends < N:
             signal.setitimer(signal.ITIMER_REAL, 1e-4)
     def work():
@@ -134,13 +135,13 @@ SIGNALS = """
 """
 
 
-def test_signal_handlers_and_finalizers_store_into_each_others_blocks(run_python: Any) -> None:
+def test_signal_handlers_and_finalizers_can_store_into_the_same_blocks(run_python: Any) -> None:
     pytest.importorskip("signal")
     done = run_python(SIGNALS, timeout=100)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
-def test_threads_that_store_load_write_and_free_leave_no_object() -> None:
+def test_threads_that_store_load_write_and_free_leak_no_object() -> None:
     things = Things()
     for _ in range(30):
         p = malloc(64).move(things.new())
@@ -162,23 +163,23 @@ def test_threads_that_store_load_write_and_free_leave_no_object() -> None:
                         str(p)  # noqa: B023
 
         together(lambda: store(0), lambda: store(8), write, load)
-        # Nothing is left of what was overwritten, not even as long as the block lives
+        # Overwritten objects are let go while the block is live
         kept = len(p._held)  # type: ignore[arg-type]
         assert kept <= 2
         together(lambda: store(0), lambda: store(24), p.free)
         assert len(p._held) == 0  # type: ignore[arg-type]
-    things.check_none_left()
+    things.check_none_alive()
 
 
 @pytest.mark.parametrize("make", [Arena, lambda: Pool(64)], ids=["arena", "pool"])
-def test_ends_of_many_blocks_beside_threads_that_store(make: Callable[[], Any]) -> None:
+def test_resetting_or_closing_while_threads_store_leaks_no_object(make: Callable[[], Any]) -> None:
     things = Things()
     source = make()
 
     def store() -> None:
         pointers = []
         for _ in range(2000):
-            with contextlib.suppress(FreedMemoryError, ValueError):  # it may be closed just now
+            with contextlib.suppress(FreedMemoryError, ValueError):  # the allocator may be closed
                 p = source.malloc(32)
                 pointers.append(p)
                 p.move(things.new())
@@ -197,18 +198,18 @@ def test_ends_of_many_blocks_beside_threads_that_store(make: Callable[[], Any]) 
     kept: list[Any] = []
     together(store, store, store, end)
     source.close()
-    # Their pointers live: it is the ends of the blocks that have let go
+    # The pointers are alive: only the end of the blocks can have let go of the objects
     assert all(p.freed for pointers in kept for p in pointers)
-    things.check_none_left()
+    things.check_none_alive()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.skipif(
     ADDRESS_SANITIZER,
-    reason="AddressSanitizer's malloc has locks that a child of several threads finds taken",
+    reason="AddressSanitizer's malloc may be locked for ever in the child of several threads",
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of forks with threads
-def test_a_fork_while_another_thread_is_amid_a_store() -> None:
+def test_a_fork_while_a_thread_is_amid_a_store_leaves_the_child_usable() -> None:
     def child(p: Any) -> int:
         old, new = ~p, Thing()
         assert isinstance(old, Thing)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Copied and synthesised images are the same bytes, and the layout probe never guesses."""
+"""Copied and synthesised images are the same bytes, and the probe refuses unknown layouts."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from pointers._codec import probe as probe_module
 from pointers._codec.store import image
 from pointers._ffi import fast
 
-# Elsewhere, images are made of the values
+# All others synthesise images from the values
 COPIES = sys.implementation.name == "cpython" and sys.maxsize > 2**32
-copies_only = pytest.mark.skipif(not COPIES, reason="objects are copied on 64-bit CPython alone")
+copies_only = pytest.mark.skipif(not COPIES, reason="only 64-bit CPython copies objects")
 
 
 def synthesised(obj: Any) -> bytes:
@@ -44,13 +44,13 @@ def check(obj: Any) -> None:
 
 
 def rebuilt(text: str) -> str:
-    """Return the same text in an object that nothing has been cached in."""
+    """Return an equal text in a new object, without a cached hash or UTF-8 form."""
     return "".join([text[:1], text[1:]])
 
 
 @pytest.fixture(scope="module")
 def cache_utf8() -> Callable[[str], int]:
-    """Make CPython keep the UTF-8 form of a text inside its object."""
+    """Return a function that makes CPython cache the UTF-8 form of a text in its object."""
     if not COPIES:
         pytest.skip("objects are copied on 64-bit CPython alone")
     prototype = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)
@@ -58,10 +58,10 @@ def cache_utf8() -> Callable[[str], int]:
     return cache
 
 
-# Which back end
+# The choice of the back end
 
 
-def test_the_back_end_of_this_interpreter() -> None:
+def test_objects_are_copied_only_on_the_reference_path_of_64_bit_cpython() -> None:
     forced = os.environ.get("POINTERS_IMAGES") == "synth"
     assert store.BACK_END == ("copy" if COPIES and fast is None and not forced else "synth")
     module = copying if store.BACK_END == "copy" else synth
@@ -72,7 +72,7 @@ def test_only_cpython_copies() -> None:
     assert (copying.STORES is not None) == COPIES
 
 
-def test_both_store_the_same_types() -> None:
+def test_both_back_ends_store_the_same_types() -> None:
     assert set(synth.STORES) == set(model.IMAGES)
     if COPIES:
         assert list(copying.STORES or ()) == list(synth.STORES)
@@ -106,7 +106,7 @@ def run(tmp_path: Path, **environment: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_the_environment_chooses(tmp_path: Path) -> None:
+def test_the_environment_chooses_the_back_end(tmp_path: Path) -> None:
     default = run(tmp_path, POINTERS_FAST="0")
     forced = run(tmp_path, POINTERS_FAST="0", POINTERS_IMAGES="synth")
     assert default[0] == ("copy" if COPIES else "synth")
@@ -151,7 +151,7 @@ def test_ctypes_is_imported_only_where_objects_are_copied(run_python: Any, path:
     assert (done.returncode, done.stdout.split()) == (0, [str(copied)] * 3), done.stderr
 
 
-# The same bytes
+# Images of both back ends
 
 
 @settings(deadline=None, max_examples=1000)
@@ -160,31 +160,33 @@ def test_ctypes_is_imported_only_where_objects_are_copied(run_python: Any, path:
 @example(-(2**63) - 1)
 @example(model.float_of(0x7FF0000000000001))
 @example("\ud83d\ude00")
-def test_images_are_those_of_the_model(obj: Any) -> None:
+def test_both_back_ends_make_the_image_of_the_model(obj: Any) -> None:
     check(obj)
 
 
 @settings(deadline=None, max_examples=200)
 @given(model.texts)
-def test_caches_of_a_text_do_not_show(cache_utf8: Callable[[str], int], text: str) -> None:
+def test_caches_inside_a_text_do_not_change_its_image(
+    cache_utf8: Callable[[str], int], text: str
+) -> None:
     expected = model.image(text)
     for used in (hash, sys.intern, cache_utf8, lambda obj: (hash(obj), sys.intern(obj))):
         obj = rebuilt(text)
         assert copied(obj) == expected
         try:
             used(obj)
-        except UnicodeEncodeError:  # a surrogate alone has no UTF-8 form
+        except UnicodeEncodeError:  # an unpaired surrogate has no UTF-8 form
             assert used is cache_utf8
         assert copied(obj) == expected
         assert synthesised(obj) == expected
 
 
 @pytest.mark.parametrize("text", ["caf\xe9" * 4, "\u0107" * 4, "\U00010307" * 4], ids=ascii)
-def test_the_utf8_cache_is_really_there(cache_utf8: Callable[[str], int], text: str) -> None:
+def test_the_fixture_really_caches_utf8(cache_utf8: Callable[[str], int], text: str) -> None:
     obj = rebuilt(text)
     before = sys.getsizeof(obj)
     assert cache_utf8(obj)
-    assert sys.getsizeof(obj) > before, "nothing was cached: the tests here prove nothing"
+    assert sys.getsizeof(obj) > before, "nothing was cached, so that other tests prove nothing"
     assert copied(obj) == model.image(text)
     with malloc(sizeof(obj)) as p:
         p <<= obj
@@ -193,22 +195,22 @@ def test_the_utf8_cache_is_really_there(cache_utf8: Callable[[str], int], text: 
 
 @settings(deadline=None, max_examples=100)
 @given(model.binaries)
-def test_hashed_bytes(obj: bytes) -> None:
+def test_a_cached_hash_does_not_change_the_image_of_bytes(obj: bytes) -> None:
     hash(obj)
     check(obj)
 
 
 @pytest.mark.parametrize("obj", [True, False, None], ids=repr)
-def test_singletons(obj: Any) -> None:
+def test_images_of_singletons(obj: Any) -> None:
     check(obj)
 
 
-def test_cached_ints() -> None:
+def test_images_of_cached_ints() -> None:
     for obj in range(-300, 300):
         check(obj)
 
 
-def test_cached_texts_and_bytes() -> None:
+def test_images_of_cached_texts_and_bytes() -> None:
     for point in range(0x180):
         check(chr(point))
     for byte in range(256):
@@ -219,15 +221,15 @@ def test_cached_texts_and_bytes() -> None:
     check(b"")
 
 
-def test_literals_and_parts_of_other_values() -> None:
+def test_images_of_literals_slices_and_computed_values() -> None:
     for obj in ("literal"[2:5], "liter\u0107l"[:3], b"literal"[1:], str(10**30), repr(1.5)):
         check(obj)
     for obj in (int("7" * 60), 10**60 // 7, -(10**30) % 2**61, 2**80 >> 70, True + True):
         check(obj)
 
 
-def test_ints_with_leading_digits_that_became_zero() -> None:
-    # Results of a subtraction have had room for more digits
+def test_images_of_ints_whose_leading_digits_were_subtracted() -> None:
+    # The object of a difference is allocated with more digits than its value has
     for k in range(1, 10):
         check(2 ** (30 * k) - 1 - (2 ** (30 * k) - 2**15))
         check(-(2 ** (30 * k)) + 2 ** (30 * k) - 7)
@@ -238,7 +240,7 @@ def test_ints_with_leading_digits_that_became_zero() -> None:
 )
 @pytest.mark.parametrize("text", ["abc", "caf\xe9", "\u0107abc", "\U00010307", "\ud800"], ids=ascii)
 @pytest.mark.parametrize("ready", [False, True])
-def test_a_text_whose_letters_are_elsewhere(text: str, ready: bool) -> None:
+def test_images_of_texts_that_are_not_compact(text: str, ready: bool) -> None:
     api = ctypes.pythonapi
     make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_ssize_t)(
         ("PyUnicode_FromUnicode", api)
@@ -254,14 +256,14 @@ def test_a_text_whose_letters_are_elsewhere(text: str, ready: bool) -> None:
         assert obj == text
     assert type(obj) is str
     with malloc(len(model.image(text))) as p:
-        p <<= obj  # before anything else has looked at it
+        p <<= obj  # before a comparison or a load converts the object
         assert p.read() == model.image(text)
         assert ~p == text == obj
     assert copied(obj) == model.image(text)
 
 
 @pytest.mark.parametrize("room", [0, 1, 15, 16, 23])
-def test_neither_writes_where_there_is_no_room(room: int) -> None:
+def test_a_store_beyond_its_bound_writes_nothing(room: int) -> None:
     back_ends = [synth.STORES] + ([copying.STORES] if COPIES else [])
     for stores in back_ends:
         assert stores is not None
@@ -315,7 +317,7 @@ def test_the_probe_refuses_other_memory(fake: Copy) -> None:
 
 
 @pytest.mark.parametrize("shift", [1, 2, 4, 8, 12, 16])
-def test_the_probe_refuses_fields_elsewhere(copy: Copy, shift: int) -> None:
+def test_the_probe_refuses_shifted_fields(copy: Copy, shift: int) -> None:
     assert probe_module.probe(lambda address, count: copy(address - shift, count)) is None
 
 
@@ -334,7 +336,7 @@ def test_the_probe_needs_every_sample(copy: Copy) -> None:
 
         def flipped(address: int, count: int) -> bytes:
             data = counted(address, count)
-            # All bits: some words have bits that do not matter
+            # All bits, since some words have bits that the probe ignores
             return bytes(b ^ 0xFF for b in data) if answers == wrong + 1 else data  # noqa: B023
 
         assert probe_module.probe(flipped) is None, f"answer {wrong}"
@@ -357,7 +359,7 @@ def _counts(copy: Copy) -> list[int]:
 
 
 class System:
-    """A stand-in for the module sys, with some facts changed."""
+    """A replacement of the module sys with some attributes changed."""
 
     def __init__(self, **facts: Any) -> None:
         self.__dict__.update(facts)
@@ -402,16 +404,16 @@ def test_the_probe_refuses_32_bits(copy: Copy, monkeypatch: pytest.MonkeyPatch) 
 
 
 @copies_only
-def test_no_stores_where_the_probe_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_copied_if_the_probe_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     assert copying._find_stores() is not None
     monkeypatch.setattr(copying, "probe", lambda _copy: None)
     assert copying._find_stores() is None
 
 
-# The choice
+# The choice of the back end after the probe
 
 OTHERS: dict[type, Any] = {
-    type(None): True,  # too large: an error
+    type(None): True,  # too large for the block, so that the store fails
     bool: None,
     int: -1,
     float: -1.5,
@@ -422,7 +424,7 @@ OTHERS: dict[type, Any] = {
 
 
 @pytest.mark.parametrize("kind", list(OTHERS), ids=lambda kind: kind.__name__)
-def test_stores_that_do_not_make_the_images_are_not_used(
+def test_copying_functions_that_make_wrong_images_are_not_used(
     kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = OTHERS[kind]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Objects as bytes: sizes, layout and round trips, the same on every interpreter."""
+"""Images: their sizes, layout and round trips are the same on every interpreter."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def function() -> None:
 
 Pair = collections.namedtuple("Pair", "a b")  # noqa: PYI024 - a subclass of tuple is wanted
 
-BY_REFERENCE: list[Any] = [
+HELD: list[Any] = [
     Int(3),
     Int(2**100),
     Float(1.5),
@@ -145,8 +145,8 @@ def test_sizes_are_those_of_the_layout(obj: Any, size: int) -> None:
     assert len(model.image(obj)) == size
 
 
-@pytest.mark.parametrize("obj", BY_REFERENCE, ids=label)
-def test_references_take_a_header(obj: Any) -> None:
+@pytest.mark.parametrize("obj", HELD, ids=label)
+def test_a_held_object_takes_a_header(obj: Any) -> None:
     assert sizeof(obj) == 16
 
 
@@ -189,7 +189,7 @@ def test_an_image_is_refused_where_a_byte_is_missing(obj: Any, size: int) -> Non
 
 
 @pytest.mark.parametrize("obj", [obj for obj, _ in SIZES], ids=label)
-def test_dirty_memory_does_not_show_and_is_left_alone(obj: Any) -> None:
+def test_a_store_writes_exactly_its_image_whatever_was_there(obj: Any) -> None:
     image = model.image(obj)
     for offset in (0, 1, 3, 4, 7, 8, 16):
         with malloc(offset + len(image) + 16) as p:
@@ -208,7 +208,7 @@ def check(obj: Any) -> None:
         loaded, again = ~p, p.dereference()
         (unpacked,) = p
         p.write(bytes(len(image)))
-    # The memory is overwritten and gone
+    # Loaded objects outlive their memory
     assert type(loaded) is type(obj)
     assert model.same(loaded, obj)
     assert model.same(again, obj)
@@ -224,25 +224,25 @@ def check(obj: Any) -> None:
 @example(2**64)
 @example(2**60)
 @example(-(2**60))
-def test_ints(obj: int) -> None:
+def test_any_int_round_trips(obj: int) -> None:
     check(obj)
 
 
-def test_ints_around_every_count_of_digits() -> None:
+def test_ints_around_every_count_of_digits_round_trip() -> None:
     for k in range(1, 135):
         for delta in (-1, 0, 1):
             check(2 ** (30 * k) + delta)
             check(-(2 ** (30 * k)) + delta)
 
 
-def test_ints_of_many_counts_of_bits() -> None:
+def test_ints_of_many_counts_of_bits_round_trip() -> None:
     for bits in [*range(70), *range(70, 4001, 39)]:
         check(1 << bits)
         check(-(1 << bits))
         check((1 << bits) - 1)
 
 
-def test_ints_of_the_whole_range_around_zero() -> None:
+def test_small_ints_round_trip() -> None:
     for obj in range(-300, 300):
         check(obj)
 
@@ -256,12 +256,12 @@ def test_ints_of_the_whole_range_around_zero() -> None:
 @example(model.float_of(0xFFF7FFFFFFFFFFFF))
 @example(model.float_of(0x7FF8000000000000))
 @example(model.float_of(0xFFFFFFFFFFFFFFFF))
-def test_floats(obj: float) -> None:
+def test_any_float_round_trips(obj: float) -> None:
     check(obj)
 
 
 @pytest.mark.parametrize("exponent", [0, 1, 0x3FF, 0x7FE, 0x7FF])
-def test_floats_of_every_bit_of_the_mantissa(exponent: int) -> None:
+def test_each_bit_of_a_mantissa_is_kept(exponent: int) -> None:
     for bit in range(52):
         for sign in (0, 1):
             bits = sign << 63 | exponent << 52 | 1 << bit
@@ -280,7 +280,7 @@ def test_floats_of_every_bit_of_the_mantissa(exponent: int) -> None:
 @example(complex(0.0, -0.0))
 @example(complex(-0.0, -0.0))
 @example(complex(float("inf"), float("-inf")))
-def test_complexes(obj: complex) -> None:
+def test_any_complex_round_trips(obj: complex) -> None:
     check(obj)
 
 
@@ -289,7 +289,7 @@ def test_complexes(obj: complex) -> None:
 @example(b"")
 @example(b"\0")
 @example(bytes(range(256)))
-def test_bytes(obj: bytes) -> None:
+def test_any_bytes_round_trip(obj: bytes) -> None:
     check(obj)
 
 
@@ -309,13 +309,13 @@ def test_bytes(obj: bytes) -> None:
 @example("\uffff")
 @example("\U00010000")
 @example("\U0010ffff")
-def test_texts(obj: str) -> None:
+def test_any_text_round_trips(obj: str) -> None:
     check(obj)
 
 
 @pytest.mark.parametrize("size", [100, 10_000, 200_000])
 @pytest.mark.parametrize("letter", ["a", "\xe9", "\u0107", "\U00010307", b"b"], ids=ascii)
-def test_long_values(letter: Any, size: int) -> None:
+def test_long_values_round_trip(letter: Any, size: int) -> None:
     obj = letter * size
     with malloc(sizeof(obj)) as p:
         p <<= obj
@@ -323,7 +323,7 @@ def test_long_values(letter: Any, size: int) -> None:
         assert ~p == obj
 
 
-def test_every_letter_of_the_first_planes() -> None:
+def test_each_letter_around_the_limits_of_kinds_round_trips() -> None:
     with malloc(64) as p:
         for point in [*range(0x3000), *range(0xD700, 0x10100)]:
             p <<= chr(point)
@@ -349,7 +349,7 @@ FRESH: list[Callable[[], Any]] = [
     lambda: "\U00010307" * 20,
     lambda: b"hello world" * 2,
 ]
-if CPYTHON:  # elsewhere the identity of numbers is that of their values
+if CPYTHON:  # PyPy's numbers are identical if they are equal
     FRESH += [lambda: 2**70, lambda: -(10**9), lambda: 1.5, lambda: 1.5j]
 
 
@@ -364,7 +364,7 @@ def test_loads_build_new_objects(make: Callable[[], Any]) -> None:
     assert first == obj == second
 
 
-def test_loaded_objects_survive_free_and_reuse_of_the_memory() -> None:
+def test_loaded_objects_outlive_free_and_reuse_of_the_memory() -> None:
     obj = "text to keep" * 3
     p = malloc(sizeof(obj))
     p <<= obj
@@ -386,8 +386,8 @@ def test_singletons_come_back_as_themselves() -> None:
             assert ~p is obj
 
 
-@pytest.mark.parametrize("obj", BY_REFERENCE, ids=label)
-def test_other_objects_go_by_reference(obj: Any) -> None:
+@pytest.mark.parametrize("obj", HELD, ids=label)
+def test_other_objects_are_held_and_loaded_as_themselves(obj: Any) -> None:
     with malloc(16) as p:
         p <<= obj
         assert ~p is obj
@@ -395,14 +395,14 @@ def test_other_objects_go_by_reference(obj: Any) -> None:
         key, type_word = struct.unpack("=QQ", p.read())
         assert type_word == model.REFERENCE
         assert key != 0
-        p <<= obj  # again, into the same place
+        p <<= obj  # a second store into the same place takes a new key
         assert ~p is obj
         assert struct.unpack("=QQ", p.read())[0] != key
     assert obj is not None
 
 
-@pytest.mark.parametrize("obj", BY_REFERENCE, ids=label)
-def test_references_are_refused_where_a_byte_is_missing(obj: Any) -> None:
+@pytest.mark.parametrize("obj", HELD, ids=label)
+def test_a_held_object_is_refused_where_a_byte_is_missing(obj: Any) -> None:
     with malloc(15) as p:
         p.write(b"\xa5" * 15)
         with pytest.raises(InvalidSizeError):
@@ -410,7 +410,7 @@ def test_references_are_refused_where_a_byte_is_missing(obj: Any) -> None:
         assert p.read() == b"\xa5" * 15
 
 
-def test_a_subclass_loses_nothing() -> None:
+def test_an_instance_of_a_subclass_keeps_its_attributes() -> None:
     obj = Int(5)
     obj.note = "kept"  # type: ignore[attr-defined]
     with malloc(16) as p:
@@ -418,14 +418,14 @@ def test_a_subclass_loses_nothing() -> None:
         assert (~p).note == "kept"
 
 
-def test_a_bool_is_no_int_and_an_int_no_bool() -> None:
+def test_a_bool_loads_as_bool_and_an_int_as_int() -> None:
     with malloc(28) as p:
         for obj in (True, 1, False, 0):
             p <<= obj
             assert type(~p) is type(obj)
 
 
-def test_sizes_of_the_specification() -> None:
+def test_malloc_24_holds_zero_and_28_holds_one_as_specified() -> None:
     with malloc(24) as p:
         p <<= 0
         with pytest.raises(InvalidSizeError):
@@ -437,7 +437,7 @@ def test_sizes_of_the_specification() -> None:
         assert ~p == 1
 
 
-def test_the_object_itself_is_not_touched() -> None:
+def test_raw_writes_do_not_change_the_object_that_was_stored() -> None:
     obj = "".join(["not", " ", "shared"])
     with malloc(sizeof(obj)) as p:
         p <<= obj

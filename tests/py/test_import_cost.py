@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What an import of the package imports, and what comes when it is first needed."""
+"""An import of the package loads no slow or rarely used module before it is needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pointers._later import later
 PACKAGE = Path(__file__).parents[2] / "pointers"
 compiled = pytest.mark.skipif(fast is None, reason="imports all at once")
 
-#: Modules that take as long to import as many of the package's own.
+#: Modules of Python that take as long to import as many modules of the package.
 SLOW = (
     "collections",
     "ctypes",
@@ -31,7 +31,7 @@ SLOW = (
     "warnings",
     "weakref",
 )
-#: Modules of the package that serve the rare cases of the compiled path.
+#: Modules of the package that the compiled path needs only in rare cases.
 RARE = (
     "_alloc.heaps",
     "_alloc.labels",
@@ -53,7 +53,7 @@ RARE = (
 
 
 @compiled
-def test_an_import_leaves_the_rare_for_later(run_python: Any) -> None:
+def test_an_import_loads_no_rarely_used_module(run_python: Any) -> None:
     done = run_python(
         f"""
         import sys
@@ -71,7 +71,7 @@ def test_an_import_leaves_the_rare_for_later(run_python: Any) -> None:
         print([name for name in {SLOW!r} if name in new])
         print([name for name in {RARE!r} if "pointers." + name in new])
         """,
-        "-S",  # a site may have imported anything
+        "-S",  # the site module may import anything
         POINTERS_FAST="1",
         PYTHONPATH=":".join(path for path in sys.path if path),
     )
@@ -79,13 +79,11 @@ def test_an_import_leaves_the_rare_for_later(run_python: Any) -> None:
 
 
 @pytest.mark.parametrize("use", ["", "pointers.malloc(8).free()"])
-def test_a_program_that_has_not_used_it_imports_nothing_at_its_end(
-    run_python: Any, use: str
-) -> None:
+def test_exit_imports_no_module_that_was_not_used(run_python: Any, use: str) -> None:
     done = run_python(
         f"""
         import atexit, sys
-        # Before the package's own function, so that it runs after that
+        # Registered before the package's own function, so that it runs after that function
         atexit.register(lambda: print("pointers._alloc.heaps" in sys.modules))
         import pointers
         {use}
@@ -95,7 +93,7 @@ def test_a_program_that_has_not_used_it_imports_nothing_at_its_end(
     assert (done.returncode, done.stdout) == (0, f"{loaded}\n"), done.stderr
 
 
-def test_all_public_names_are_told_of(run_python: Any) -> None:
+def test_dir_and_help_show_all_public_names(run_python: Any) -> None:
     done = run_python(
         """
         import pointers, pydoc
@@ -107,13 +105,13 @@ def test_all_public_names_are_told_of(run_python: Any) -> None:
     assert (done.returncode, done.stdout) == (0, "['__version__']\n"), done.stderr
 
 
-def test_no_other_name_is_there() -> None:
+def test_a_wrong_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'mallok'"):
         pointers.mallok  # type: ignore[attr-defined]
 
 
 def _later_calls(tree: ast.Module) -> dict[str, set[str]]:
-    """Return the names that `later` binds, by module."""
+    """Return the names that calls of `later()` bind, by the module that they come from."""
     found: dict[str, set[str]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "later":
@@ -133,7 +131,7 @@ def _imports(body: list[ast.stmt]) -> dict[str, set[str]]:
     }
 
 
-def test_what_comes_later_is_what_the_other_path_imports() -> None:
+def test_later_binds_the_names_that_the_reference_path_imports() -> None:
     n_modules = 0
     for path in sorted(PACKAGE.rglob("*.py")):
         tree = ast.parse(path.read_text("utf-8"))
@@ -148,7 +146,7 @@ def test_what_comes_later_is_what_the_other_path_imports() -> None:
 
 
 @compiled
-def test_threads_may_be_the_first_to_ask(run_python: Any) -> None:
+def test_the_first_uses_may_come_from_several_threads(run_python: Any) -> None:
     done = run_python(
         """
         import sys, threading
@@ -192,14 +190,14 @@ def test_threads_may_be_the_first_to_ask(run_python: Any) -> None:
 
 
 @compiled
-def test_an_import_that_fails_is_done_again(run_python: Any) -> None:
+def test_a_late_import_that_failed_is_tried_again(run_python: Any) -> None:
     done = run_python(
         """
         import sys
         import pointers
 
         ptr = pointers.malloc(64)
-        sys.modules["pointers._pointer.text"] = None  # as an interrupt or a lack of memory
+        sys.modules["pointers._pointer.text"] = None  # the import fails, as by an interrupt
         try:
             ptr.write_string("text")
         except ImportError:
@@ -214,8 +212,8 @@ def test_an_import_that_fails_is_done_again(run_python: Any) -> None:
 
 @compiled
 @pytest.mark.parametrize("enabled", [True, False])
-def test_the_collector_does_not_run_amid_an_import(run_python: Any, enabled: bool) -> None:
-    """A finalizer that it runs would find half of a module, if it needs the same one."""
+def test_the_collector_does_not_run_during_a_late_import(run_python: Any, enabled: bool) -> None:
+    """A finalizer that needs the same module would find it half imported."""
     done = run_python(
         f"""
         import builtins, gc

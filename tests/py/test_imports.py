@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The package is there once in an interpreter, however often it is imported."""
+"""An interpreter has one copy of the package, however often it is imported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 WAYS = {
-    "all of it": """
+    "all modules of the package": """
         for name in [name for name in sys.modules if name.partition(".")[0] == "pointers"]:
             del sys.modules[name]
     """,
@@ -19,7 +19,7 @@ WAYS = {
             if name != "pointers._core":
                 del sys.modules[name]
     """,
-    "what came since": """
+    "all modules of the import": """
         sys.modules.clear()
         sys.modules.update(before)
     """,
@@ -52,7 +52,7 @@ FIRST = """
 
 @pytest.mark.parametrize("fast", ["0", "1"])
 @pytest.mark.parametrize("way", WAYS)
-def test_another_import_gives_the_same_package(run_python: Any, way: str, fast: str) -> None:
+def test_a_repeated_import_gives_the_same_package(run_python: Any, way: str, fast: str) -> None:
     code = FIRST.format(again=WAYS[way].strip().replace("\n    ", "\n"))
     code += """
     assert pointers is first is sys.modules["pointers"]
@@ -65,7 +65,7 @@ def test_another_import_gives_the_same_package(run_python: Any, way: str, fast: 
     assert System() is pointers.System()
     assert sys.getsizeof is getsizeof and sys.getsizeof(1) in (28, 16, 14)
 
-    # Functions on both sides call each other
+    # Functions of the first and the second import call each other
     @pointers.stack_alloc(64)
     def new(ptr):
         return old(3)
@@ -78,7 +78,7 @@ def test_another_import_gives_the_same_package(run_python: Any, way: str, fast: 
     try:
         ~other
     except CorruptObjectError:
-        pass  # and not another object that happens to have the same key
+        pass  # a copied key must not name another object
     else:
         raise AssertionError(~other)
     assert ~kept == ["kept"]
