@@ -6,6 +6,8 @@ list with the outcome of each operation.  Answers hold no addresses, so that two
 paths that behave alike give the same answers.
 """
 
+import contextlib
+import ctypes
 import gc
 import itertools
 import json
@@ -15,13 +17,17 @@ import sys
 import warnings
 from typing import Any, Callable
 
+from _foreign import LIBC, Buffer, free_with_argtypes
+
 import pointers
 from pointers import (
+    AdoptedPointer,
     Pointer,
     System,
     acquire_stack_alloc,
     calloc,
     free,
+    from_address,
     malloc,
     memcmp,
     memcpy,
@@ -90,6 +96,9 @@ class Program:
                 view.release()
             self.views.clear()
             return None
+        if name == "cast":
+            self.views.append(memoryview(ptr.cast(*rest)))
+            return self.views[-1]
         if name == "view":
             self.views.append(ptr.view(*rest))
             return self.views[-1]
@@ -100,7 +109,8 @@ class Program:
         for ptr in self.pool:
             owner = ptr if ptr._root is None else ptr._root
             if not owner.freed:
-                owner.free()
+                with contextlib.suppress(LookupError):
+                    owner.free()
         self.pool.clear()
         ARENA.reset()
 
@@ -139,6 +149,48 @@ def by_default(source: Any, size: Any) -> Any:
         return malloc(size)
 
 
+class Point(ctypes.Structure):
+    _fields_ = [("x", ctypes.c_int), ("y", ctypes.c_double)]
+
+
+class Raises:
+    def free(self, address: int) -> None:
+        raise LookupError("by free")
+
+
+NAMES.update(ctypes=ctypes, Point=Point, Raises=Raises)
+free_by_c = free_with_argtypes()
+
+
+def adopt(size: Any, how: str) -> Any:
+    """Return a pointer to memory of C, whose size is none that is read for long."""
+    number = operator.index(size)
+    if 4096 < number <= sys.maxsize:
+        number = sys.maxsize  # is more than there is behind any address
+    if not 0 <= number <= 4096:
+        return from_address(Buffer().address, number)
+    if how == "C":
+        return from_address(LIBC.calloc(1, max(1, number)), number, free=free_by_c)
+    buffer = Buffer(max(1, number))
+    function = {"kept": None, "Python": buffer.free, "raises": Raises().free}[how]
+    return from_address(buffer.address, number, keepalive=buffer, free=function)
+
+
+def give(ptr: Any) -> str:
+    """Give memory away, and free it as C does."""
+    address = ptr.release()
+    root = ptr if ptr._root is None else ptr._root
+    if not isinstance(root, AdoptedPointer):
+        free_by_c(address)
+    return "given away"
+
+
+def argument(ptr: Any, byte: int) -> Any:
+    """Let C write through a pointer."""
+    LIBC.memset(ptr, byte, min(2, 0 if ptr.freed else ptr.size))
+    return bytes(ptr._as_parameter_)
+
+
 MAKING: "dict[str, Callable[..., Any]]" = {
     "malloc": malloc,
     "calloc": calloc,
@@ -148,6 +200,8 @@ MAKING: "dict[str, Callable[..., Any]]" = {
     "pool": lambda size, align: POOL.malloc(size, align=align),
     "default": lambda size: by_default(POOL, size),
     "given": lambda size, source: malloc(size, allocator=source),
+    "adopt": adopt,
+    "adopt what is none": from_address,
     "stack": on_stack,
     "escape": lambda size: acquire_stack_alloc(size)(lambda ptr: ptr),
 }
@@ -183,6 +237,9 @@ USING: "dict[str, Callable[..., Any]]" = {
     "memcpy": memcpy,
     "memmove": memmove,
     "memcmp": memcmp,
+    "readonly": lambda ptr: ptr.readonly(),
+    "give": give,
+    "argument": argument,
     "equal": lambda ptr, other: (ptr == other, ptr != other, hash(ptr) == hash(ptr)),
     "less": operator.lt,
     "str": str,

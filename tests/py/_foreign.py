@@ -6,6 +6,8 @@ from typing import Any
 
 LIBC: Any = ctypes.CDLL(None)
 LIBC.strdup.restype = ctypes.c_void_p
+LIBC.calloc.restype = ctypes.c_void_p
+LIBC.calloc.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
 LIBC.malloc.restype = ctypes.c_void_p
 LIBC.malloc.argtypes = [ctypes.c_size_t]
 

@@ -127,6 +127,16 @@ compared = (
 )
 
 
+# From single bytes to more than there is, aligned or not, and what is no type to cast to
+types = st.sampled_from(
+    [
+        *(f"ctypes.{kind}" for kind in ("c_char", "c_int", "c_double", "c_void_p", "c_char_p")),
+        *(f"ctypes.c_int * {n}" for n in (0, 1, 4, 7, 100)),
+        "Point", "Point * 2", "ctypes.py_object", "ctypes.Structure", "int", "5", "None", "[]",
+    ]
+)  # fmt: skip
+
+
 def operation(name: str, *arguments: Any) -> Any:
     return st.tuples(st.just(name), *arguments)
 
@@ -142,6 +152,13 @@ making = st.one_of(
     operation("pool", sizes, st.sampled_from(["None", "16", "64", "3", "0", "Index(8)"])),
     operation("default", sizes),
     operation("given", sizes, st.sampled_from(["ARENA", "POOL", "SYSTEM", "None", "BARE", "5"])),
+    operation("adopt", sizes, st.sampled_from(["'C'", "'kept'", "'Python'", "'raises'"])),
+    operation("adopt", st.integers(0, 200).map(repr), st.just("'C'")),
+    operation(
+        "adopt what is none",
+        st.sampled_from(["0", "-1", "2**63", "2**64", "'x'", "None", "1.5", "2**200"]),
+        sizes,
+    ),
     operation("stack", st.integers(0, 90).map(repr), values, values),
     operation("escape", st.integers(0, 90).map(repr)),
 )
@@ -150,7 +167,8 @@ using = st.one_of(
         operation(name, pick)
         for name in (
             "free", "free method", "load", "dereference", "unpack", "tolist", "slots", "read",
-            "str", "repr", "facts", "facts", "with", "drop", "release",
+            "str", "repr", "facts", "facts", "with", "drop", "release", "readonly", "readonly",
+            "give",
         )
     ),
     *(operation(name, pick, values) for name in ("move", "ilshift", "ilshift", "fill")),
@@ -171,6 +189,8 @@ using = st.one_of(
     operation("less", pick, compared),
     operation("view", pick, st.sampled_from(["'B'", "'i'", "'d'", "'x'", "5"])),
     operation("view", pick),
+    operation("cast", pick, types),
+    operation("argument", pick, st.integers(0, 255).map(repr)),
 )  # fmt: skip
 
 
@@ -200,24 +220,26 @@ def test_every_operation_on_every_kind_of_pointer(paths: "tuple[Path_, Path_]") 
         "iset": ["1", "THING"], "realloc": ["56"], "slice": ["0", "1"],
         "store slice": ["0", "2", "[1, 'x']"], "write": ["b'abc'"], "memset": ["0", "3"],
         "memcpy": ["b'abcd'", "4"], "memmove": ["P(0)", "4"], "memcmp": ["P(1)", "4"],
-        "equal": ["P(0)"], "less": ["P(0)"],
+        "equal": ["P(0)"], "less": ["P(0)"], "cast": ["ctypes.c_int"], "argument": ["7"],
     }  # fmt: skip
     names = [
         "load", "dereference", "unpack", "tolist", "slots", "read", "str", "repr", "facts",
         "with", "view", "release", *arguments, "free", "free method", "facts", "load",
+        "readonly", "give",
     ]  # fmt: skip
-    makers = [["malloc", "64"], ["calloc", "3", "28"], ["escape", "30"]]
+    makers = [["malloc", "64"], ["calloc", "3", "28"], ["escape", "30"], ["adopt", "64", "'C'"]]
     for maker in makers:
         for stored in ("5", "'text'", "THING"):
             for name in names:
                 program = [
                     *makers,
                     maker,
-                    ["ilshift", 3, stored],
-                    ["get", 3, "0"],
-                    ["add", 3, "1"],
-                    *([name, pick, *arguments.get(name, [])] for pick in (3, 4, 5)),
-                    ["facts", 3],
-                    ["drop", 3],
+                    ["ilshift", 4, stored],
+                    ["get", 4, "0"],
+                    ["add", 4, "1"],
+                    ["readonly", 4],
+                    *([name, pick, *arguments.get(name, [])] for pick in (8, 4, 6, 7)),
+                    ["facts", 4],
+                    ["drop", 4],
                 ]
                 check(paths, program)
