@@ -152,6 +152,17 @@ new_export(PtrsPyPointer *pointer)
   return export;
 }
 
+PyObject *
+ptrs_py_new_pin(PtrsPyPointer *pointer, uint8_t **mem, Py_ssize_t *size)
+{
+  Export *const export = new_export(pointer);
+  if (export) {
+    *mem  = (uint8_t *)export->guard.mem + export->offset;
+    *size = export->size;
+  }
+  return (PyObject *)export;
+}
+
 // Bytes of an item of a format that memoryview.cast() takes; 0 for any other
 static Py_ssize_t
 size_of_item(char format)

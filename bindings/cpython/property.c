@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What pointers tell about themselves and their blocks.
 #include "cpython/held.h"
+#include "cpython/export.h"
 #include "cpython/operations.h"
 #include "cpython/peek.h"
 #include "cpython/pointer.h"
@@ -126,6 +127,28 @@ ptrs_py_pointer_int(PyObject *self, PyObject *const *args, Py_ssize_t n_args, Py
              : ptrs_py_get_address(self, NULL);
 }
 
+// An array over the memory of a pointer, made by a type's from_address(), which keeps the pin.
+// NULL with or without an exception.
+static PyObject *
+new_array_over(PtrsPyPointer *pointer, PyObject *from_address, Py_ssize_t left)
+{
+  uint8_t *mem          = NULL;
+  Py_ssize_t size       = 0;
+  PyObject *const pin   = ptrs_py_new_pin(pointer, &mem, &size);
+  PyObject *const where = pin && size == left ? PyLong_FromVoidPtr(mem) : NULL;
+  static PyObject *name; // of the array's field
+  if (where && !name) {
+    name = PyUnicode_InternFromString("_pin");
+  }
+  PyObject *array = where && name ? PyObject_CallFunctionObjArgs(from_address, where, NULL) : NULL;
+  if (array && PyObject_SetAttr(array, name, pin)) {
+    Py_CLEAR(array);
+  }
+  Py_XDECREF(where);
+  Py_XDECREF(pin);
+  return array;
+}
+
 PyObject *
 ptrs_py_get_parameter(PyObject *self, void *unused)
 {
@@ -135,20 +158,12 @@ ptrs_py_get_parameter(PyObject *self, void *unused)
   PyObject *const size         = left < 0 ? NULL : PyLong_FromSsize_t(left);
   PyObject *const over =
       size ? PyDict_GetItemWithError(ptrs_py_objects[PTRS_PY_ARRAYS_OVER], size) : NULL;
-  PyObject *array = NULL;
-  if (over) {
-    Py_INCREF(over);
-    PyObject *const args[] = {self};
-    array                  = PyObject_Vectorcall(over, args, 1, NULL);
-    Py_DECREF(over);
-  }
+  Py_XINCREF(over);
+  PyObject *const array = over ? new_array_over(pointer, over, left) : NULL;
+  Py_XDECREF(over);
   Py_XDECREF(size);
-  if (array || (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_ValueError))) {
-    return array;
-  }
   // Also where the block has become smaller since
-  PyErr_Clear();
-  return ptrs_py_slow_1(PTRS_PY_PARAMETER, self);
+  return array || PyErr_Occurred() ? array : ptrs_py_slow_1(PTRS_PY_PARAMETER, self);
 }
 
 #endif

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 C = TypeVar("C")
 
+# To make a type takes a hundred times as long as to call a function
+_kinds: dict[int, Any] = {}
 _copies: dict[int, Any] = {}
 
 # What makes an object of a type over a buffer, and the size and alignment of the type
@@ -39,28 +41,28 @@ def _ctypes() -> Any:
     return sys.modules.get("ctypes") or importlib.import_module("ctypes")
 
 
-def _array(size: int, source: Any) -> ctypes.Array[ctypes.c_char]:
-    over = arrays_over.get(size)
-    if over is None:
-        over = _keep(arrays_over, size, (_ctypes().c_char * size).from_buffer)
-    array: ctypes.Array[ctypes.c_char] = over(source)
-    return array
+def _kind_of(size: int) -> Any:
+    """Return the type of an array of so many bytes."""
+    kind: Any = _ctypes().c_char * size
+    if fast is not None:
+        # With a field for the pin that the compiled path gives each array
+        kind = type("Parameter", (kind,), {"__slots__": ("_pin",)})
+    return kind
 
 
 def parameter(ptr: Any) -> ctypes.Array[ctypes.c_char]:
     """Return an array over the memory from a pointer on, which pins the block."""
     ptr._check_writable()  # ctypes knows no parameter that is only read
-    if fast is not None:
-        # A compiled pointer is a buffer itself, which takes less time than a view
-        size = ptr.size
-        try:
-            return _array(size, ptr)
-        except ValueError:
-            if ptr.size >= size:
-                raise
-            # The block has become smaller since its size was asked for
     view = ptr.view()
-    return _array(view.nbytes, view)
+    size = view.nbytes
+    kind = _kinds.get(size)
+    if kind is None:
+        kind = _keep(_kinds, size, _kind_of(size))
+    if fast is not None:
+        # The compiled path makes the next one
+        _keep(arrays_over, size, kind.from_address)
+    array: ctypes.Array[ctypes.c_char] = kind.from_buffer(view)
+    return array
 
 
 class _Copy:

@@ -18,8 +18,7 @@ P = TypeVar("P", bound="PointerBase")
 #: Where held objects have none by a key.
 MISSING = object()
 
-#: What makes an array of ctypes over a buffer, by its size.  To make a type takes a hundred times
-#: as long as to call a function.
+#: What makes an array of ctypes at an address, by its size; for the compiled path.
 arrays_over: dict[int, Any] = {}
 
 #: The bound of a pointer whose stores may reach to the end of its block.

@@ -323,3 +323,45 @@ def test_arguments_and_casts_of_a_thousand_sizes() -> None:
             assert length(ptr + offset) == 0
             assert len((ptr + offset).cast(ctypes.c_char * (offset + 1))) == offset + 1
         gc.collect()
+
+
+MADE_OF_ARGUMENTS: "dict[str, Any]" = {
+    "the array": lambda array: array,
+    "a view": memoryview,
+    "a pointer of ctypes": ctypes.pointer,
+    "its target": lambda array: ctypes.pointer(array).contents,
+    "a reference": ctypes.byref,
+    "a cast": lambda array: ctypes.cast(array, ctypes.c_void_p),
+    "an array over it": (ctypes.c_int * 4).from_buffer,
+}
+
+
+if not COUNTS_REFERENCES:  # PyPy's views do not keep objects of ctypes: docs/limits.md
+    del MADE_OF_ARGUMENTS["a view"]
+
+
+@pytest.mark.parametrize("name", MADE_OF_ARGUMENTS)
+def test_whatever_is_made_of_an_argument_keeps_the_pin(name: str) -> None:
+    """Also of the second argument of a size, and later, which are made in another way."""
+    for _ in range(3):
+        ptr = malloc(61)
+        array: Any = ptr._as_parameter_
+        assert (ctypes.addressof(array), len(array)) == (ptr.address, 61)
+        kept = MADE_OF_ARGUMENTS[name](array)
+        del array
+        with pytest.raises(BufferError):
+            free(ptr)
+        with pytest.raises(BufferError):
+            realloc(ptr, 10)
+        ptr.write(b"still there")
+        del kept
+        gc.collect()
+        free(ptr)
+
+
+def test_an_argument_is_as_large_as_the_memory_is_now() -> None:
+    with malloc(67) as ptr:
+        for size in (67, 67, 31, 31, 67, 68, 67):
+            realloc(ptr, size)
+            assert len(ptr._as_parameter_) == size
+            gc.collect()
