@@ -110,10 +110,7 @@ def test_a_pointer_without_a_block_refuses_every_operation(kind: type, how: str)
     if kind is AllocatedArrayPointer:
         refused.update(REFUSED_BY_ARRAYS)
     for name, operation in refused.items():
-        try:
-            ptr = MAKERS[how](kind)
-        except TypeError:
-            return  # the class cannot be instantiated in this way
+        ptr = MAKERS[how](kind)
         expected = TypeError if name == "memcmp from the right" else FreedMemoryError
         with pytest.raises(expected):
             operation(ptr)
