@@ -92,12 +92,12 @@ def copied_parameter(ptr: Any) -> ctypes.Array[ctypes.c_char]:
     :raises BufferError: nothing tells when the call has ended.
     """
     ptr._check_writable()
+    before = ptr.read()
     if not COUNTS_REFERENCES:
         raise BufferError(
             "stack memory cannot be passed to C here, since nothing tells when the call has "
             "ended: pass memory of malloc()"
         )
-    before = ptr.read()
     size = len(before)
     kind = _copies.get(size)
     if kind is None:

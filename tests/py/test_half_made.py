@@ -2,6 +2,7 @@
 """Pointers and allocators made by object.__new__: without a block or memory, they refuse all."""
 
 import copy
+import ctypes
 import pickle
 from typing import Any, Callable
 
@@ -20,6 +21,7 @@ from pointers import (
     Guard,
     Pointer,
     Pool,
+    SlicePointer,
     StackAllocatedPointer,
     StackMemoryError,
     System,
@@ -39,6 +41,7 @@ POINTERS = [
     AllocatedPointer,
     AllocatedArrayPointer,
     ArraySlotPointer,
+    SlicePointer,
     StackAllocatedPointer,
 ]
 ALLOCATORS = [Allocator, Arena, Foreign, Guard, Pool, System]
@@ -75,6 +78,10 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
     "item": lambda p: p[0],
     "store an item": lambda p: p.__setitem__(0, 1),
     "unpack": lambda p: [*p],
+    "slice": lambda p: p.slice(0, 0),
+    "argument": lambda p: p._as_parameter_,
+    "cast": lambda p: p.cast(ctypes.c_char),
+    "text of C": lambda p: p.string(),
     "store the pointer elsewhere": store_elsewhere,
     "memcpy": lambda p: memcpy(p, b"1", 1),
     "memmove": lambda p: memmove(p, p, 1),
@@ -92,8 +99,8 @@ REFUSED_BY_HEAPS: dict[str, Callable[[Any], Any]] = {
 REFUSED_BY_ARRAYS: dict[str, Callable[[Any], Any]] = {
     "count": lambda p: p.count,
     "len": len,
-    "slice": lambda p: p[0:1],
-    "store a slice": lambda p: p.__setitem__(slice(0, 1), [1]),
+    "slots": lambda p: p[0:1],
+    "store slots": lambda p: p.__setitem__(slice(0, 1), [1]),
     "fill": lambda p: p.fill(1),
     "tolist": lambda p: p.tolist(),
     "iterate": lambda p: list(iter(p)),
@@ -105,7 +112,7 @@ REFUSED_BY_ARRAYS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::ResourceWarning")
 def test_a_pointer_without_a_block_refuses_every_operation(kind: type, how: str) -> None:
     refused = dict(REFUSED)
-    if kind is not StackAllocatedPointer:
+    if kind not in (SlicePointer, StackAllocatedPointer):
         refused.update(REFUSED_BY_HEAPS)
     if kind is AllocatedArrayPointer:
         refused.update(REFUSED_BY_ARRAYS)
