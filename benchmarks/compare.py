@@ -31,7 +31,9 @@ def main() -> int:
         dev.require_system(interpreter, headers=True)
         environment = dev.Environment(interpreter, ".venv")
         environment.create()
-        environment.install("cli")
+        # What draws a report is large: only who wants one waits for it
+        wanted = any(one.startswith("--html") for one in sys.argv[1:])
+        environment.install("cli,report" if wanted else "cli")
     except dev.DevError as error:
         print(f"compare.py: {error}", file=sys.stderr)
         return 1

@@ -7,6 +7,7 @@ the command `bench` over it.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from pointers._cli.bench.result import schema
+
+#: Whether the extra `report` is installed.
+HAS_REPORT = all(importlib.util.find_spec(name) for name in ("altair", "jinja2", "vl_convert"))
 
 WORKLOADS = {
     "even": "costs 10 ns on system, half of that on arena, and three times that on guard",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import io
 import math
+import sys
 from typing import Any
 
 import pytest
@@ -13,11 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointers._cli.bench.measure import plan
-from pointers._cli.bench.report import progress, show, svg, table
+from pointers._cli.bench.report import progress, show, table
 from pointers._cli.bench.report.table import Table
 from pointers._cli.bench.result import figures, schema
 from pointers._cli.bench.result.document import head
-from pointers._cli.bench.result.glance import glances
 from pointers._cli.bench.result.summary import Summary, ratios, summarize
 
 SUMMARY = {"median": 2.0, "minimum": 1.0, "maximum": 4.0, "deviation": 1.0, "rounds": 6}
@@ -184,19 +184,6 @@ def test_the_table_of_details_has_every_case() -> None:
     assert [row[0] for row in found.rows] == ["even", "even, 1 thread", "even, 10M blocks"]
 
 
-def test_the_overview_has_the_geometric_mean_of_ratios() -> None:
-    cases = [
-        make_case(allocator="pool", ratio={**SUMMARY, "median": 0.5}),
-        make_case(allocator="pool", ratio={**SUMMARY, "median": 2.0}),
-        make_case(allocator="pool", ratio=None),
-        make_case(allocator="arena", ratio=None),
-    ]
-    pool, arena = glances(cases)
-    assert pool.mean == pytest.approx(1.0)
-    assert (pool.best, pool.worst, pool.n_served) == (0.5, 2.0, 2)
-    assert arena.mean is None
-
-
 def test_thread_counts_double_up_to_twice_the_cores() -> None:
     assert plan.thread_counts(1) == [1, 2]
     assert plan.thread_counts(2) == [1, 2, 4]
@@ -220,17 +207,6 @@ def test_more_blocks_than_memory_are_left_out() -> None:
     assert [case.blocks for case in cases] == [10**power for power in range(2, 7)]
     assert len(notes) == 1
     assert notes[0].startswith("10M live blocks are left out")
-
-
-@given(st.lists(st.floats(0, 300), min_size=1, max_size=12))
-def test_labels_do_not_overlap(wanted: list[float]) -> None:
-    places = svg.apart(wanted, 13.0, 0.0, 300.0)
-    ordered = sorted(places)
-    assert all(b - a >= 13.0 - 1e-6 for a, b in zip(ordered, ordered[1:]))
-    assert ordered[0] >= -1e-6
-    assert ordered[-1] <= 300 + 1e-6
-    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
-    assert [places[index] for index in order] == ordered
 
 
 def test_a_right_document_passes_the_schema() -> None:
@@ -275,20 +251,6 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_plain_progress_bar_is_erased_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    # As if rich were missing
-    monkeypatch.setitem(sys.modules, "pointers._cli.bench.report._rich", None)
-    stream = Terminal()
-    bar = progress.progress(stream)
-    bar.step(1, 4, "even on arena")
-    assert "[#####" in stream.getvalue()
-    assert "1/4 even on arena" in stream.getvalue()
-    bar.close()
-    assert stream.getvalue().split("\r")[-2].strip() == ""
-
-
 def test_progress_is_printed_as_lines_without_a_terminal() -> None:
     stream = io.StringIO()
     bar = progress.progress(stream)
@@ -299,8 +261,6 @@ def test_progress_is_printed_as_lines_without_a_terminal() -> None:
 
 
 def test_tables_are_plain_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "pointers._cli.bench.report._rich", None)
     stream = Terminal()
     show.show_tables([Table("Title", ["name", "a"], [["first", "1"]])], stream)
@@ -317,3 +277,10 @@ def test_rich_shows_tables_and_the_progress_bar() -> None:
     bar.close()
     for word in ("Title", "first", "0.50", "n/a", "1/4", "even on arena"):
         assert word in stream.getvalue()
+
+
+def test_progress_is_printed_as_lines_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pointers._cli.bench.report._rich", None)
+    stream = Terminal()
+    progress.progress(stream).step(1, 4, "even on arena")
+    assert stream.getvalue() == "1/4 even on arena\n"

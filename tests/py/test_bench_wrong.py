@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from _bench_fake import Bench, case
+from _bench_fake import HAS_REPORT, Bench, case
 
 from pointers._cli.bench.measure import libraries, program
 
@@ -64,7 +64,8 @@ def test_an_interruption_ends_the_child_and_keeps_earlier_figures(
     bench: Bench, number: int
 ) -> None:
     html = bench.folder / "out.html"
-    arguments = ("--json", str(bench.json), "--html", str(html), "--rounds", "1000")
+    arguments = ("--json", str(bench.json), "--rounds", "1000")
+    arguments += ("--html", str(html)) if HAS_REPORT else ()
     process = subprocess.Popen(
         bench.command(*arguments, "--workloads", "even", "--allocators", "system,arena"),
         env=bench.environment(FAKE_SLEEP="0.2"),
@@ -87,7 +88,7 @@ def test_an_interruption_ends_the_child_and_keeps_earlier_figures(
     document = bench.document()
     assert document["complete"] is False
     assert any(one["measurements"] for one in document["cases"])
-    assert "was interrupted" in html.read_text(encoding="utf-8")
+    assert not HAS_REPORT or "was interrupted" in html.read_text(encoding="utf-8")
     for line in bench.log.read_text().splitlines():
         with pytest.raises(ProcessLookupError):
             os.kill(json.loads(line)[1], 0)
@@ -207,3 +208,26 @@ def test_compare_says_what_the_machine_lacks(tmp_path: Path) -> None:
     assert done.stderr.startswith("compare.py: ")
     assert "lacks a C compiler" in done.stderr
     assert set(root.glob(".venv*")) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("cpython", "pip install 'pointers-cffi[report]'"), ("pypy", "make the report on CPython")],
+)
+def test_a_report_without_the_extra_is_refused_before_anything_is_measured(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    words: str,
+) -> None:
+    from pointers.__main__ import main
+
+    monkeypatch.setitem(sys.modules, "altair", None)
+    monkeypatch.setattr(sys.implementation, "name", name)
+    html = bench.folder / "out.html"
+    assert main(["bench", "--program", str(bench.program), "--html", str(html)]) == 2
+    message = capsys.readouterr().err
+    assert "--html needs altair" in message
+    assert words in message
+    assert not bench.log.exists()

@@ -40,7 +40,7 @@ def test_metadata_names_python_licence_and_extras(installed: Distribution) -> No
     assert metadata["License-Expression"] == "MIT"
     assert metadata.get_all("License-File") == ["LICENSE"]
     assert not [name for name in metadata.get_all("Classifier") or [] if "License" in name]
-    assert metadata.get_all("Provides-Extra") == ["test", "cli", "bench"]
+    assert metadata.get_all("Provides-Extra") == ["test", "cli", "report", "bench"]
 
 
 def test_cffi_is_the_only_dependency(installed: Distribution) -> None:

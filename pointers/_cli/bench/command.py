@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pointers._cli.bench.measure import allocators, collect, machine, own, plan, program
 from pointers._cli.bench.measure.runner import run
-from pointers._cli.bench.report import history, table
+from pointers._cli.bench.report import history, page, table
 from pointers._cli.bench.report.history import Earlier
-from pointers._cli.bench.report.page import page
 from pointers._cli.bench.report.progress import progress
 from pointers._cli.bench.report.show import show_tables
 from pointers._cli.bench.result import document, pyperf, rows, verdicts
@@ -258,7 +257,7 @@ def _finish(found: Document, earlier: Sequence[Earlier], options: argparse.Names
         _write(options.json, lambda: document.dumps(found)),
         _write(options.csv, lambda: rows.dumps(found)),
         _write(options.pyperf, lambda: pyperf.dumps(found)),
-        _write(options.html, lambda: page(found, earlier)),
+        _write(options.html, lambda: page.page(found, earlier)),
     ]
     tables = table.tables(found, details=options.details)
     if earlier:
@@ -288,6 +287,8 @@ def main(options: argparse.Namespace) -> int:
     try:
         for path in (options.json, options.csv, options.pyperf, options.html):
             _check_output(path)
+        if options.html:
+            page.check()
         earlier = [Earlier(path.stem, document.load(path)) for path in options.compare]
         found = document.load(options.load) if options.load else _measure(options)
         return 0 if found is None else _finish(found, earlier, options)

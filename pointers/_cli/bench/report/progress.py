@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""How far a comparison is: a bar on a terminal, a line now and then elsewhere."""
+"""How far a comparison is: rich's bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -22,27 +22,7 @@ if TYPE_CHECKING:
             ...
 
 
-_BAR = 20
 _LINE_SECONDS = 15.0
-
-
-class _PlainBar:
-    """A bar of ASCII that is written over itself."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def step(self, done: int, total: int, text: str) -> None:
-        filled = _BAR * done // max(total, 1)
-        line = f"[{'#' * filled}{'.' * (_BAR - filled)}] {done}/{total} {text}"
-        width = shutil.get_terminal_size((80, 24)).columns - 1
-        self._stream.write("\r" + line[:width].ljust(width))
-        self._stream.flush()
-
-    def close(self) -> None:
-        width = shutil.get_terminal_size((80, 24)).columns - 1
-        self._stream.write("\r" + " " * width + "\r")
-        self._stream.flush()
 
 
 class _Lines:
@@ -64,10 +44,9 @@ class _Lines:
 
 def progress(stream: TextIO) -> Progress:
     """Return what suits a stream and what is installed."""
-    if not stream.isatty():
-        return _Lines(stream)
-    try:
-        from pointers._cli.bench.report._rich import Bar
-    except ImportError:  # the extra `cli` is not installed
-        return _PlainBar(stream)
-    return Bar(stream)
+    if stream.isatty():
+        with contextlib.suppress(ImportError):  # the extra `cli` is not installed
+            from pointers._cli.bench.report._rich import Bar
+
+            return Bar(stream)
+    return _Lines(stream)

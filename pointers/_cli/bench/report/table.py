@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Tables for the terminal: what they say, and how they look as plain text."""
+"""Tables: what they say in the terminal and in the report, and how they look as plain text."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pointers._cli.bench.result import figures
 from pointers._cli.bench.result.document import Document, of_experiment, unique
 from pointers._cli.bench.result.names import label
-from pointers._cli.bench.result.summary import SAME, UNKNOWN, verdict
+from pointers._cli.bench.result.summary import FASTER, SAME, SLOWER, UNKNOWN, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,12 +26,40 @@ SHORT = {
 }
 
 
+# A colour is full at 8 times the baseline, or an eighth of it
+_FULL = math.log2(8)
+_STRONGEST = 0.6
+
+
+class Cell(str):
+    """A text, with what a page shows of it in addition."""
+
+    __slots__ = ("kind", "strength", "tip", "value")
+
+    def __init__(self, _text: str = "") -> None:
+        super().__init__()
+        #: The class in HTML, the text under the mouse, how strong the colour is.
+        self.kind = self.tip = ""
+        self.strength = 0.0
+        #: What the cell is sorted by.
+        self.value: float | None = None
+
+
 class Table(NamedTuple):
     """A table: the first column names the rows, the others are right-aligned."""
 
     title: str
     heads: list[str]
     rows: list[list[str]]
+    #: By which a report finds it.
+    key: str = ""
+
+
+def number(value: float, text: str) -> Cell:
+    """Return the cell of a figure."""
+    cell = Cell(text)
+    cell.value = value
+    return cell
 
 
 def ratio_text(case: dict[str, Any] | None) -> str:
@@ -54,6 +83,22 @@ def interval_text(ratio: dict[str, Any] | None) -> str:
         return f"{figures.ratio(ratio['median'])} ?"
     ends = f"{figures.ratio(ratio['low'])} to {figures.ratio(ratio['high'])}"
     return f"{figures.ratio(ratio['median'])} ({ends})"
+
+
+def ratio_cell(case: dict[str, Any] | None) -> Cell:
+    """Return a ratio's cell: coloured if it is a difference."""
+    cell = Cell(ratio_text(case))
+    cell.kind = "none"
+    if case is None or case["ratio"] is None:
+        cell.tip = case["reason"] if case else ""
+        return cell
+    what, median = verdict(case["ratio"]), case["ratio"]["median"]
+    cell.value = median
+    cell.tip = interval_text(case["ratio"])
+    if what in (FASTER, SLOWER):
+        cell.kind = what
+        cell.strength = min(abs(math.log2(median)) / _FULL, 1.0) * _STRONGEST
+    return cell
 
 
 def grid(cases: Sequence[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -81,12 +126,14 @@ def _matrix(document: Document, experiment: str) -> Table:
         "rounds; ?: too few rounds to tell)",
         ["workload", f"{baseline}, ns", *others],
         [],
+        experiment,
     )
     for name, row in rows.items():
         base = row.get(baseline)
         cost = base["ns_per_op"] if base else None
-        cell = figures.digits(cost["median"]) if cost else SHORT["missing"]
-        table.rows.append([name, cell, *(ratio_text(row.get(other)) for other in others)])
+        median = cost["median"] if cost else 0.0
+        cell = number(median, figures.digits(median)) if cost else SHORT["missing"]
+        table.rows.append([name, cell, *(ratio_cell(row.get(other)) for other in others)])
     return table
 
 
@@ -94,39 +141,38 @@ def _memory(document: Document) -> Table:
     found = of_experiment(document, "workloads")
     allocators = unique(case["allocator"] for case in found)
     cells = grid(found)
-    table = Table(
-        "Peak memory in touched pages, MiB (lower is better)",
-        ["workload"],
-        [],
-    )
+    title = "Peak memory in touched pages, MiB (lower is better)"
+    table = Table(title, ["workload"], [], "memory")
     table.heads.extend(allocators)
     for workload in unique(case["workload"] for case in found):
         row = [workload]
         for allocator in allocators:
             peak = cells.get((workload, allocator), {}).get("peak_rss_bytes")
-            row.append(
-                figures.digits(peak["median"] / figures.MEBIBYTE) if peak else SHORT["missing"]
-            )
+            mebibytes = peak["median"] / figures.MEBIBYTE if peak else 0.0
+            text = figures.digits(mebibytes) if peak else SHORT["missing"]
+            row.append(number(mebibytes, text) if peak else text)
         table.rows.append(row)
     return table
 
 
 def _details(document: Document) -> Table:
     """Every case, with all its figures."""
-    heads = ["workload", "allocator", "ns/op", "min", "max", "ratio", "peak RSS", "rounds"]
-    table = Table("All cases", heads, [])
+    heads = ["workload", "allocator", "ns/op", "min", "max", "ratio", "peak", "peak / live"]
+    table = Table("All cases", [*heads, "rounds", "remark"], [], "details")
     for case in document["cases"]:
-        cost, peak = case["ns_per_op"], case["peak_rss_bytes"]
-        row = [label(case), case["allocator"]]
+        cost, peak, part = case["ns_per_op"], case["peak_rss_bytes"], case["fragmentation"]
+        row: list[str] = [label(case), case["allocator"]]
         if cost is None:
-            row += [SHORT[case["status"]], "", "", "", "", "0"]
+            row += [SHORT[case["status"]], "", "", "", "", "", "0"]
         else:
-            row += [figures.digits(cost[key]) for key in ("median", "minimum", "maximum")]
-            row += [
-                interval_text(case["ratio"]),
-                figures.bytes_(peak["median"]),
-                str(cost["rounds"]),
-            ]
+            costs = [cost[key] for key in ("median", "minimum", "maximum")]
+            row += [number(value, figures.digits(value)) for value in costs]
+            ratio = ratio_cell(case)
+            row.append(number(ratio.value or 0.0, interval_text(case["ratio"])))
+            row.append(number(peak["median"], figures.bytes_(peak["median"])))
+            row.append(number(part["median"], figures.digits(part["median"])) if part else "")
+            row.append(str(cost["rounds"]))
+        row.append("" if case["status"] == "ok" else f"{case['status']}: {case['reason']}")
         table.rows.append(row)
     return table
 
