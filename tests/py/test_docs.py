@@ -54,6 +54,8 @@ def test_each_block_of_a_page_is_closed_and_has_a_known_language(path: Path) -> 
 def test_each_example_runs(path: Path, line: int, code: str, fast: str, run_python: Any) -> None:
     if "import numpy" in code and importlib.util.find_spec("numpy") is None:
         pytest.skip("there is no NumPy")
+    if "numpy_allocator" in code and sys.implementation.name != "cpython":
+        pytest.skip("NumPy takes memory from allocators on CPython alone")
     # Each in a process of its own: an import chooses the path, and NumPy slows PyPy's collector
     where = f"exec(compile({chr(10) * line + code!r}, {str(path)!r}, 'exec'))"
     done = run_python(where, POINTERS_FAST=fast)
