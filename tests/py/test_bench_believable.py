@@ -198,15 +198,16 @@ def test_pyperf_s_json(tmp_path: Path) -> None:
     assert read.mean() == pytest.approx(1e-9)
 
 
-def test_a_quick_run_has_the_ends_of_the_scaling_over_threads() -> None:
+def test_a_quick_run_has_the_ends_of_the_scaling_over_threads_and_fewer_blocks() -> None:
     chosen = plan.settings(quick=True, rounds=None, seed=1, scale=None, time_limit=None)
     cases, _ = plan.cases(
-        [Workload("larson", "")],
+        [Workload("larson", ""), Workload("live-blocks", "")],
         [Allocator("system", "system")],
         chosen,
         None,
-        ["threads"],
+        ["threads", "live-blocks"],
         cores=8,
         available=None,
     )
-    assert [case.threads for case in cases] == [1, 8]
+    assert [case.threads for case in cases if case.threads] == [1, 8]
+    assert max(case.blocks or 0 for case in cases) == 10**6

@@ -194,7 +194,7 @@ def test_more_blocks_than_memory_are_left_out() -> None:
     from pointers._cli.bench.measure.allocators import Allocator
     from pointers._cli.bench.measure.program import Workload
 
-    settings = plan.settings(quick=True, rounds=None, seed=1, scale=None, time_limit=None)
+    settings = plan.settings(quick=False, rounds=None, seed=1, scale=None, time_limit=None)
     cases, notes = plan.cases(
         [Workload(plan.LIVE_BLOCKS, "")],
         [Allocator("system", "system")],

@@ -199,8 +199,12 @@ def curves(
     x_scale = alt.Scale(type="log", nice=False, padding=10)
     ticks = alt.Axis(values=counts, format="~s", title=by.replace("blocks", "live blocks"))
     x = alt.X(f"{by}:Q", scale=x_scale, axis=ticks)
-    y_scale = alt.Scale(type="log", zero=False)
-    y = alt.Y("value:Q", scale=y_scale, axis=alt.Axis(title=axis, format="~s", tickCount=5))
+    y_scale = alt.Scale(type="log", nice=False, padding=8)
+    # The title stands above the axis, where there is room for it
+    above = {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleX": 0, "titleY": -8}
+    y = alt.Y(
+        "value:Q", scale=y_scale, axis=alt.Axis(title=axis, format="~g", tickCount=5, **above)
+    )
     colour = alt.Color("name:N", scale=scale, sort=None, title=None)
     layers = [
         _chart(rows).mark_line(size=1.6).encode(x, y, colour, alt.Detail("name:N")),
