@@ -190,4 +190,46 @@ ptrs_py_pointer_write(PyObject *self, PyObject *const *args, Py_ssize_t n_args, 
   Py_RETURN_NONE;
 }
 
+// Bytes of text that are copied before it is known where that ends; longer ones take the slow path
+#  define MOST_TEXT 256
+
+PyObject *
+ptrs_py_pointer_string(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  // As pointer.read(), which subclasses may have changed
+  const Py_ssize_t left =
+      n_args || names || !ptrs_py_is_plain(self) ? -1 : ptrs_py_peek_left(pointer);
+  const Py_ssize_t size = left < MOST_TEXT ? left : MOST_TEXT;
+  char text[MOST_TEXT];
+  if (size > 0 && was_copied(pointer, PTRS_ACCESS_SHARED, text, size)) {
+    const char *const end = memchr(text, 0, (size_t)size);
+    if (end) {
+      return PyUnicode_DecodeUTF8(text, end - text, "strict");
+    }
+  }
+  return ptrs_py_slow_method(PTRS_PY_STRING, self, args, n_args, names);
+}
+
+PyObject *
+ptrs_py_pointer_write_string(PyObject *self,
+                             PyObject *const *args,
+                             Py_ssize_t n_args,
+                             PyObject *names)
+{
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  // As pointer.write(), which subclasses may have changed.  ASCII alone has its bytes at hand.
+  if (n_args == 1 && !names && ptrs_py_is_plain(self) && !pointer->readonly &&
+      PyUnicode_CheckExact(args[0]) && PyUnicode_IS_COMPACT_ASCII(args[0])) {
+    const Py_ssize_t length = PyUnicode_GET_LENGTH(args[0]);
+    void *const text        = PyUnicode_DATA(args[0]);
+    if (length < ptrs_py_peek_left(pointer) && !memchr(text, 0, (size_t)length) &&
+        was_copied(pointer, PTRS_ACCESS_EXCLUSIVE, text, length + 1)) {
+      ptrs_py_overwritten(pointer, pointer->offset, pointer->offset + length + 1);
+      Py_RETURN_NONE;
+    }
+  }
+  return ptrs_py_slow_method(PTRS_PY_WRITE_STRING, self, args, n_args, names);
+}
+
 #endif

@@ -141,6 +141,43 @@ ptrs_py_pointer_subtract(PyObject *a, PyObject *b)
   return ptrs_py_slow_2(rest_of(pointer, PTRS_PY_BYTES_SUBTRACT, PTRS_PY_SLOTS_SUBTRACT), a, b);
 }
 
+// A bound of slots, or the one that None stands for; false for what is rare or wrong
+static bool
+as_bound(PyObject *obj, Py_ssize_t none, Py_ssize_t *bound)
+{
+  *bound = none;
+  return obj == Py_None || ptrs_py_as_index(obj, bound);
+}
+
+// A list of the slots of an array in a slice; NULL with or without an exception
+static PyObject *
+slots_in(PtrsPyPointer *pointer, PySliceObject *slice)
+{
+  const Py_ssize_t count = ptrs_py_peek_count(pointer);
+  Py_ssize_t start       = 0;
+  Py_ssize_t stop        = 0;
+  if (slice->step != Py_None || !as_bound(slice->start, 0, &start) ||
+      !as_bound(slice->stop, count, &stop) || start > stop || stop > count) {
+    return NULL;
+  }
+  PyObject *const slots = PyList_New(stop - start);
+  if (slots) {
+    PyObject_GC_UnTrack(slots); // a collection that comes in between must not show it half made
+  }
+  for (Py_ssize_t i = 0; slots && i < stop - start; ++i) {
+    PyObject *const slot = ptrs_py_new_slot(pointer, ptrs_py_objects[PTRS_PY_SLOT], start + i);
+    if (!slot) {
+      Py_DECREF(slots);
+      return NULL;
+    }
+    PyList_SET_ITEM(slots, i, slot);
+  }
+  if (slots) {
+    PyObject_GC_Track(slots);
+  }
+  return slots;
+}
+
 PyObject *
 ptrs_py_pointer_get(PyObject *self, PyObject *key)
 {
@@ -152,6 +189,8 @@ ptrs_py_pointer_get(PyObject *self, PyObject *key)
     result = as_steps(key, &n) && ptrs_py_is_plain(self) ? step(pointer, n) : NULL;
   } else if (ptrs_py_as_index(key, &n) && n < ptrs_py_peek_count(pointer)) {
     result = ptrs_py_new_slot(pointer, ptrs_py_objects[PTRS_PY_SLOT], n);
+  } else if (PySlice_Check(key)) {
+    result = slots_in(pointer, (PySliceObject *)key);
   }
   if (result || PyErr_Occurred()) {
     return result;

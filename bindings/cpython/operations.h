@@ -62,6 +62,10 @@
     ROW(SLICE_DEREFERENCE, "SlicePointer", "dereference", "($self)", ptrs_py_pointer_dereference)  \
     ROW(READ, "Location", "read", "($self, n=None)", ptrs_py_pointer_read)                         \
     ROW(WRITE, "Location", "write", "($self, data)", ptrs_py_pointer_write)                        \
+    ROW(STRING, "Location", "string", "($self, encoding='utf-8', errors='strict')",                \
+        ptrs_py_pointer_string)                                                                    \
+    ROW(WRITE_STRING, "Location", "write_string", "($self, text, encoding='utf-8')",               \
+        ptrs_py_pointer_write_string)                                                              \
     ROW(BYTES, "Location", "__bytes__", "($self)", ptrs_py_pointer_bytes)                          \
     ROW(INT, "Location", "__int__", "($self)", ptrs_py_pointer_int)                                \
     ROW(LENGTH, "AllocatedArrayPointer", "__len__", "($self)", ptrs_py_array_length)               \

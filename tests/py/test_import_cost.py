@@ -164,8 +164,8 @@ def test_the_first_uses_may_come_from_several_threads(run_python: Any) -> None:
                 assert ~ptr == 2**70
                 ptr <<= [1]
                 assert ~ptr == [1] and "assigned" in repr(ptr)
-                ptr.write_string("text")
-                assert ptr.string() == "text"
+                ptr.write_string("text", "latin-1")
+                assert ptr.string("latin-1") == "text"
                 assert ptr.allocator is pointers.System()
                 assert pointers.Pool(28).malloc(28).size == 28
                 assert pointers.stack_alloc(8)(lambda p: p.size)() == 8
@@ -199,11 +199,11 @@ def test_a_late_import_that_failed_is_tried_again(run_python: Any) -> None:
         ptr = pointers.malloc(64)
         sys.modules["pointers._pointer.text"] = None  # the import fails, as by an interrupt
         try:
-            ptr.write_string("text")
+            ptr.write_string("text", "latin-1")
         except ImportError:
             del sys.modules["pointers._pointer.text"]
-        ptr.write_string("text")
-        assert ptr.string() == "text"
+        ptr.write_string("text", "latin-1")
+        assert ptr.string("latin-1") == "text"
         ptr.free()
         """
     )
@@ -229,7 +229,7 @@ def test_the_collector_does_not_run_during_a_late_import(run_python: Any, enable
 
         gc.enable() if {enabled} else gc.disable()
         builtins.__import__ = watch
-        ptr.write_string("text")
+        ptr.write_string("text", "latin-1")
         assert seen and not any(seen)
         assert gc.isenabled() is {enabled}
         ptr.free()

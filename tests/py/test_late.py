@@ -173,7 +173,7 @@ def test_a_first_use_by_a_finalizer_at_exit_works_or_says_why_not(run_python: An
             ptr <<= 5
             assert ~ptr == 5
             try:
-                ptr.string()
+                ptr.string("latin-1")
             except ImportError as error:
                 write(1, f"{error}".encode())
             pointers.free(ptr)

@@ -13,6 +13,8 @@ from pointers import (
     AllocatedArrayPointer,
     AllocatedPointer,
     FreedMemoryError,
+    InvalidSizeError,
+    ReadOnlyError,
     System,
     calloc,
     free,
@@ -169,7 +171,14 @@ def test_no_memory(run_python: Any) -> None:
 
         ptr, array = malloc(64).move(12345), calloc(300, 28)
         array[:] = [7] * 300
-        for ask in (repr, bytes, int, lambda p: p.assigned, lambda p: [*p]):
+
+        def slots(p):
+            return array[10:40]
+
+        def string(p):
+            ptr.write_string("hello world")
+            return ptr.string()
+        for ask in (repr, bytes, int, lambda p: p.assigned, lambda p: [*p], slots, string):
             for target in (ptr, array):
                 if ask.__name__ == "<lambda>" and target is array:
                     continue
@@ -193,3 +202,100 @@ def test_no_memory(run_python: Any) -> None:
 
 def test_compiled_methods_have_the_texts_of_python() -> None:
     assert AllocatedArrayPointer.__len__.__doc__ == "Return how many slots the array has."
+
+
+TEXTS = [
+    "",
+    "a",
+    "hello world",
+    "x" * 254,
+    "x" * 255,
+    "x" * 256,
+    "x" * 1000,
+    "\xe9t\xe9",
+    "\u540d" * 90,
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_texts_of_c(text: str) -> None:
+    data = text.encode() + b"\0"
+    ptr: AllocatedPointer[Any] = malloc(len(data) + 8)
+    ptr.write(b"\xff" * (len(data) + 8))
+    ptr.write_string(text)
+    assert ptr.read() == data + b"\xff" * 8 and ptr.string() == text
+    held: set[int] = set()
+    gone: weakref.ref[Any] = weakref.ref(held)
+    ptr.realloc(2000)
+    ptr <<= held
+    del held
+    ptr.write_string(text)  # over the image
+    assert gone() is None and ptr.string() == text
+    exact: AllocatedPointer[Any] = malloc(len(data))
+    exact.write_string(text)
+    assert exact.string() == text == exact.readonly().string()
+    with pytest.raises(InvalidSizeError):
+        exact.write_string(text + "x")
+    assert exact.read() == data
+    exact.write(b"x" * len(data))
+    with pytest.raises(InvalidSizeError, match="no NUL"):
+        exact.string()
+    with pytest.raises(ReadOnlyError):
+        exact.readonly().write_string("")
+    free(ptr)
+    free(exact)
+    for ask in (exact.string, lambda: exact.write_string("")):
+        with pytest.raises(FreedMemoryError):
+            ask()
+
+
+def test_texts_of_c_that_are_refused() -> None:
+    ptr: AllocatedPointer[Any] = malloc(64)
+    ptr.write(b"ab\xff\0")
+    with pytest.raises(UnicodeDecodeError) as caught:
+        ptr.string()
+    assert (caught.value.object, caught.value.start) == (b"ab\xff", 2)
+    assert ptr.string("latin-1") == "ab\xff" and ptr.string(errors="replace") == "ab\ufffd"
+    for text in ("a\0b", "\0"):
+        with pytest.raises(ValueError, match="NUL"):
+            ptr.write_string(text)
+    with pytest.raises(UnicodeEncodeError):
+        ptr.write_string("\ud800")
+    with pytest.raises(TypeError, match="text must be a str"):
+        ptr.write_string(b"ab")  # type: ignore[arg-type]
+    assert ptr.read(4) == b"ab\xff\0"
+    array = calloc(2, 4)
+    array[0].write_string("abc")
+    with pytest.raises(InvalidSizeError):
+        array[0].write_string("abcd")
+    array[0].write(b"abcd")
+    with pytest.raises(InvalidSizeError, match="in the 4 bytes"):
+        array[0].string()
+    free(array)
+    free(ptr)
+
+
+def test_slots_of_a_slice() -> None:
+    array = calloc(5, 28)
+    array[:] = range(5)
+    for of in (array, array[3]):
+        for key in (slice(None), slice(0, 5), slice(2, None), slice(None, 2), slice(5, 5)):
+            slots = of[key]
+            assert type(slots) is list
+            assert [(slot.index, ~slot) for slot in slots] == [*zip(range(5), range(5))][key]
+    assert [slot.index for slot in array[1:4:1]] == [1, 2, 3]
+    for key, error in (
+        (slice(0, 6), IndexError),
+        (slice(3, 2), IndexError),
+        (slice(-1, 2), IndexError),
+        (slice(0, 4, 2), ValueError),
+        (slice("a", 4), TypeError),
+    ):
+        with pytest.raises(error):
+            array[key]
+    assert all(slot.readonly() == slot for slot in array.readonly()[1:3])
+    with pytest.raises(ReadOnlyError):
+        array.readonly()[1:3][0].move(1)
+    free(array)
+    with pytest.raises(FreedMemoryError):
+        array[0:2]
