@@ -243,7 +243,7 @@ def test_the_error_names_the_wrong_part_of_a_document(
 
 
 def test_the_schema_has_the_fields_of_summaries() -> None:
-    assert set(schema.SUMMARY) == set(Summary._fields)
+    assert set(schema.Summary.__annotations__) == set(Summary._fields)
 
 
 class Terminal(io.StringIO):
