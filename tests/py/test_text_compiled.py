@@ -17,6 +17,9 @@ from pointers import (
     free,
     malloc,
 )
+from pointers._ffi import fast
+
+pytestmark = pytest.mark.skipif(fast is None, reason="without the compiled path")
 
 TEXTS = [
     "",
