@@ -106,6 +106,16 @@ def test_each_allocator_comes_in_each_place() -> None:
     assert list(places.values()) == [{0, 1, 2}] * 6
 
 
+def test_where_time_is_short_the_first_experiment_has_its_rounds() -> None:
+    system = Allocator("system", "system")
+    first = plan.Case("workloads", "even", system)
+    second = plan.Case("threads", "even", system, threads=2)
+    assert list(runner.passes([first, second], 3)) == [
+        (0, [first, second]),
+        *((1, [first]), (2, [first]), (1, [second]), (2, [second])),
+    ]
+
+
 @pytest.mark.parametrize(("quick", "least"), [(True, 6), (False, 9)])
 def test_there_are_rounds_enough_for_a_difference(quick: bool, least: int) -> None:
     chosen = plan.settings(quick=quick, rounds=None, seed=1, scale=None, time_limit=None)

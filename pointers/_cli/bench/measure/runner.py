@@ -78,6 +78,19 @@ def order(cases: Sequence[Case], round_: int, seed: int) -> Iterator[Case]:
         yield from group[:first]
 
 
+def passes(cases: Sequence[Case], rounds: int) -> Iterator[tuple[int, list[Case]]]:
+    """Return the rounds with their cases: the first of all, the others by experiment.
+
+    Where time is short, the first experiment has all its rounds, instead of
+    each having too few to tell anything.
+    """
+    yield 0, list(cases)
+    for experiment in dict.fromkeys(case.experiment for case in cases):
+        of_it = [case for case in cases if case.experiment == experiment]
+        for round_ in range(1, rounds):
+            yield round_, of_it
+
+
 def run(
     program: Path,
     cases: Sequence[Case],
@@ -92,15 +105,15 @@ def run(
     """Run all rounds.
 
     `results` has what was measured, and `loads` what else the machine did in
-    each round, after a KeyboardInterrupt as well.
+    each pass, after a KeyboardInterrupt as well.
     """
     started = time.monotonic()
     load = Load()
     results.update((case, Result(case)) for case in cases)
     total = rounds * len(cases)
     done = 0
-    for round_ in range(rounds):
-        for case in order(cases, round_, seed):
+    for round_, chosen in passes(cases, rounds):
+        for case in order(chosen, round_, seed):
             result = results[case]
             seconds = time.monotonic() - started
             limit = limits.total if round_ else limits.end

@@ -100,9 +100,9 @@ class Machine(TypedDict):
 
 
 class Load(TypedDict):
-    """What else the machine did in a round; null where the system does not tell."""
+    """What else the machine did in a round of an experiment; null where that is not known."""
 
-    #: Of a minute, at the round's end
+    #: Of a minute, at its end
     load_average: Optional[float]
     #: How many processors other programs kept busy
     others: Optional[float]
