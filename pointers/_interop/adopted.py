@@ -88,8 +88,9 @@ class AdoptedPointer(AllocatedPointer[T]):
 
     def release(self) -> int:
         """Give the memory back as it was: the address; nothing is called, and nothing is kept."""
+        ending = self._own_ending()  # later there may be no memory to ask for it
         address = super().release()
-        self._own_ending().forget()
+        ending.forget()
         return address
 
 
@@ -106,7 +107,8 @@ def _address_of(function: Any) -> int:
         if ctypes is None or not isinstance(function, ctypes._CFuncPtr):
             return 0
         n_arguments = 1 if function.argtypes is None else len(function.argtypes)
-        address = ctypes.cast(function, ctypes.c_void_p).value or 0
+        # Not by cast(), which hides a lack of memory in an error of its own
+        address = ctypes.c_void_p.from_buffer(function).value or 0
     if n_arguments != 1:
         raise TypeError(f"free must take one argument, the address, and not {n_arguments}")
     if not address:

@@ -25,6 +25,14 @@ _free = lib.ptrs_block_free
 _give = lib.ptrs_block_give
 
 
+def _number_in(cell: Any, otherwise: int) -> int:
+    """Return the address in a cell: another thread may have moved the block since it was asked."""
+    try:
+        return int(ffi.cast("uintptr_t", cell[0]))
+    except MemoryError:
+        return otherwise
+
+
 class HeapPointer(Pointer[T]):
     """A pointer to memory that has to be freed."""
 
@@ -87,10 +95,12 @@ class HeapPointer(Pointer[T]):
             raise self._not_at_start("release")
         root = self if self._root is None else self._root
         cell = ffi.new("void **")
+        # Numbers that there may be no memory for when the memory is given away
+        address, block = self.address, self._block
         try:
-            status = _give(self._block, cell)
+            status = _give(block, cell)
             if status:
-                status = retry_pinned(status, _give, self._block, cell)
+                status = retry_pinned(status, _give, block, cell)
                 if status:
                     raise status_error(
                         status,
@@ -98,11 +108,14 @@ class HeapPointer(Pointer[T]):
                         f"{self._of_what()}: copy it into memory of malloc()",
                     )
             disown(root)
-        finally:
-            held = root._held
-            if held is not None and lib.ptrs_access_size_of(self._block) < 0:
-                held.release()
-        return int(ffi.cast("uintptr_t", cell[0]))
+        except BaseException:
+            # Also after an interrupt
+            if root._held is not None and lib.ptrs_access_size_of(block) < 0:
+                root._held.release()
+            raise
+        if root._held is not None:
+            root._held.release()
+        return _number_in(cell, address)
 
     def _of_what(self) -> str:
         name = type(self.allocator).__name__

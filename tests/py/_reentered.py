@@ -10,11 +10,14 @@ counted, or show a list or array that is half made.
 """
 
 import contextlib
+import ctypes
 import gc
 import sys
 import warnings
 from types import SimpleNamespace
 from typing import Any, Callable
+
+from _foreign import LIBC, Buffer, free_with_argtypes
 
 from pointers import (
     Arena,
@@ -23,6 +26,7 @@ from pointers import (
     acquire_stack_alloc,
     calloc,
     free,
+    from_address,
     malloc,
     memcmp,
     memcpy,
@@ -31,6 +35,21 @@ from pointers import (
     realloc,
     stack_alloc,
 )
+
+FREE = free_with_argtypes()
+BUFFER = Buffer()
+HERE = BUFFER.address
+FOUR = ctypes.c_int * 4
+MANY = ctypes.c_int * 400
+
+
+class Point(ctypes.Structure):
+    _fields_ = [("x", ctypes.c_int), ("y", ctypes.c_double)]
+
+
+def note(address: int) -> None:
+    """Free memory of nobody."""
+
 
 # More pointers and lists than the free lists can hold: while these live, the free lists stay
 # empty, so that each new pointer or list is an allocation, which may collect
@@ -85,6 +104,9 @@ def in_use() -> SimpleNamespace:
     n.alias = n.p + 8
     n.others = calloc(6, 64), calloc(4, 0)
     n.it, n.it_none = map(iter, n.others)
+    n.adopted = from_address(LIBC.malloc(64), 64, free=FREE)
+    n.adopted <<= Keys()
+    n.kept = from_address(HERE, 64, free=note, keepalive=Keys())
     n.arena = Arena()
     n.of_arena = n.arena.malloc(64)
     n.values = [Keys(), "text", 3]
@@ -96,6 +118,10 @@ def in_use() -> SimpleNamespace:
 
 def move_a_list(ptr: Any) -> Any:
     return ~ptr.move([])
+
+
+def pass_on(ptr: Any) -> Any:
+    return LIBC.strlen(ptr)
 
 
 def generate(_ptr: Any) -> Any:
@@ -177,6 +203,32 @@ OPERATIONS: "dict[str, Callable[[Any], Any]]" = {
     "memset": lambda n: memset(n.held, 0, 32),
     "memcmp": lambda n: memcmp(n.p, n.big, 16),
     "properties": lambda n: (n.p.address, n.p.capacity, n.p.allocator, n.of_arena.allocator),
+    "adopt": lambda n: from_address(HERE, 64).free(),
+    "adopt with a function": lambda n: from_address(HERE, 64, free=note).free(),
+    "adopt with a function of C": lambda n: from_address(HERE, 64, free=LIBC.labs).free(),
+    "adopt with an object": lambda n: from_address(HERE, 64, keepalive=Keys()).free(),
+    "adopt with both": lambda n: from_address(HERE, 64, free=LIBC.labs, keepalive=Keys()).free(),
+    "adopt, dropped": lambda n: from_address(HERE, 64, free=note, keepalive=n) and None,
+    "adopt Index": lambda n: from_address(Index(HERE), Index(64)).free(),  # type: ignore[arg-type]
+    "free adopted": lambda n: n.adopted.free(),
+    "free kept": lambda n: n.kept.free(),
+    "realloc adopted": lambda n: n.adopted.realloc(Index(8)),
+    "release": lambda n: n.p.release(),
+    "release held": lambda n: n.held.release(),
+    "release array": lambda n: n.mixed.release(),
+    "release adopted": lambda n: n.kept.release(),
+    "release of an arena": lambda n: n.of_arena.release(),
+    "readonly": lambda n: n.p.readonly(),
+    "readonly, used": lambda n: (~n.held.readonly(), n.ints.readonly()[1], (n.p.readonly() + 1)),
+    "readonly, stored to": lambda n: n.p.readonly().move(5),
+    "cast": lambda n: n.p.cast(FOUR),
+    "cast structure": lambda n: n.adopted.cast(Point),
+    "cast, too large": lambda n: n.p.cast(MANY),
+    "cast, kept": lambda n: memoryview(n.kept.cast(FOUR)).release(),
+    "argument": lambda n: n.p._as_parameter_,
+    "call": lambda n: LIBC.strlen(n.kept),
+    "call with slots": lambda n: LIBC.memcmp(n.slot, n.ints, 0),
+    "call with stack memory": lambda n: acquire_stack_alloc(64)(pass_on),
     "stack": lambda n: on_stack(n.p, n.held, key=n),
     "stack, many": lambda n: on_stack(*range(20), key=n),
     "stack method": lambda n: Holder().method(n.p),
@@ -197,7 +249,7 @@ OPERATIONS: "dict[str, Callable[[Any], Any]]" = {
 def roots(n: Any) -> "list[Any]":
     if not n.__dict__:
         return []
-    return [n.p, n.held, n.big, n.ints, n.mixed, n.bigs, n.none, *n.others]
+    return [n.p, n.held, n.big, n.ints, n.mixed, n.bigs, n.none, *n.others, n.adopted, n.kept]
 
 
 def free_all(n: Any) -> None:
@@ -345,6 +397,8 @@ def attempt(operation: "Callable[[Any], Any]", names: Any) -> None:
         operation(names)
     except (ValueError, BufferError, MemoryError, IndexError, TypeError, StopIteration):
         pass
+    except ctypes.ArgumentError:
+        pass  # one of these, of an argument
     except AttributeError:
         if names.__dict__:  # else a meddler has deleted all names before the operation read them
             raise

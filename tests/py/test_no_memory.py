@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Memory runs out at any allocation of any operation; _no_memory.py says what must hold then."""
 
+import re
 import subprocess
 import sys
 import types
@@ -31,7 +32,11 @@ def test_an_operation_without_memory_does_all_or_nothing_and_loses_no_block(
         check=False,
     )
     last = done.stdout.splitlines()[-1:]
-    assert (done.returncode, last, done.stderr) == (0, ["end"], "")
+    # Where there is no memory to run a finalizer of Python, the interpreter itself says so
+    errors = re.sub(
+        r"Exception ignored .*<function Ending.__del__ .*\nMemoryError\n", "", done.stderr
+    )
+    assert (done.returncode, last, errors) == (0, ["end"], "")
 
 
 def test_a_leaked_block_is_freed_also_without_memory(run_python: Any) -> None:
