@@ -80,13 +80,23 @@ class Ending:
             else:
                 _Unraisable(error)
 
+    def _tell(self, size: int, _is_unheard: Any = is_unheard, _warn: Any = warn_leaked) -> None:
+        """Warn of a leak of `size` bytes, unless it is negative; raise what the function raised."""
+        try:
+            if size >= 0 and self.warns and not _is_unheard():
+                _warn(self.kind, size, None)
+        finally:
+            # Also where warnings are errors
+            self.raise_error()
+
+    # Short, as is _tell(): without memory, CPython from 3.11 on makes no number above 256, and so
+    # never ends in a handler that is farther from its function's start
+
     def __del__(
         self,
         # Bound here, since a module's globals may be gone when the program ends
         _drop: Any = lib.ptrs_access_drop_leaked,
         _size: Any = lib.ptrs_access_size_of,
-        _is_unheard: Any = is_unheard,
-        _warn: Any = warn_leaked,
         _waiting: Any = _waiting,
         _get_ident: Any = get_ident,
     ) -> None:
@@ -94,22 +104,24 @@ class Ending:
         block = self.block
         if not block:
             return
-        if self.token:
-            # Some interpreters have cleared weak references by now
-            _waiting[self.token] = self
-        self.callers.append(_get_ident())
+        is_caller = False
+        try:
+            if self.token:
+                # Some interpreters have cleared weak references by now
+                _waiting[self.token] = self
+            self.callers.append(_get_ident())
+            is_caller = True
+        except MemoryError:
+            # The block goes all the same; what its function raises has no caller then
+            is_caller = False
         size = _drop(block)
-        self.callers.remove(_get_ident())
+        if is_caller:
+            self.callers.remove(_get_ident())
         if self.token and _size(block) >= 0:
             return  # a view has the memory: C calls back with the last one
         _waiting.pop(self.token, None)
         self.block = 0
-        try:
-            if size >= 0 and self.warns and not _is_unheard():
-                _warn(self.kind, size, None)
-        finally:
-            # Also where warnings are errors
-            self.raise_error()
+        self._tell(size)
 
 
 class _Unraisable:

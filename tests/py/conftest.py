@@ -31,7 +31,14 @@ settings.register_profile(
 settings.load_profile("pointers")
 
 # Modules whose tests do not differ by interpreter
-ONCE = ("test_bench", "test_clib", "test_dev", "test_packaging")
+ONCE = (
+    "test_bench",
+    "test_clib",
+    "test_crosscheck",
+    "test_dev",
+    "test_packaging",
+    "test_workloads",
+)
 
 
 def pytest_collection_modifyitems(items: "list[pytest.Item]") -> None:

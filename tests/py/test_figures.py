@@ -60,6 +60,7 @@ OF_PYTHON = {
     "__weakref__",
     "__firstlineno__",
     "__static_attributes__",
+    "__release_buffer__",
 }
 THREAD_ROWS = rows_memory.THREAD_ROWS
 ROWS: list[Row] = [*rows_memory.ROWS, *rows_values.ROWS, *THREAD_ROWS]

@@ -18,6 +18,9 @@ pytest.importorskip("_testcapi", reason="CPython's test module fails the allocat
 
 PROGRAM = Path(__file__).with_name("_no_memory.py")
 
+#: Finalizers, and what C calls as a block ends: exceptions in these have no caller.
+UNHEARD = r"Ending\.__del__|_unregister|_listen\.<locals>\.ptrs_access_block_ended"
+
 
 @pytest.mark.parametrize("count", [1, 12])
 def test_an_operation_without_memory_does_all_or_nothing_and_loses_no_block(
@@ -32,9 +35,9 @@ def test_an_operation_without_memory_does_all_or_nothing_and_loses_no_block(
         check=False,
     )
     last = done.stdout.splitlines()[-1:]
-    # Where there is no memory to run a finalizer of Python, the interpreter itself says so
+    # Where there is no memory to run them, the interpreter itself says so
     errors = re.sub(
-        r"Exception ignored .*<function Ending.__del__ .*\nMemoryError\n", "", done.stderr
+        rf"Exception ignored .*<function ({UNHEARD}) .*\nMemoryError(: )?\n", "", done.stderr
     )
     assert (done.returncode, last, errors) == (0, ["end"], "")
 
@@ -87,3 +90,30 @@ def test_no_function_has_variables_for_closures(name: str) -> None:
     # Class bodies and functions that run at import, and functions that are given no pointer
     allowed = {"AdoptedPointer", "ArraySlotPointer", "_round_trips", "_bound", "_listen"}
     assert [each for each in found if each[0] not in allowed] == []
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="3.9 and 3.10 need memory to run Python")
+def test_leaked_memory_of_c_is_freed_also_without_memory(run_python: Any) -> None:
+    done = run_python(
+        """
+        import _testcapi, ctypes
+        from pointers import *
+        from pointers._ffi import lib
+
+        libc = ctypes.CDLL(None)
+        libc.malloc.restype = ctypes.c_void_p
+        alive = []
+        for n in range(30):
+            ptr = from_address(libc.malloc(1000), 1000, free=libc.free)
+            block = ptr._block
+            _testcapi.set_nomemory(n)
+            del ptr
+            _testcapi.remove_mem_hooks()
+            if lib.ptrs_access_size_of(block) >= 0:
+                alive.append(n)
+        print(alive)
+        """,
+        "-W",
+        "ignore",
+    )
+    assert done.stdout == "[]\n", done.stderr
