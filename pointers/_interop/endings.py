@@ -104,7 +104,6 @@ class Ending:
         block = self.block
         if not block:
             return
-        is_caller = False
         try:
             if self.token:
                 # Some interpreters have cleared weak references by now

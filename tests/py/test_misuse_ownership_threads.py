@@ -45,55 +45,34 @@ PROGRAMS = {
             free(p)
     """,
     "given away by many threads": """
-        import threading
         from _foreign import free_with_argtypes
+        from _together import together
         sys.setswitchinterval(1e-6)
         give_back = free_with_argtypes()
         for n in range(200):
             p = malloc(64).move([n])
             address = p.address
-            barrier = threading.Barrier(4)
-            results = []
-            def run(act):
-                barrier.wait()
-                try:
-                    results.append(act())
-                except FreedMemoryError:
-                    results.append("freed")
-            acts = [p.release, (p + 0).release, p.free, p.release]
-            threads = [threading.Thread(target=run, args=[act]) for act in acts]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert results.count("freed") == 3, results
-            if address in results:
+            results = together(*[p.release, (p + 0).release, p.free, p.release])
+            refused = [r for r in results if isinstance(r, FreedMemoryError)]
+            done = [r for r in results if r not in refused]
+            assert len(refused) == 3 and len(done) == 1, results
+            assert done[0] in (address, None), results
+            if done[0] == address:
                 give_back(address)
             p = None
     """,
     "adopted memory, freed and given back by many threads": """
-        import threading
         from _foreign import Buffer
+        from _together import together
         sys.setswitchinterval(1e-6)
         buffer = Buffer()
         for n in range(200):
             p = from_address(buffer.address, 64, free=buffer.free, keepalive=[n]).move([n])
-            barrier = threading.Barrier(4)
-            results = []
-            def run(act):
-                barrier.wait()
-                try:
-                    results.append(act())
-                except FreedMemoryError:
-                    results.append("freed")
-            acts = [p.release, (p + 0).release, p.free, (p + 0).free]
-            threads = [threading.Thread(target=run, args=[act]) for act in acts]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert results.count("freed") == 3, results
-            assert len(buffer.freed) == results.count(None), (results, buffer.freed)
+            results = together(*[p.release, (p + 0).release, p.free, (p + 0).free])
+            refused = [r for r in results if isinstance(r, FreedMemoryError)]
+            done = [r for r in results if r not in refused]
+            assert len(refused) == 3 and len(done) == 1, results
+            assert len(buffer.freed) == done.count(None), (results, buffer.freed)
             buffer.freed.clear()
     """,
     "an exit with memory of C, views of it, and functions that fail": """

@@ -10,23 +10,8 @@ from _races import SECONDS
 
 TOGETHER = """
 import itertools, threading, time
+from _together import together
 sys.setswitchinterval(1e-6)
-def together(*functions):
-    barrier = threading.Barrier(len(functions), timeout=300)
-    results = [None] * len(functions)
-    def run(n, function):
-        barrier.wait()
-        try:
-            results[n] = function()
-        except BaseException as error:
-            results[n] = error
-    threads = [threading.Thread(target=run, args=item) for item in enumerate(functions)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive()
-    return results
 def until(function):
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:

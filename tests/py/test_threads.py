@@ -3,10 +3,10 @@
 
 import contextlib
 import sys
-import threading
-from typing import Any, Callable
+from typing import Any
 
 import pytest
+from _together import together
 
 from pointers import (
     DereferenceError,
@@ -27,27 +27,6 @@ def _switch_often() -> Any:
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(interval)
-
-
-def together(*functions: "Callable[[], Any]") -> "list[Any]":
-    """Run functions in threads that start at the same time; return results or exceptions."""
-    barrier = threading.Barrier(len(functions), timeout=300)
-    results: list[Any] = [None] * len(functions)
-
-    def run(index: int, function: "Callable[[], Any]") -> None:
-        barrier.wait()
-        try:
-            results[index] = function()
-        except Exception as error:
-            results[index] = error
-
-    threads = [threading.Thread(target=run, args=item) for item in enumerate(functions)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert not any(thread.is_alive() for thread in threads)
-    return results
 
 
 def test_exactly_one_of_concurrent_frees_succeeds() -> None:

@@ -22,33 +22,33 @@ def ratio(value: float) -> str:
     return f"{value:.2f}" if 0.095 <= value < 9.995 else digits(value)
 
 
+def _in_units(value: float, units: tuple[tuple[float, str], ...], least: str) -> tuple[float, str]:
+    """Return a number in the largest unit that it has one of, and the unit; else in the least."""
+    for unit, name in units:
+        if value >= unit:
+            return value / unit, name
+    return value, least
+
+
 def bytes_(value: float) -> str:
     """Write a number of bytes."""
-    for unit, name in _BYTES:
-        if value >= unit:
-            return f"{digits(value / unit)} {name}"
-    return f"{value:.0f} B"
+    number, unit = _in_units(value, _BYTES, "B")
+    return f"{number:.0f} B" if unit == "B" else f"{digits(number)} {unit}"
 
 
 def nanoseconds(value: float) -> str:
     """Write a time of one operation."""
-    for unit, name in _TIMES:
-        if value >= unit:
-            return f"{digits(value / unit)} {name}"
-    return f"{digits(value)} ns"
+    number, unit = _in_units(value, _TIMES, "ns")
+    return f"{digits(number)} {unit}"
 
 
 def short_nanoseconds(value: float) -> str:
     """Write a round time, as axes have them."""
-    for unit, name in _TIMES:
-        if value >= unit:
-            return f"{value / unit:g} {name}"
-    return f"{value:g} ns"
+    number, unit = _in_units(value, _TIMES, "ns")
+    return f"{number:g} {unit}"
 
 
 def count(value: float) -> str:
     """Write a number of things: 100, 10k, 1M."""
-    for unit, name in _COUNTS:
-        if value >= unit:
-            return f"{value / unit:g}{name}"
-    return f"{value:g}"
+    number, unit = _in_units(value, _COUNTS, "")
+    return f"{number:g}{unit}"
