@@ -279,6 +279,7 @@ def outcome(program: Program, name: str, arguments: "list[Any]") -> "list[str]":
 
 def main() -> None:
     path = "fast" if pointers._ffi.fast is not None else "reference"
+    getattr(gc, "freeze", int)()  # each program is followed by a collection
     print(json.dumps(path), flush=True)
     for line in sys.stdin:
         before = System().stats().current_blocks

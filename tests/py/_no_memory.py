@@ -31,6 +31,10 @@ if fast is None:
     # cffi writes to stderr when it has no memory for the callback of a stack function
     LEFT_OUT += ["stack", "call with stack"]
 
+# An operation may survive a failed allocation, though no operation survives more than two in
+# succession.  After so many it is held to have no n-th allocation.
+SURVIVED = 20
+
 # A call of a Python function that fails without setting an exception becomes a SystemError
 EXPECTED = MemoryError, SystemError
 # ctypes puts an error of its own in the place of what an argument raises
@@ -91,9 +95,8 @@ def sweep(name: str, operation: "Callable[[Any], Any]", count: int) -> int:
     usual = outcome(operation, names, 10**6, 0)
     after = state(names)
     clean(names)
-    n = -1
-    while True:
-        n += 1
+    n = n_survived = 0
+    while n_survived < SURVIVED:
         balance = System().stats().current_blocks
         names = in_use()
         kind = outcome(operation, names, n, n + count)
@@ -109,9 +112,9 @@ def sweep(name: str, operation: "Callable[[Any], Any]", count: int) -> int:
         gc.collect()  # frees exceptions in cycles: the interpreter has few spare MemoryErrors
         lost = System().stats().current_blocks - balance
         assert not lost, f"{where}: {lost} blocks are lost"
-        # An operation may survive a failed allocation: go on to its 200th before calling it done
-        if kind is usual and n > 200:
-            return n
+        n_survived = n_survived + 1 if kind is usual else 0
+        n += 1
+    return n - SURVIVED
 
 
 def main(count: str) -> None:

@@ -36,6 +36,7 @@ ONCE = (
     "test_clib",
     "test_crosscheck",
     "test_dev",
+    "test_docs",
     "test_packaging",
     "test_workloads",
 )
@@ -45,8 +46,9 @@ def pytest_collection_modifyitems(items: "list[pytest.Item]") -> None:
     for item in items:
         if item.path.stem.startswith(ONCE):
             item.add_marker(pytest.mark.once)
-        # Tests that start a program on the path, fast or reference, that a parameter chooses
-        if "fast" in getattr(getattr(item, "callspec", None), "params", ()):
+        # Tests that start programs on both paths, or on the path that a parameter chooses
+        params = getattr(getattr(item, "callspec", None), "params", ())
+        if "fast" in params or item.path.stem == "test_differential":
             item.add_marker(pytest.mark.both_paths)
 
 

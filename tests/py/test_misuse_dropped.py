@@ -116,7 +116,7 @@ def test_tracemalloc_shows_the_line_of_malloc(make: str, mode: str, tmp_path: Pa
     )
     # The program reads its own standard error, where Python prints the warning
     check_program(
-        "import io, sys; sys.stderr = io.StringIO()\n"
+        "import io, sys, tracemalloc; sys.stderr = io.StringIO(); tracemalloc.start(10)\n"
         + code
         + f"""
 text = sys.stderr.getvalue()
@@ -129,8 +129,6 @@ assert at and frames[at[-1] + 1] == "ptr = {make}  # the line", text
 """,
         mode,
         tmp_path,
-        "-X",
-        "tracemalloc=10",
         "-W",
         "always::ResourceWarning",
     )

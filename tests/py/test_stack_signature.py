@@ -282,6 +282,7 @@ def test_types():
 """
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("module", "count"), [("pytest", 10), ("hypothesis", 5)])
 def test_pytest_and_hypothesis_pass_all_arguments_but_the_pointer(
     run_python: Any, tmp_path: Any, module: str, count: int
