@@ -16,7 +16,7 @@ from pointers import _registry
 from pointers._alloc.allocator import Allocator, System
 from pointers._alloc.default import allocator
 from pointers._alloc.functions import calloc, free, malloc, realloc
-from pointers._alloc.records import GuardInfo, Stats
+from pointers._alloc.records import BlockInfo, GuardInfo, Stats
 from pointers._errors import (
     AllocationError,
     CorruptObjectError,
@@ -43,6 +43,7 @@ from pointers._typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pointers._alloc.guard import Guard, report_faults
     from pointers._alloc.heaps import Arena, Foreign, Pool, load_allocator
+    from pointers._alloc.listing import live_blocks
     from pointers._codec.layout import sizeof
     from pointers._interop.adopted import AdoptedPointer, from_address
     from pointers._interop.numpy import numpy_allocator
@@ -59,6 +60,7 @@ __all__ = [
     "Allocator",
     "Arena",
     "ArraySlotPointer",
+    "BlockInfo",
     "CorruptObjectError",
     "DereferenceError",
     "Foreign",
@@ -85,6 +87,7 @@ __all__ = [
     "free",
     "from_address",
     "layout",
+    "live_blocks",
     "load_allocator",
     "malloc",
     "memcmp",
@@ -102,6 +105,7 @@ __all__ = [
 _LATER = {
     "_alloc.guard": ("Guard", "report_faults"),
     "_alloc.heaps": ("Arena", "Foreign", "Pool", "load_allocator"),
+    "_alloc.listing": ("live_blocks",),
     "_codec.layout": ("sizeof",),
     "_interop.adopted": ("AdoptedPointer", "from_address"),
     "_interop.numpy": ("numpy_allocator",),

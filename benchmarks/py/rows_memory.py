@@ -149,6 +149,22 @@ HEAPS = [
     row("repr(pool)", "repr(pool)", "Allocator.__repr__", REPR, (1, 2), ALLOCATORS),
     *(
         row(
+            f"{name}, of 1,000 blocks, each",
+            f"for info in {name}: pass",
+            f"{covers} BlockInfo",
+            STATS,
+            (10, 2),
+            f"{MORE}from pointers import live_blocks\narena = Arena()\n"
+            "kept = [arena.malloc(28) for _ in range(1000)]",
+            1000,
+        )
+        for name, covers in (
+            ("live_blocks()", "live_blocks"),
+            ("arena.blocks()", "Allocator.blocks"),
+        )
+    ),
+    *(
+        row(
             f"{name}.stats()", f"{name}.stats()", "Allocator.stats Stats", STATS, (1, 2), ALLOCATORS
         )
         for name in ("system", "arena", "pool", "guard")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pointers._alloc.base import AllocatorBase, bind
 from pointers._alloc.blocks import allocate_array, allocate_block
-from pointers._alloc.records import Stats, record
+from pointers._alloc.records import BlockInfo, Stats, record
 from pointers._collector import retry_pinned
 from pointers._errors import status_error
 from pointers._ffi import fast, ffi, lib
@@ -15,9 +15,14 @@ from pointers._pointer.heap import AllocatedPointer
 from pointers._registry import makers, new_cell, registry, roots, source_key
 from pointers._typing import TYPE_CHECKING, Any, Self
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 if TYPE_CHECKING or fast is None:
+    from pointers._alloc.listing import blocks_of
     from pointers._pointer.held import release_gone
 else:
+    later(globals(), "pointers._alloc.listing", "blocks_of")
     later(globals(), "pointers._pointer.held", "release_gone")
 
 _new = object.__new__
@@ -101,6 +106,10 @@ class Allocator(AllocatorBase):
         lib.ptrs_allocator_stats(self._cdata, stats)
         told: Stats = record(Stats, Stats._fields, stats)
         return told
+
+    def blocks(self) -> Iterator[BlockInfo]:
+        """Iterate over the blocks of this allocator that live, as `live_blocks` does."""
+        return blocks_of(self)
 
     @property
     def closed(self) -> bool:

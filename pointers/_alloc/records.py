@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Statistics of allocators, as tuples with names."""
+"""Statistics of allocators, and their blocks, as tuples with names."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ _TEXTS = {
     "quarantine_blocks": "Freed blocks whose pages must not be touched yet.",
     "quarantine_bytes": "Bytes of address space that these keep.",
     "damaged_blocks": "Blocks that ended with bytes beside them overwritten.",
+    "handle": "The number of the block, which no other block ever has.",
+    "address": "Where its memory was.",
+    "size": "Bytes that were asked for.",
+    "alignment": "Bytes, as they were asked for.",
+    "pins": "Views, and other uses of its address.",
+    "age": "Blocks that were allocated since; None where no trace was kept.",
+    "allocated_at": "The line that allocated it, then its callers; None where no trace was kept.",
+    "allocator": "Where its memory comes from; None for memory of C.",
     "mappings": "Mappings that all guard allocators have, freed blocks included.",
     "max_mappings": "Mappings that they may have; 0 is any number.",
 }
@@ -68,6 +76,19 @@ class Stats(NamedTuple):
     current_blocks: int
     peak_blocks: int
     total_blocks: int
+
+
+class BlockInfo(NamedTuple):
+    """A block that lives, as `live_blocks` found it."""
+
+    handle: int
+    address: int
+    size: int
+    alignment: int
+    pins: int
+    age: int | None
+    allocated_at: tuple[str, ...] | None
+    allocator: Any  # an Allocator or None
 
 
 class GuardInfo(NamedTuple):

@@ -13,6 +13,7 @@ from pointers import (
     AllocatedPointer,
     Arena,
     ArraySlotPointer,
+    BlockInfo,
     Pointer,
     SlicePointer,
     StackAllocatedPointer,
@@ -20,6 +21,7 @@ from pointers import (
     calloc,
     free,
     from_address,
+    live_blocks,
     malloc,
     memcpy,
     numpy_allocator,
@@ -53,6 +55,8 @@ def pointers() -> None:
 def allocators() -> None:
     with numpy_allocator(Arena()) as arena:
         assert_type(arena, Arena)
+        assert_type([info.size for info in arena.blocks()], list[int])
+    assert_type(next(live_blocks()), BlockInfo)
     numpy_allocator(5)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 
 

@@ -183,6 +183,40 @@ PTRS_API PtrsStatus ptrs_block_unpin(PtrsBlock block);
 /** Describe a block as it is at this instant. */
 PTRS_API PtrsStatus ptrs_block_info(PtrsBlock block, PtrsBlockInfo *info);
 
+/** A block in a list, as it was when the list came to it. */
+typedef struct {
+  PtrsBlock block;
+  PtrsBlockInfo info;
+} PtrsBlockRecord;
+
+/** How far a list of blocks has come: all zero at first; then private. */
+typedef struct {
+  uint32_t next;
+  uint32_t end;
+} PtrsBlockCursor;
+
+/**
+ * List the blocks that are live, by calls one after the other.
+ *
+ * Each block that lives from before the first call to after the last one is in the list once.
+ * Blocks that are made or that end meanwhile may be in it, each once at most.  The list ends,
+ * however many blocks other threads make.
+ *
+ * No lock is taken.  The list waits for a thread that is writing, resizing or freeing a block,
+ * and such a thread waits for the list while that reads the block's few fields.
+ *
+ * @param allocator Whose blocks are listed, adopted ones not; NULL: all blocks.
+ * @param[in,out] cursor Where the list goes on; of one thread at a time.
+ * @param count Records that there is room for; 0 does nothing.
+ * @param[out] records The next blocks.  An allocator in there may go with its block:
+ *        ptrs_block_allocator() keeps it.
+ * @return Number of records; fewer than `count` at the end of the list.
+ */
+PTRS_API size_t ptrs_block_list(const PtrsAllocator *allocator,
+                                PtrsBlockCursor *cursor,
+                                size_t count,
+                                PtrsBlockRecord *records);
+
 /**
  * The allocator that a block's memory comes from.
  *

@@ -150,16 +150,16 @@ is_on_lost_stack(const PtrsSlot *slot, uint64_t state)
 static void
 evict_lost_threads(void *ctx)
 {
-  const uint64_t n_slots = ptrs_atomic_peek(&n_batches) * SHARD_BATCH;
-  for (uint64_t index = 0; index < n_slots && index <= PTRS_INDEX_MASK; ++index) {
-    PtrsSlot *const slot = slot_at((uint32_t)index);
+  const uint32_t n_slots = ptrs_table_count();
+  for (uint32_t index = 0; index < n_slots; ++index) {
+    PtrsSlot *const slot = slot_at(index);
     if (!slot) {
       continue;
     }
     const uint64_t inside = PTRS_STATE_EXCLUSIVE | PTRS_STATE_READERS;
     const uint64_t state  = ptrs_atomic_load(&slot->state);
     if (is_on_lost_stack(slot, state)) {
-      retire(slot, (uint32_t)index); // all shards are locked
+      retire(slot, index); // all shards are locked
     } else if (state & inside) {
       ptrs_atomic_clear_bits(&slot->state, inside);
     }
@@ -258,8 +258,7 @@ PtrsBlock
 ptrs_table_publish(PtrsSlot *slot, bool held)
 {
   const uint64_t state  = ptrs_atomic_load(&slot->state);
-  const uint64_t number = ptrs_state_generation(state);
-  const PtrsBlock block = (PtrsBlock)(number << PTRS_INDEX_BITS | slot->next);
+  const PtrsBlock block = ptrs_state_block(state, slot->next);
   ptrs_atomic_store(&slot->state, state | PTRS_STATE_LIVE | (held ? PTRS_STATE_EXCLUSIVE : 0));
   return block;
 }
@@ -323,4 +322,12 @@ PtrsSlot *
 ptrs_table_slot(uint32_t index)
 {
   return slot_at(index);
+}
+
+uint32_t
+ptrs_table_count(void)
+{
+  // Shards that ask for a batch of a full table are counted, too
+  const uint64_t n_slots = ptrs_atomic_peek(&n_batches) * SHARD_BATCH;
+  return (uint32_t)(n_slots <= PTRS_INDEX_MASK ? n_slots : PTRS_INDEX_MASK + 1);
 }

@@ -90,6 +90,13 @@ ptrs_state_generation(uint64_t state)
   return (uint32_t)(state >> PTRS_GENERATION_SHIFT);
 }
 
+// The handle of the block that a slot has in a state
+static inline PtrsBlock
+ptrs_state_block(uint64_t state, uint32_t index)
+{
+  return (PtrsBlock)((uint64_t)ptrs_state_generation(state) << PTRS_INDEX_BITS | index);
+}
+
 // Take a dead slot out of the table; NULL if the table is full, or has no memory to grow.
 PtrsSlot *ptrs_table_claim(void);
 
@@ -121,8 +128,11 @@ void ptrs_table_retire(PtrsSlot *slot, uint32_t index, bool is_long, bool free_m
 // The slot of a block in any state; NULL if the table has no such slot.
 PtrsSlot *ptrs_table_find(PtrsBlock block);
 
-// The slot of an index that is in use.
+// The slot of an index; NULL if the table has no memory for it yet.
 PtrsSlot *ptrs_table_slot(uint32_t index);
+
+// Number of slots up to the last one that has ever been in use.
+uint32_t ptrs_table_count(void);
 
 // Enter as one of several readers, waiting while another thread is exclusive.
 PtrsStatus ptrs_slot_enter_shared(PtrsBlock block, PtrsSlot **slot);
