@@ -43,6 +43,7 @@ from pointers._typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pointers._alloc.guard import Guard, report_faults
     from pointers._alloc.heaps import Arena, Foreign, Pool, load_allocator
+    from pointers._alloc.limits import Limit
     from pointers._alloc.listing import live_blocks
     from pointers._codec.layout import sizeof
     from pointers._interop.adopted import AdoptedPointer, from_address
@@ -69,6 +70,7 @@ __all__ = [
     "GuardInfo",
     "InvalidSizeError",
     "LibraryError",
+    "Limit",
     "Pointer",
     "PointersError",
     "Pool",
@@ -105,6 +107,7 @@ __all__ = [
 _LATER = {
     "_alloc.guard": ("Guard", "report_faults"),
     "_alloc.heaps": ("Arena", "Foreign", "Pool", "load_allocator"),
+    "_alloc.limits": ("Limit",),
     "_alloc.listing": ("live_blocks",),
     "_codec.layout": ("sizeof",),
     "_interop.adopted": ("AdoptedPointer", "from_address"),

@@ -80,6 +80,21 @@ _EXCEPTIONS: dict[int, tuple[type[Exception], str | None]] = {
 }
 
 
+def over_limit(limit: int, lives: int, asked: int) -> str:
+    """Return what the message of an `AllocationError` says of the limit that refused the bytes."""
+    if not limit:
+        return ""
+    return f": {asked} more would exceed the limit of {limit} bytes, of which {lives} are in use"
+
+
+def why_refused() -> str:
+    """Return the same for the last refusal of this thread, if that has not been told yet."""
+    told = ffi.new("PtrsRefusal *")
+    if not lib.ptrs_allocator_refusal(told):
+        return ""
+    return over_limit(told.limit, told.lives, told.asked)
+
+
 def status_error(status: int, **messages: str) -> Exception:
     """Return the exception for a status.
 

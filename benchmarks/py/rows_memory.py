@@ -145,6 +145,23 @@ HEAPS = [
         (1, 2),
         MORE,
     ),
+    row(
+        "limit over system, and free",
+        "free(limit_malloc(28))",
+        "Limit",
+        ARRAY,
+        (1, 2),
+        f"{MORE}from pointers import Limit\nlimit_malloc = Limit(System(), 1000).malloc",
+    ),
+    row(
+        "arena.release_unused(), of nothing",
+        "arena.release_unused()",
+        "Allocator.release_unused",
+        STREAM,
+        (1, 2),
+        MORE + "arena = Arena()",
+    ),
+    row("arena.limit", "arena.limit", "Allocator.limit", STATS, (1, 2), MORE + "arena = Arena()"),
     row("System()", "System()", "System Allocator", ARRAY, (0.6, 0.5), MORE),
     row("repr(pool)", "repr(pool)", "Allocator.__repr__", REPR, (1, 2), ALLOCATORS),
     *(

@@ -79,8 +79,11 @@ new_owner(PtrsPyId kind, PtrsAllocator *allocator, Py_ssize_t size, Py_ssize_t a
   if (block == -(PtrsBlock)PTRS_STATUS_NO_MEM) {
     // Not by the Python function, which calls through cffi: in a thread that has not
     // done so before, cffi itself needs memory, and without any glibc ends the process
-    return (PtrsPyPointer *)ptrs_py_raise(
-        PyObject_CallFunction(ptrs_py_objects[PTRS_PY_NO_MEMORY], "n", size));
+    PtrsRefusal refusal = {0, 0, 0};
+    (void)ptrs_allocator_refusal(&refusal);
+    return (PtrsPyPointer *)ptrs_py_raise(PyObject_CallFunction(
+        ptrs_py_objects[PTRS_PY_NO_MEMORY], "nnnn", size, (Py_ssize_t)refusal.limit,
+        (Py_ssize_t)refusal.lives, (Py_ssize_t)refusal.asked));
   }
   if (block <= 0) {
     return NULL;

@@ -36,7 +36,7 @@
     ROW(PIN, "pin")                         /* (handle), for the errors of that */                 \
     ROW(DESCRIBE, "describe")               /* (stack function, function): is it in a class? */    \
     ROW(STACK_ERROR, "stack_error")         /* (status, size): an exception */                     \
-    ROW(NO_MEMORY, "no_memory")             /* (size): an exception */                             \
+    ROW(NO_MEMORY, "no_memory")             /* (size, limit, lives, asked): an exception */        \
     ROW(SUSPENDED_ERROR, "suspended_error") /* (function, result): an exception */                 \
     ROW(WRAPPED_ERROR, "wrapped_error")     /* (function): an exception */                         \
     ROW(NO_SELF_ERROR, "no_self_error")     /* (function): an exception */                         \

@@ -9,7 +9,7 @@ well: the block is freed by what the cell says, for which nothing has to be made
 from __future__ import annotations
 
 from pointers._collector import new_block
-from pointers._errors import AllocationError, status_error
+from pointers._errors import AllocationError, over_limit, status_error, why_refused
 from pointers._ffi import COUNTS_REFERENCES, fast, ffi, lib
 from pointers._later import later
 from pointers._pointer.array import AllocatedArrayPointer
@@ -57,14 +57,20 @@ def _lacking(source: Any) -> str:
     )
 
 
-def no_memory(size: int, lacking: str = "") -> AllocationError:
-    """Return the error of a block that could not be had; calls nothing in C."""
-    return AllocationError(f"no memory for a block of {size} bytes{lacking}")
+def no_memory(size: int, limit: int = 0, lives: int = 0, asked: int = 0) -> AllocationError:
+    """Return the error of a block that could not be had; calls nothing in C.
+
+    :param limit: 0, or the limit that has refused it.
+    """
+    why = over_limit(limit, lives, asked)
+    return AllocationError(f"no memory for a block of {size} bytes{why}")
 
 
 def _allocation_error(status: int, size: int, source: Any) -> Exception:
     if abs(status) == lib.PTRS_STATUS_NO_MEM:
-        return no_memory(size, _lacking(source))
+        return AllocationError(
+            f"no memory for a block of {size} bytes{why_refused() or _lacking(source)}"
+        )
     most, align = lib.ptrs_allocator_max_size(source), lib.ptrs_allocator_max_align(source)
     return status_error(
         status,

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import os
 
-from pointers._alloc.allocator import Allocator, System
+from pointers._alloc.allocator import Allocator
+from pointers._alloc.limits import Limited, as_limit, parent_of
 from pointers._collector import call, charge
-from pointers._errors import status_error
+from pointers._errors import status_error, why_refused
 from pointers._ffi import ffi, lib
 from pointers._pointer.raw import as_align, as_int, as_size
 from pointers._registry import makers, new_cell
@@ -22,14 +23,6 @@ _STATIC_TLS = (
 )
 
 
-def _parent(source: Any) -> Any:
-    if source is None:
-        source = System()
-    if not isinstance(source, Allocator):
-        raise TypeError(f"parent must be an Allocator or None, not {type(source).__name__}")
-    return source._cdata
-
-
 def _positive(value: Any, name: str) -> int:
     size = as_size(value, name)
     if not size:
@@ -37,7 +30,7 @@ def _positive(value: Any, name: str) -> int:
     return size
 
 
-class Arena(Allocator):
+class Arena(Limited):
     """Blocks one behind the other in large chunks, which go all together.
 
     Allocating costs next to nothing.  A block that is freed gives its bytes
@@ -47,19 +40,30 @@ class Arena(Allocator):
 
     __slots__ = ()
 
-    def __new__(cls, chunk_size: int = 64 * 1024, *, parent: Allocator | None = None) -> Arena:  # noqa: PYI034
+    _release_unused = staticmethod(lib.ptrs_arena_release_unused)
+
+    def __new__(  # noqa: PYI034
+        cls,
+        chunk_size: int = 64 * 1024,
+        *,
+        parent: Allocator | None = None,
+        limit: int | None = None,
+    ) -> Arena:
         """Make an arena; it takes no memory before the first block.
 
         :param chunk_size: Bytes that it takes from its parent at a time; a
             block that does not fit gets a chunk of its own.
         :param parent: Where chunks come from; by default the C library.
-        :raises ValueError: the parent has 64 allocators above it.
+        :param limit: Bytes of the blocks that may live at one time.
+        :raises ValueError: the parent has 64 allocators above it, or the limit is less than 1.
         """
+        most = as_limit(limit)
         cell = new_cell()
         size = _positive(chunk_size, "chunk_size")
         charge(size)
-        status = call(lib.ptrs_arena_new, _parent(parent), size, cell)
-        return cls._made(status, cell, too_large=f"its parent has no chunks of {size} bytes")
+        status = call(lib.ptrs_arena_new, parent_of(parent), size, cell)
+        made = cls._made(status, cell, too_large=f"its parent has no chunks of {size} bytes")
+        return made._with_limit(most)
 
     def reset(self) -> None:
         """End all blocks; the memory is kept for what comes next.
@@ -80,7 +84,7 @@ class Arena(Allocator):
         cell = ffi.new("uint64_t *")
         status = call(lib.ptrs_arena_mark, self._cdata, cell)
         if status:
-            raise status_error(status, no_mem="no memory for a mark")
+            raise status_error(status, no_mem=f"no memory for a mark{why_refused()}")
         return int(cell[0])
 
     def rewind(self, mark: int) -> None:
@@ -102,10 +106,12 @@ class Arena(Allocator):
         )
 
 
-class Pool(Allocator):
+class Pool(Limited):
     """Blocks of one size, which are used again as soon as they are freed."""
 
     __slots__ = ()
+
+    _release_unused = staticmethod(lib.ptrs_pool_release_unused)
 
     def __new__(  # noqa: PYI034
         cls,
@@ -114,6 +120,7 @@ class Pool(Allocator):
         align: int | None = None,
         slab_blocks: int | None = None,
         parent: Allocator | None = None,
+        limit: int | None = None,
     ) -> Pool:
         """Make a pool; it takes no memory before the first block.
 
@@ -122,19 +129,22 @@ class Pool(Allocator):
         :param slab_blocks: Blocks for which it takes memory at a time; by
             default as many as fit into 64 KiB, but at least 8.
         :param parent: Where slabs come from; by default the C library.
-        :raises ValueError: the parent has 64 allocators above it.
+        :param limit: Bytes of the blocks that may live at one time.
+        :raises ValueError: the parent has 64 allocators above it, or the limit is less than 1.
         """
+        most = as_limit(limit)
         cell = new_cell()
         size = _positive(block_size, "block_size")
         count = 0 if slab_blocks is None else _positive(slab_blocks, "slab_blocks")
         charge(size * count)
-        status = call(lib.ptrs_pool_new, _parent(parent), size, as_align(align), count, cell)
-        return cls._made(
+        status = call(lib.ptrs_pool_new, parent_of(parent), size, as_align(align), count, cell)
+        made = cls._made(
             status,
             cell,
             too_large=f"its parent has no slabs for blocks of {size} bytes",
             overflow=f"slabs for blocks of {size} bytes would be too large",
         )
+        return made._with_limit(most)
 
     @property
     def block_size(self) -> int:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pointers._collector import charge, retry_no_memory, retry_pinned
-from pointers._errors import FreedMemoryError, status_error
+from pointers._errors import FreedMemoryError, status_error, why_refused
 from pointers._ffi import COUNTS_REFERENCES, fast, ffi, lib
 from pointers._later import later
 from pointers._pointer.base import NO_LIMIT, disown, freeing
@@ -160,7 +160,7 @@ class HeapPointer(Pointer[T]):
             status,
             out_of_bounds=f"the object that is stored at offset {cut} does not fit into {size} "
             "bytes: store a smaller one there, or clear its bytes with memset()",
-            no_mem=f"no memory for {size} bytes; the block is as it was",
+            no_mem=f"no memory for {size} bytes{why_refused()}; the block is as it was",
             too_large=f"{size} bytes are more than the {limit} that its allocator serves; "
             "the block is as it was",
         )

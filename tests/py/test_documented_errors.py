@@ -221,6 +221,7 @@ RAISES: "dict[str, list[tuple[str, str]]]" = {
         ("from_address(here, 8, free=5)", "TypeError"),
         ("from_address(here, 8, keepalive=weakref.ref(Arena))", "TypeError"),
     ],
+    "Limited.release_unused": [("closed.release_unused()", "ValueError")],
     "Allocator.close": [("held.close()", "BufferError")],
     "Allocator.__enter__": [("closed.__enter__()", "ValueError")],
     "System.close": [("system.close()", "ValueError")],

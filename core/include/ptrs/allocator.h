@@ -68,7 +68,7 @@ typedef struct PtrsAllocatorImpl PtrsAllocator;
  */
 PTRS_API void ptrs_allocator_stats(PtrsAllocator *allocator, PtrsStats *stats);
 
-/** The kind of an allocator: "system", "arena", "pool", "guard", "foreign". */
+/** The kind of an allocator: "system", "arena", "pool", "guard", "foreign", "limit". */
 PTRS_API const char *ptrs_allocator_name(const PtrsAllocator *allocator);
 
 /**
@@ -79,6 +79,38 @@ PTRS_API size_t ptrs_allocator_max_size(const PtrsAllocator *allocator);
 
 /** Greatest alignment that an allocator serves, in bytes; at most PTRS_ALIGN_MAX. */
 PTRS_API size_t ptrs_allocator_max_align(const PtrsAllocator *allocator);
+
+/**
+ * The limit of an allocator: the most that `current_bytes` of its statistics may be.
+ *
+ * @return 0 without a limit.
+ */
+PTRS_API size_t ptrs_allocator_limit(PtrsAllocator *allocator);
+
+/**
+ * Set the limit of an arena, a pool or an allocator of limit.h.  What would exceed it is
+ * refused, as where there is no memory, and ptrs_allocator_refusal() tells why.
+ *
+ * @param limit Bytes, 1 to PTRS_SIZE_MAX (else BAD_ARG).
+ * @return TOO_LARGE if more than that lives; then nothing has changed.  NOT_SUPPORTED for other
+ *         allocators.
+ */
+PTRS_API PtrsStatus ptrs_allocator_set_limit(PtrsAllocator *allocator, size_t limit);
+
+/** What a limit has refused. */
+typedef struct {
+  size_t limit; /* bytes that may live at one time */
+  size_t lives; /* bytes that did */
+  size_t asked; /* bytes that were asked for, or by which a block was to grow */
+} PtrsRefusal;
+
+/**
+ * Tell what a limit last refused to the calling thread, of an allocator or of one of its parents.
+ *
+ * @param[out] refusal Written if there is one that has not been told yet.
+ * @return Whether there is.
+ */
+PTRS_API bool ptrs_allocator_refusal(PtrsRefusal *refusal);
 
 /** Whether an allocator has been closed. */
 PTRS_API bool ptrs_allocator_is_closed(PtrsAllocator *allocator);
@@ -181,6 +213,12 @@ struct PtrsAllocatorImpl {
 
   /** Write the statistics, as far as they are known at this instant. */
   void (*stats)(PtrsAllocator *allocator, PtrsStats *stats);
+
+  /**
+   * Set the limit, unless it is 0, and tell it, as ptrs_allocator_set_limit() does.  NULL: an
+   * allocator without limits.
+   */
+  PtrsStatus (*limit)(PtrsAllocator *allocator, size_t new_limit, size_t *limit);
 
   /** The kind of allocator, in one word. */
   const char *name;

@@ -65,6 +65,18 @@ PTRS_API PtrsStatus ptrs_arena_mark(PtrsAllocator *arena, uint64_t *mark);
  * @return STALE for a mark that is not valid; else as ptrs_arena_reset().
  */
 PTRS_API PtrsStatus ptrs_arena_rewind(PtrsAllocator *arena, uint64_t mark);
+
+/**
+ * Give the chunks back to the parent that hold no block: those behind the last block, as a reset
+ * leaves them; all if nothing lives and there is no mark.
+ *
+ * O(n log n) in chunks that go.
+ *
+ * @param arena Made by ptrs_arena_new() (else BAD_ARG).
+ * @param[out] size Bytes that were given back, with the chunks' own bookkeeping.
+ * @return CLOSED.
+ */
+PTRS_API PtrsStatus ptrs_arena_release_unused(PtrsAllocator *arena, size_t *size);
 /* cdef: end */
 
 #endif

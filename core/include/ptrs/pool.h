@@ -10,7 +10,7 @@
  *
  * A free block holds the address of the next free one, so that the list needs
  * no memory.  Blocks that were freed last are used first.  Slabs are kept until
- * the pool is closed.
+ * the pool is closed, or ptrs_pool_release_unused() gives those back that are unused.
  */
 #ifndef PTRS_POOL_H
 #define PTRS_POOL_H
@@ -47,6 +47,18 @@ PTRS_API PtrsStatus ptrs_pool_new(PtrsAllocator *parent,
  * @param pool Made by ptrs_pool_new(); 0 for any other allocator.
  */
 PTRS_API size_t ptrs_pool_block_size(const PtrsAllocator *pool);
+
+/**
+ * Give the slabs back to the parent that have no block in use.
+ *
+ * O(n log n) in slabs and free blocks: meanwhile other threads wait that want a block of this
+ * pool.  Blocks are then used in the order of their addresses.
+ *
+ * @param pool Made by ptrs_pool_new() (else BAD_ARG).
+ * @param[out] size Bytes that were given back, with the slabs' own bookkeeping.
+ * @return CLOSED.
+ */
+PTRS_API PtrsStatus ptrs_pool_release_unused(PtrsAllocator *pool, size_t *size);
 /* cdef: end */
 
 #endif

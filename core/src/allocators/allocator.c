@@ -2,6 +2,7 @@
 #include "ptrs/allocator.h"
 
 #include "allocators/lifecycle.h"
+#include "base/budget.h"
 
 void
 ptrs_allocator_stats(PtrsAllocator *allocator, PtrsStats *stats)
@@ -25,6 +26,31 @@ size_t
 ptrs_allocator_max_align(const PtrsAllocator *allocator)
 {
   return allocator->max_align ? allocator->max_align : PTRS_ALIGN_MAX;
+}
+
+size_t
+ptrs_allocator_limit(PtrsAllocator *allocator)
+{
+  size_t limit = 0;
+  if (allocator->limit) {
+    (void)allocator->limit(allocator, 0, &limit);
+  }
+  return limit;
+}
+
+PtrsStatus
+ptrs_allocator_set_limit(PtrsAllocator *allocator, size_t limit)
+{
+  size_t set = 0;
+  return !limit || limit > PTRS_SIZE_MAX ? PTRS_STATUS_BAD_ARG
+         : !allocator->limit             ? PTRS_STATUS_NOT_SUPPORTED
+                                         : allocator->limit(allocator, limit, &set);
+}
+
+bool
+ptrs_allocator_refusal(PtrsRefusal *refusal)
+{
+  return ptrs_budget_told(refusal);
 }
 
 bool

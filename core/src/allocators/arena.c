@@ -132,6 +132,17 @@ arena_clear(PtrsAllocator *allocator)
   return PTRS_STATUS_SUCCESS;
 }
 
+static PtrsStatus
+arena_limit(PtrsAllocator *allocator, size_t new_limit, size_t *limit)
+{
+  PtrsArena *const arena = (PtrsArena *)allocator;
+  ptrs_spin_lock(&arena->lock);
+  const PtrsStatus status =
+      ptrs_budget_set(&arena->bump.limit, arena->bump.stats.current_bytes, new_limit, limit);
+  ptrs_spin_unlock(&arena->lock);
+  return status;
+}
+
 static bool
 is_arena(const PtrsAllocator *allocator)
 {
@@ -215,6 +226,7 @@ ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena)
               .capacity    = ptrs_exact_capacity,
               .name        = "arena",
               .stats       = arena_stats,
+              .limit       = arena_limit,
               .block_flags = PTRS_BLOCK_IN_REGION,
           },
       .bump = {.parent = parent, .chunk_size = chunk_size},
@@ -264,4 +276,25 @@ ptrs_arena_rewind(PtrsAllocator *arena, uint64_t mark)
   const PtrsInvalidation invalidation = {
       .selects = lies_behind, .clear = rewind_bump, .ctx = &rewind};
   return is_arena(arena) ? ptrs_invalidate(arena->lifecycle, &invalidation) : PTRS_STATUS_BAD_ARG;
+}
+
+PtrsStatus
+ptrs_arena_release_unused(PtrsAllocator *arena, size_t *size)
+{
+  if (!is_arena(arena)) {
+    return PTRS_STATUS_BAD_ARG;
+  }
+  // Not while the arena is being rewound
+  const PtrsStatus status = ptrs_lifecycle_enter(arena->lifecycle);
+  if (status) {
+    return status;
+  }
+  PtrsArena *const self = (PtrsArena *)arena;
+  ptrs_spin_lock(&self->lock);
+  PtrsChunk *const unused = ptrs_bump_take_unused(&self->bump, size);
+  ptrs_spin_unlock(&self->lock);
+  ptrs_lifecycle_unlock(arena->lifecycle);
+  ptrs_bump_give_back(&self->bump, unused);
+  ptrs_lifecycle_settle(ptrs_lifecycle_above(arena->lifecycle));
+  return PTRS_STATUS_SUCCESS;
 }

@@ -127,6 +127,10 @@ ptrs_bump_place(
   PtrsMark *const old_mark = mark_of(bump, mem);
   PtrsMark *new_mark       = old_mark;
   void *new_mem            = mem;
+  if (new_size > old_size &&
+      !ptrs_budget_allows(bump->limit, bump->stats.current_bytes, new_size - old_size)) {
+    return NULL;
+  }
   if (!resize_in_place(bump, (uint8_t *)mem, old_size, new_size, clean)) {
     new_mark = bump->newest;
     new_mem  = ptrs_bump_take(bump, new_size, align, clean);
@@ -189,6 +193,24 @@ ptrs_bump_rewind(PtrsBump *bump, PtrsMark *mark)
   bump->stats.current_bytes -= gone.bytes;
   bump->current       = mark->chunk;
   bump->current->used = mark->used;
+}
+
+PtrsChunk *
+ptrs_bump_take_unused(PtrsBump *bump, size_t *bytes)
+{
+  // Blocks that were freed one by one have left the arena as it was
+  if (!bump->stats.current_blocks && !bump->newest) {
+    bump->current = NULL;
+  }
+  PtrsChunk **const rest  = bump->current ? &bump->current->next : &bump->first;
+  PtrsChunk *const unused = *rest;
+  *rest                   = NULL;
+  *bytes                  = 0;
+  for (PtrsChunk *chunk = unused; chunk; chunk = chunk->next) {
+    ptrs_chunks_remove(&bump->by_address, chunk);
+    *bytes += chunk->size;
+  }
+  return unused;
 }
 
 PtrsChunk *

@@ -10,6 +10,7 @@
 
 #include "allocators/chunks.h"
 #include "allocators/marks.h"
+#include "base/budget.h"
 #include "base/checked.h"
 #include "base/stats.h"
 #include "ptrs/allocator.h"
@@ -17,6 +18,7 @@
 typedef struct {
   PtrsAllocator *parent; // of the chunks
   size_t chunk_size;
+  size_t limit; // of the bytes that live; 0 without one
   PtrsChunk *first;
   PtrsChunk *by_address; // root of the tree of all chunks
   PtrsChunk *current;    // that takes the next block
@@ -70,7 +72,9 @@ ptrs_bump_take(PtrsBump *bump, size_t size, size_t align, size_t *clean)
 static inline void *
 ptrs_bump_alloc(PtrsBump *bump, size_t size, size_t align, size_t *clean)
 {
-  uint8_t *const mem = ptrs_bump_take(bump, size, align, clean);
+  uint8_t *const mem = ptrs_budget_allows(bump->limit, bump->stats.current_bytes, size)
+                           ? ptrs_bump_take(bump, size, align, clean)
+                           : NULL;
   if (mem) {
     ptrs_stats_alloc(&bump->stats, size);
     if (bump->newest) {
@@ -99,6 +103,9 @@ bool ptrs_bump_is_behind(const PtrsBump *bump, const PtrsMark *mark, const void 
 
 // Go back to a mark, or for NULL to the start of the first chunk.
 void ptrs_bump_rewind(PtrsBump *bump, PtrsMark *mark);
+
+// Take the chunks out that hold no block nor mark: O(n log n) in chunks.  Tells their bytes.
+PtrsChunk *ptrs_bump_take_unused(PtrsBump *bump, size_t *bytes);
 
 // Take all chunks out of an arena without blocks, and give them back to the parent: O(n).
 PtrsChunk *ptrs_bump_take_chunks(PtrsBump *bump);

@@ -40,6 +40,30 @@ ptrs_chunks_insert(PtrsChunk **root, PtrsChunk *chunk)
   *right = NULL;
 }
 
+void
+ptrs_chunks_remove(PtrsChunk **root, PtrsChunk *chunk)
+{
+  PtrsChunk **link = root;
+  while (*link != chunk) {
+    link = (uintptr_t)*link < (uintptr_t)chunk ? &(*link)->right : &(*link)->left;
+  }
+  // Join the two subtrees below, the one with the greater number above
+  PtrsChunk *left  = chunk->left;
+  PtrsChunk *right = chunk->right;
+  while (left && right) {
+    if (priority(left) > priority(right)) {
+      *link = left;
+      link  = &left->right;
+      left  = left->right;
+    } else {
+      *link = right;
+      link  = &right->left;
+      right = right->left;
+    }
+  }
+  *link = left ? left : right;
+}
+
 PtrsChunk *
 ptrs_chunks_find(PtrsChunk *root, const void *mem)
 {

@@ -17,9 +17,10 @@ typedef struct PtrsChunk {
   struct PtrsChunk *right; // balanced tree; and chunks at higher addresses
 } PtrsChunk;
 
-// Put a chunk into a tree; and find the chunk that an address lies in, or NULL.  Both are
-// O(log n), expected.
+// Put a chunk into a tree; take it out; and find the chunk that an address lies in, or NULL.
+// Each is O(log n), expected.
 void ptrs_chunks_insert(PtrsChunk **root, PtrsChunk *chunk);
+void ptrs_chunks_remove(PtrsChunk **root, PtrsChunk *chunk);
 PtrsChunk *ptrs_chunks_find(PtrsChunk *root, const void *mem);
 
 #endif

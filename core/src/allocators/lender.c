@@ -48,6 +48,9 @@ lend(const PtrsLender *lender,
   void *const head = alloc(lender->allocator, total, align_of(lender, total));
   if (!head) {
     ptrs_lifecycle_end_loan(lender->allocator);
+    // Those who borrow have their own words for it
+    PtrsRefusal unheard;
+    (void)ptrs_allocator_refusal(&unheard);
     return NULL;
   }
   return begin(head, total);

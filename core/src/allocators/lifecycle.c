@@ -64,6 +64,14 @@ ptrs_lifecycle_begin_loan(PtrsAllocator *allocator)
 }
 
 void
+ptrs_lifecycle_cancel_loan(PtrsAllocator *allocator)
+{
+  if (allocator->lifecycle) {
+    ptrs_atomic_sub(&allocator->lifecycle->n_lent, 1);
+  }
+}
+
+void
 ptrs_lifecycle_end_loan(PtrsAllocator *allocator)
 {
   if (allocator->lifecycle) {
@@ -79,8 +87,8 @@ ptrs_lifecycle_borrow(PtrsAllocator *parent, size_t size, size_t align, size_t *
     return NULL;
   }
   void *const mem = borrow(parent, size, align, clean);
-  if (!mem && parent->lifecycle) {
-    ptrs_atomic_sub(&parent->lifecycle->n_lent, 1);
+  if (!mem) {
+    ptrs_lifecycle_cancel_loan(parent);
   }
   return mem;
 }
@@ -89,9 +97,7 @@ void
 ptrs_lifecycle_give_back(PtrsAllocator *parent, void *mem, size_t size, size_t align)
 {
   parent->free(parent, mem, size, align);
-  if (parent->lifecycle) {
-    ptrs_atomic_sub(&parent->lifecycle->n_lent, 1);
-  }
+  ptrs_lifecycle_cancel_loan(parent);
 }
 
 bool

@@ -30,6 +30,10 @@ void ptrs_lifecycle_give_back(PtrsAllocator *parent, void *mem, size_t size, siz
 // the count, or has cleared it before.  False, and nothing counted, if it has been dropped.
 bool ptrs_lifecycle_begin_loan(PtrsAllocator *allocator);
 
+// Count a piece as not lent any more.  Any lock may be held, so that an allocator that
+// was dropped meanwhile keeps its memory until the next piece comes back or the caller goes.
+void ptrs_lifecycle_cancel_loan(PtrsAllocator *allocator);
+
 // Count a piece as given back, which it has been.  Clears an allocator that was dropped, so that
 // the caller has to be one of its users, and holds no lock.
 void ptrs_lifecycle_end_loan(PtrsAllocator *allocator);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "allocators/lifecycle.h"
+#include "base/budget.h"
 #include "base/checked.h"
 #include "base/spin.h"
 #include "base/stats.h"
@@ -38,6 +39,7 @@ typedef struct {
   size_t align;
   size_t slab_blocks;
   size_t slab_size; // bytes, with the Slab
+  size_t limit;     // of the bytes that live; 0 without one
   PtrsAllocator *parent;
   PtrsLifecycle lifecycle;
 } PtrsPool;
@@ -70,7 +72,9 @@ pool_alloc(PtrsAllocator *allocator, size_t size, size_t align)
   }
   ptrs_spin_lock(&pool->lock);
   void *mem = pool->free_blocks;
-  if (mem) {
+  if (!ptrs_budget_allows(pool->limit, pool->stats.current_bytes, size)) {
+    mem = NULL;
+  } else if (mem) {
     pool->free_blocks = pool->free_blocks->next;
   } else if (!pool->is_closed && (pool->n_fresh || add_slab(pool))) {
     mem = pool->fresh;
@@ -103,9 +107,14 @@ pool_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_si
     return NULL;
   }
   ptrs_spin_lock(&pool->lock);
-  ptrs_stats_resize(&pool->stats, old_size, new_size);
+  const bool allowed =
+      new_size <= old_size ||
+      ptrs_budget_allows(pool->limit, pool->stats.current_bytes, new_size - old_size);
+  if (allowed) {
+    ptrs_stats_resize(&pool->stats, old_size, new_size);
+  }
   ptrs_spin_unlock(&pool->lock);
-  return mem;
+  return allowed ? mem : NULL;
 }
 
 static void *
@@ -159,6 +168,27 @@ pool_stats(PtrsAllocator *allocator, PtrsStats *stats)
 }
 
 static PtrsStatus
+pool_limit(PtrsAllocator *allocator, size_t new_limit, size_t *limit)
+{
+  PtrsPool *const pool = (PtrsPool *)allocator;
+  ptrs_spin_lock(&pool->lock);
+  const PtrsStatus status =
+      ptrs_budget_set(&pool->limit, pool->stats.current_bytes, new_limit, limit);
+  ptrs_spin_unlock(&pool->lock);
+  return status;
+}
+
+static void
+give_back(const PtrsPool *pool, Slab *slab)
+{
+  while (slab) {
+    Slab *const older = slab->older;
+    ptrs_lifecycle_give_back(pool->parent, slab->mem, pool->slab_size, pool->align);
+    slab = older;
+  }
+}
+
+static PtrsStatus
 pool_clear(PtrsAllocator *allocator)
 {
   PtrsPool *const pool = (PtrsPool *)allocator;
@@ -167,7 +197,7 @@ pool_clear(PtrsAllocator *allocator)
     ptrs_spin_unlock(&pool->lock);
     return PTRS_STATUS_PINNED;
   }
-  Slab *slab                 = pool->slabs;
+  Slab *const slabs          = pool->slabs;
   pool->slabs                = NULL;
   pool->free_blocks          = NULL;
   pool->n_fresh              = 0;
@@ -175,12 +205,7 @@ pool_clear(PtrsAllocator *allocator)
   pool->stats.current_blocks = 0;
   pool->stats.current_bytes  = 0;
   ptrs_spin_unlock(&pool->lock);
-
-  while (slab) {
-    Slab *const older = slab->older;
-    ptrs_lifecycle_give_back(pool->parent, slab->mem, pool->slab_size, pool->align);
-    slab = older;
-  }
+  give_back(pool, slabs);
   return PTRS_STATUS_SUCCESS;
 }
 
@@ -232,6 +257,7 @@ ptrs_pool_new(PtrsAllocator *parent,
               .capacity  = pool_capacity,
               .name      = "pool",
               .stats     = pool_stats,
+              .limit     = pool_limit,
               .max_size  = block_size,
               .max_align = align,
           },
@@ -260,4 +286,99 @@ size_t
 ptrs_pool_block_size(const PtrsAllocator *pool)
 {
   return pool->alloc == pool_alloc ? pool->max_size : 0;
+}
+
+// Sort a list, whose items begin with the address of the next one, by addresses
+static void *
+sorted(void *list, size_t count)
+{
+  void **const first = (void **)list;
+  if (count < 2) {
+    if (count) {
+      *first = NULL;
+    }
+    return count ? list : NULL;
+  }
+  void *second = list;
+  for (size_t i = 0; i < count / 2; ++i) {
+    second = *(void **)second;
+  }
+  void *b      = sorted(second, count - count / 2);
+  void *a      = sorted(list, count / 2);
+  void *merged = NULL;
+  for (void **end = &merged; a || b;) {
+    void **const from = !b || (a && (uintptr_t)a < (uintptr_t)b) ? &a : &b;
+    void *const item  = *from;
+    *from             = *(void **)item;
+    *end              = item;
+    end               = (void **)item;
+    *end              = NULL;
+  }
+  return merged;
+}
+
+static size_t
+length(const void *list)
+{
+  size_t count = 0;
+  for (; list; list = *(void *const *)list) {
+    count += 1;
+  }
+  return count;
+}
+
+// Take the slabs out that have no block in use.  Slabs and free blocks are brought into the order
+// of their addresses, in which those of a slab follow each other.  Locked.
+static Slab *
+take_unused(PtrsPool *pool)
+{
+  Slab *unused      = NULL;
+  Slab **slab_link  = &pool->slabs;
+  FreeBlock **start = &pool->free_blocks;
+  pool->slabs       = (Slab *)sorted(pool->slabs, length(pool->slabs));
+  pool->free_blocks = (FreeBlock *)sorted(pool->free_blocks, length(pool->free_blocks));
+  while (*slab_link) {
+    Slab *const slab     = *slab_link;
+    const uintptr_t from = (uintptr_t)slab->mem;
+    const bool is_fresh  = pool->n_fresh && (uintptr_t)pool->fresh - from < pool->slab_size;
+    size_t n_free        = is_fresh ? pool->n_fresh : 0;
+    FreeBlock **end      = start;
+    for (; *end && (uintptr_t)*end - from < pool->slab_size; end = &(*end)->next) {
+      n_free += 1;
+    }
+    if (n_free < pool->slab_blocks) {
+      start     = end;
+      slab_link = &slab->older;
+      continue;
+    }
+    *start      = *end;
+    *slab_link  = slab->older;
+    slab->older = unused;
+    unused      = slab;
+    if (is_fresh) {
+      pool->n_fresh = 0;
+    }
+  }
+  return unused;
+}
+
+PtrsStatus
+ptrs_pool_release_unused(PtrsAllocator *allocator, size_t *size)
+{
+  if (!ptrs_pool_block_size(allocator)) {
+    return PTRS_STATUS_BAD_ARG;
+  }
+  const PtrsStatus status = ptrs_lifecycle_enter(allocator->lifecycle);
+  if (status) {
+    return status;
+  }
+  PtrsPool *const pool = (PtrsPool *)allocator;
+  ptrs_spin_lock(&pool->lock);
+  Slab *const unused = take_unused(pool);
+  ptrs_spin_unlock(&pool->lock);
+  ptrs_lifecycle_unlock(allocator->lifecycle);
+  *size = length(unused) * pool->slab_size;
+  give_back(pool, unused);
+  ptrs_lifecycle_settle(ptrs_lifecycle_above(allocator->lifecycle));
+  return PTRS_STATUS_SUCCESS;
 }

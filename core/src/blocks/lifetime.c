@@ -211,6 +211,15 @@ end_locked(PtrsSlot *slot, PtrsBlock block, PtrsLifecycle *lifecycle)
     ptrs_table_retire(slot, ptrs_block_index(block), true, true);
     return;
   }
+  if (lifecycle && lifecycle->ops->move) {
+    ptrs_lifecycle_unlink(lifecycle, slot);
+    ptrs_lifecycle_unlock(lifecycle);
+    // As above: a fork meanwhile finds memory without a block
+    ptrs_table_retire(slot, ptrs_block_index(block), true, true);
+    ptrs_lifecycle_settle(lifecycle);
+    ptrs_lifecycle_release(lifecycle);
+    return;
+  }
   const bool is_long = ptrs_slot_is_long(slot, 0);
   // The lock is released before memory is given back, unless both have to be one step
   const bool unlocks = lifecycle && !lifecycle->ops->take;
@@ -356,6 +365,32 @@ replace(
   return mem ? PTRS_STATUS_SUCCESS : PTRS_STATUS_NO_MEM;
 }
 
+// As resize(), for allocators with move(): slot and memory never disagree, and no lock is held
+// while memory is taken or given back
+static PtrsStatus
+move(PtrsSlot *slot, size_t size, const PtrsResizeRules *rules)
+{
+  PtrsAllocator *const allocator    = slot->allocator;
+  const PtrsLifecycleOps *const ops = allocator->lifecycle->ops;
+  const bool is_long                = ptrs_slot_is_long(slot, size);
+  const size_t align                = ptrs_slot_align(slot);
+  const size_t kept                 = ptrs_min(ptrs_slot_capacity(slot), size);
+  uint8_t *const old_mem            = slot->mem;
+  const size_t old_size             = slot->size;
+  void *const mem                   = ops->move(allocator, old_size, size, align);
+  if (!mem) {
+    return PTRS_STATUS_NO_MEM;
+  }
+  memcpy(mem, old_mem, kept);
+  ptrs_table_begin_work(slot, is_long);
+  set_memory(slot, mem, size, align);
+  clear_slack(slot);
+  tell(rules, slot, kept);
+  ptrs_table_end_work(slot, is_long);
+  ops->put_away(allocator, old_mem, old_size, align);
+  return PTRS_STATUS_SUCCESS;
+}
+
 PtrsStatus
 ptrs_lifetime_resize(
     PtrsSlot *slot, PtrsBlock block, size_t size, const PtrsResizeRules *rules, bool *would_block)
@@ -365,6 +400,7 @@ ptrs_lifetime_resize(
   if (status) {
     return status;
   }
-  return lifecycle && lifecycle->ops->place ? replace(slot, block, size, rules, would_block)
-                                            : resize(slot, size, rules);
+  return lifecycle && lifecycle->ops->place  ? replace(slot, block, size, rules, would_block)
+         : lifecycle && lifecycle->ops->move ? move(slot, size, rules)
+                                             : resize(slot, size, rules);
 }

@@ -223,14 +223,18 @@ void
 ptrs_lifecycle_settle(PtrsLifecycle *lifecycle)
 {
   bool settled = true;
-  while (settled && lifecycle && ptrs_atomic_peek(&lifecycle->is_dropped)) {
-    ptrs_lifecycle_lock(lifecycle);
-    // Another thread may have been faster
-    settled = ptrs_atomic_peek(&lifecycle->is_dropped) && !lifecycle->is_invalidating &&
-              lifecycle->blocks == PTRS_NO_SLOT &&
-              !ptrs_lifecycle_clear(lifecycle->allocator, NULL);
-    ptrs_lifecycle_unlock(lifecycle);
-    // The parent has its memory back, and may have waited for that
+  while (settled && lifecycle &&
+         (ptrs_atomic_peek(&lifecycle->is_dropped) || lifecycle->ops->move)) {
+    if (ptrs_atomic_peek(&lifecycle->is_dropped)) {
+      ptrs_lifecycle_lock(lifecycle);
+      // Another thread may have been faster
+      settled = ptrs_atomic_peek(&lifecycle->is_dropped) && !lifecycle->is_invalidating &&
+                lifecycle->blocks == PTRS_NO_SLOT &&
+                !ptrs_lifecycle_clear(lifecycle->allocator, NULL);
+      ptrs_lifecycle_unlock(lifecycle);
+      settled = settled || lifecycle->ops->move;
+    }
+    // The parent has memory back, and may have waited for that
     lifecycle = ptrs_lifecycle_above(lifecycle);
   }
 }

@@ -58,6 +58,12 @@ typedef struct {
                  size_t new_size,
                  size_t align,
                  size_t *clean);
+
+  // For allocators whose memory is their parent's block by block, so that no memory is taken or
+  // given back under a lock that the parent's may stand above.  Get memory of zeros for a block
+  // that changes its size, counted as resized; and give memory back that has been counted.
+  void *(*move)(PtrsAllocator *allocator, size_t old_size, size_t new_size, size_t align);
+  void (*put_away)(PtrsAllocator *allocator, void *mem, size_t size, size_t align);
 } PtrsLifecycleOps;
 
 struct PtrsLifecycleImpl {
