@@ -3,6 +3,7 @@
 // outside of it, is found out by whatever is done with the pointer.
 #include "cpython/factories.h"
 
+#include "cpython/adopt.h"
 #include "cpython/held.h"
 #include "cpython/pointer.h"
 
@@ -172,6 +173,7 @@ disown(PyObject *module, PyObject *root)
   PtrsBlockInfo info;
   if (ptrs_block_info(((PtrsPyPointer *)root)->block, &info)) {
     __atomic_store_n(&((PtrsPyPointer *)root)->owned, 0, __ATOMIC_RELAXED);
+    Py_XDECREF(ptrs_py_take_own((PtrsPyPointer *)root));
   }
   Py_RETURN_NONE;
 }
@@ -199,6 +201,8 @@ PyMethodDef ptrs_py_factories[] = {
     {"new_slice", new_slice, METH_VARARGS, NULL},
     {"disown", disown, METH_O, NULL},
     {"own_held", own_held, METH_VARARGS, NULL},
+    {"new_adopted", ptrs_py_new_adopted, METH_VARARGS, NULL},
+    {"know_free", ptrs_py_know_free, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

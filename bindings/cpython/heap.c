@@ -3,6 +3,7 @@
 #include "cpython/heap.h"
 
 #include "access/access.h"
+#include "cpython/adopt.h"
 #include "cpython/error.h"
 #include "cpython/held.h"
 #include "cpython/operations.h"
@@ -12,18 +13,52 @@
 
 #ifndef PYPY_VERSION
 
+static bool
+free_at_once(PtrsBlock block)
+{
+  bool would_block = false;
+  return !ptrs_block_try_free(block, PTRS_ACCESS_AT_ONCE, &would_block) && !would_block;
+}
+
+// The same by a function of C, which may wait for another thread
+static bool
+free_by_function(PtrsBlock block)
+{
+  PtrsStatus status = PTRS_STATUS_SUCCESS;
+  Py_BEGIN_ALLOW_THREADS;
+  status = ptrs_block_free(block);
+  Py_END_ALLOW_THREADS;
+  return !status;
+}
+
+// Whether this is a pointer by which a block may be freed
+static bool
+frees(const PtrsPyPointer *pointer)
+{
+  return !pointer->offset && !pointer->readonly &&
+         !(pointer->kind == PTRS_PY_KIND_SLOT && pointer->index);
+}
+
 // Whether a block could be freed through this pointer, and was
 static bool
 free_block(PtrsPyPointer *pointer)
 {
-  bool would_block = false;
-  if (pointer->offset || pointer->readonly ||
-      (pointer->kind == PTRS_PY_KIND_SLOT && pointer->index) ||
-      ptrs_block_try_free(pointer->block, PTRS_ACCESS_AT_ONCE, &would_block) || would_block) {
+  PtrsPyPointer *const root = ptrs_py_root(pointer);
+  if (!frees(pointer) || root->ending == PTRS_PY_ENDING_PYTHON ||
+      !(root->ending == PTRS_PY_ENDING_FREE ? free_by_function(pointer->block)
+                                            : free_at_once(pointer->block))) {
     return false;
   }
-  __atomic_store_n(&ptrs_py_root(pointer)->owned, 0, __ATOMIC_RELAXED);
+  __atomic_store_n(&root->owned, 0, __ATOMIC_RELAXED);
   return true;
+}
+
+// Let go of what a block that is gone has kept; None
+static PyObject *
+release_all(PtrsPyPointer *pointer)
+{
+  Py_XDECREF(ptrs_py_take_own(ptrs_py_root(pointer)));
+  return ptrs_py_release_held(pointer);
 }
 
 PyObject *
@@ -31,9 +66,19 @@ ptrs_py_pointer_free(PyObject *self, PyObject *const *args, Py_ssize_t n_args, P
 {
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   if (!n_args && !names && free_block(pointer)) {
-    return ptrs_py_release_held(pointer);
+    return release_all(pointer);
   }
   return ptrs_py_slow_method(PTRS_PY_FREE_METHOD, self, args, n_args, names);
+}
+
+PyObject *
+ptrs_py_adopted_free(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  if (!n_args && !names && free_block(pointer)) {
+    return release_all(pointer);
+  }
+  return ptrs_py_slow_method(PTRS_PY_ADOPTED_FREE, self, args, n_args, names);
 }
 
 PyObject *
@@ -41,9 +86,51 @@ ptrs_py_free(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObjec
 {
   (void)module;
   if (n_args == 1 && !names && ptrs_py_is_plain(args[0]) && free_block((PtrsPyPointer *)args[0])) {
-    return ptrs_py_release_held((PtrsPyPointer *)args[0]);
+    return release_all((PtrsPyPointer *)args[0]);
   }
   return ptrs_py_slow(PTRS_PY_FREE, args, n_args, names);
+}
+
+// Give the memory of a block away; its address, or NULL with or without an exception
+static PyObject *
+give(PtrsPyPointer *pointer)
+{
+  PtrsEntry seen;
+  bool gone         = false;
+  void *mem         = NULL;
+  PtrsStatus status = PTRS_STATUS_SUCCESS;
+  if (!frees(pointer) || !ptrs_py_peek(pointer->block, &seen, &gone)) {
+    return NULL;
+  }
+  // Before the memory is given away: later there may be no memory for it
+  PyObject *address = PyLong_FromVoidPtr(seen.mem);
+  if (!address) {
+    return NULL;
+  }
+  Py_BEGIN_ALLOW_THREADS;
+  status = ptrs_block_give(pointer->block, &mem);
+  Py_END_ALLOW_THREADS;
+  if (status) {
+    Py_DECREF(address);
+    return NULL;
+  }
+  __atomic_store_n(&ptrs_py_root(pointer)->owned, 0, __ATOMIC_RELAXED);
+  if (mem != seen.mem) { // another thread has moved the block in between
+    Py_DECREF(address);
+    address = PyLong_FromVoidPtr(mem);
+  }
+  Py_DECREF(release_all(pointer));
+  return address;
+}
+
+PyObject *
+ptrs_py_pointer_release(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  PyObject *const address =
+      n_args || names || !ptrs_py_is_plain(self) ? NULL : give((PtrsPyPointer *)self);
+  return address || PyErr_Occurred()
+             ? address
+             : ptrs_py_slow_method(PTRS_PY_RELEASE, self, args, n_args, names);
 }
 
 // Of the classes that are made here alone: others may have a free() of their own
@@ -64,7 +151,7 @@ ptrs_py_pointer_exit(PyObject *self, PyObject *const *args, Py_ssize_t n_args, P
 {
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   if (n_args == 3 && !names && ptrs_py_is_plain(self) && free_block(pointer)) {
-    return ptrs_py_release_held(pointer);
+    return release_all(pointer);
   }
   return ptrs_py_slow_method(PTRS_PY_EXIT, self, args, n_args, names);
 }
@@ -84,6 +171,13 @@ warn_leaked(PyTypeObject *type, int64_t size, PyObject *source)
   Py_XDECREF(number);
 }
 
+// Whether it may matter to someone that a pointer was dropped with its block
+static bool
+is_heard(const PtrsPyPointer *pointer)
+{
+  return pointer->ending != PTRS_PY_ENDING_QUIET && !ptrs_py_warnings_are_ignored();
+}
+
 bool
 ptrs_py_free_unheard(PtrsPyPointer *pointer)
 {
@@ -94,10 +188,8 @@ ptrs_py_free_unheard(PtrsPyPointer *pointer)
     pointer->owned = 0;
     return true;
   }
-  bool would_block = false;
   // An exception that is under way is for the finalizer to put aside
-  if (PyErr_Occurred() || !ptrs_py_warnings_are_ignored() ||
-      ptrs_block_try_free(pointer->block, PTRS_ACCESS_AT_ONCE, &would_block) || would_block) {
+  if (PyErr_Occurred() || is_heard(pointer) || !free_at_once(pointer->block)) {
     return false;
   }
   pointer->owned = 0;
@@ -115,9 +207,10 @@ finalize(PtrsPyPointer *pointer, PyObject *source)
   Py_BEGIN_ALLOW_THREADS;
   size = ptrs_access_drop_leaked(pointer->block);
   Py_END_ALLOW_THREADS;
-  if (size >= 0 && !ptrs_py_warnings_are_ignored()) {
+  if (size >= 0 && is_heard(pointer)) {
     warn_leaked(Py_TYPE(pointer), size, source);
   }
+  ptrs_py_leave_kept(pointer);
   ptrs_py_error_put_back(&error);
 }
 

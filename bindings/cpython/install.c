@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cpython/install.h"
 
+#include "cpython/adopt.h"
 #include "cpython/document.h"
 #include "cpython/operations.h"
 #include "cpython/pointer.h"
@@ -23,27 +24,24 @@ static const struct {
 };
 
 // Definitions are never freed, since what is made of them refers to them
-static struct {
+typedef struct {
   PtrsPyId id;
+  const char *owner; // of a method
   const char *signature;
   PyMethodDef def;
-} functions[] = {
-#  define ROW(id, name, signature, function) {PTRS_PY_##id, signature, FASTCALL(name, function)},
-    PTRS_PY_FUNCTIONS(ROW)
-#  undef ROW
-};
+} Definition;
 
-static struct {
-  PtrsPyId id;
-  const char *owner;
-  const char *signature;
-  PyMethodDef def;
-} methods[] = {
+#  define ROW(id, name, signature, function)                                                       \
+    {PTRS_PY_##id, NULL, signature, FASTCALL(name, function)},
+static Definition functions[]      = {PTRS_PY_FUNCTIONS(ROW)};
+static Definition late_functions[] = {PTRS_PY_LATE_FUNCTIONS(ROW)};
+#  undef ROW
+
 #  define ROW(id, owner, name, signature, function)                                                \
     {PTRS_PY_##id, owner, signature, FASTCALL(name, function)},
-    PTRS_PY_METHODS(ROW)
+static Definition methods[]      = {PTRS_PY_METHODS(ROW)};
+static Definition late_methods[] = {PTRS_PY_LATE_METHODS(ROW)};
 #  undef ROW
-};
 
 static struct {
   PtrsPyId id;
@@ -143,13 +141,13 @@ document(PyMethodDef *def, const char *signature, PyObject *reference)
 }
 
 static bool
-install_methods(PyObject *namespace)
+install_methods(Definition *rows, size_t n_rows, PyObject *namespace)
 {
-  for (size_t i = 0; i < Py_ARRAY_LENGTH(methods); ++i) {
-    PyMethodDef *const def    = &methods[i].def;
-    PyTypeObject *const owner = find_class(namespace, methods[i].owner);
+  for (size_t i = 0; i < n_rows; ++i) {
+    PyMethodDef *const def    = &rows[i].def;
+    PyTypeObject *const owner = find_class(namespace, rows[i].owner);
     PyObject *const reference = owner ? find(owner->tp_dict, def->ml_name) : NULL;
-    if (!keep(methods[i].id, reference) || !document(def, methods[i].signature, reference) ||
+    if (!keep(rows[i].id, reference) || !document(def, rows[i].signature, reference) ||
         !set(owner, def->ml_name, PyDescr_NewMethod(owner, def))) {
       return false;
     }
@@ -214,16 +212,15 @@ install_inherited(PyObject *namespace)
 
 // A dict of compiled functions by name
 static PyObject *
-make_functions(PyObject *module, PyObject *namespace)
+make_functions(Definition *rows, size_t n_rows, PyObject *module, PyObject *namespace)
 {
   PyObject *const made = PyDict_New();
-  for (size_t i = 0; made && i < Py_ARRAY_LENGTH(functions); ++i) {
-    PyMethodDef *const def    = &functions[i].def;
+  for (size_t i = 0; made && i < n_rows; ++i) {
+    PyMethodDef *const def    = &rows[i].def;
     PyObject *const reference = find(namespace, def->ml_name);
     PyObject *const in        = reference ? PyObject_GetAttrString(reference, "__module__") : NULL;
     PyObject *function        = NULL;
-    if (in && keep(functions[i].id, reference) &&
-        document(def, functions[i].signature, reference)) {
+    if (in && keep(rows[i].id, reference) && document(def, rows[i].signature, reference)) {
       function = PyCFunction_NewEx(def, module, in);
     }
     const int status = function ? PyDict_SetItemString(made, def->ml_name, function) : -1;
@@ -249,10 +246,42 @@ ptrs_py_install(PyObject *module, PyObject *namespace)
     PyErr_SetString(PyExc_RuntimeError, "the fast path has been installed");
     return NULL;
   }
-  return take_objects(namespace) && install_methods(namespace) && install_properties(namespace) &&
-                 install_operators(namespace) && install_inherited(namespace)
-             ? make_functions(module, namespace)
+  return take_objects(namespace) && install_methods(methods, Py_ARRAY_LENGTH(methods), namespace) &&
+                 install_properties(namespace) && install_operators(namespace) &&
+                 install_inherited(namespace)
+             ? make_functions(functions, Py_ARRAY_LENGTH(functions), module, namespace)
              : NULL;
+}
+
+PyObject *
+ptrs_py_install_late(PyObject *module, PyObject *namespace)
+{
+  if (!PyDict_Check(namespace)) {
+    return PyErr_Format(PyExc_TypeError, "a dict is needed, not %.100s",
+                        Py_TYPE(namespace)->tp_name);
+  }
+  if (!ptrs_py_objects[0] || ptrs_py_objects[PTRS_PY_ADOPTED]) {
+    PyErr_SetString(PyExc_RuntimeError, "the fast path is not there, or has been installed");
+    return NULL;
+  }
+  PyObject *const kind = find(namespace, "AdoptedPointer");
+  if (kind && !ptrs_py_make_plain_of(kind, (Py_ssize_t)sizeof(PtrsPyAdopted))) {
+    PyErr_SetString(PyExc_TypeError,
+                    "AdoptedPointer must be a class of pointers that adds one field");
+    return NULL;
+  }
+  if (!kind ||
+      !set((PyTypeObject *)kind, ptrs_py_ending_field.name,
+           PyDescr_NewGetSet((PyTypeObject *)kind, &ptrs_py_ending_field)) ||
+      !install_methods(late_methods, Py_ARRAY_LENGTH(late_methods), namespace)) {
+    return NULL;
+  }
+  PyObject *const made =
+      make_functions(late_functions, Py_ARRAY_LENGTH(late_functions), module, namespace);
+  if (made) {
+    (void)keep(PTRS_PY_ADOPTED, kind); // last, since its methods are known from now on
+  }
+  return made;
 }
 
 #endif

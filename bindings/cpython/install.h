@@ -21,5 +21,8 @@
  */
 PyObject *ptrs_py_install(PyObject *module, PyObject *namespace);
 
+/** For Python: the same with what the table has of memory that something else has allocated. */
+PyObject *ptrs_py_install_late(PyObject *module, PyObject *namespace);
+
 #endif
 #endif

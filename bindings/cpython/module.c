@@ -44,6 +44,7 @@ set_stack_needs(PyObject *module, PyObject *args)
 
 static PyMethodDef functions[] = {
     {"install", ptrs_py_install, METH_O, NULL},
+    {"install_late", ptrs_py_install_late, METH_O, NULL},
     {"set_stack_needs", set_stack_needs, METH_VARARGS, NULL},
     {"is_direct", ptrs_py_is_direct, METH_O, NULL},
     {"call_once", ptrs_py_call_once, METH_VARARGS, NULL},

@@ -80,6 +80,7 @@
         ptrs_py_default_exit)                                                                      \
     ROW(FREE_METHOD, "HeapPointer", "free", "($self)", ptrs_py_pointer_free)                       \
     ROW(REALLOC_METHOD, "HeapPointer", "realloc", "($self, size)", ptrs_py_pointer_realloc)        \
+    ROW(RELEASE, "HeapPointer", "release", "($self)", ptrs_py_pointer_release)                     \
     ROW(ENTER, "HeapPointer", "__enter__", "($self)", ptrs_py_pointer_enter)                       \
     ROW(EXIT, "HeapPointer", "__exit__", "($self, *exc_info)", ptrs_py_pointer_exit)               \
     ROW(SLICE_OF, "BytePointer", "slice", "($self, start, size)", ptrs_py_pointer_slice)           \
@@ -87,6 +88,17 @@
     ROW(STORE_SLOTS, "_Slots", "_store_slots", "($self, first, values)",                           \
         ptrs_py_pointer_store_slots)                                                               \
     ROW(TOLIST, "AllocatedArrayPointer", "tolist", "($self)", ptrs_py_pointer_tolist)
+
+/**
+ * What is installed once a program asks for memory that something else has allocated: its
+ * class, which adds a field, and its functions and methods.
+ */
+#  define PTRS_PY_LATE_CLASSES(ROW) ROW(ADOPTED, "AdoptedPointer")
+#  define PTRS_PY_LATE_FUNCTIONS(ROW)                                                              \
+    ROW(FROM_ADDRESS, "from_address", "($module, address, size, *, keepalive=None, free=None)",    \
+        ptrs_py_from_address)
+#  define PTRS_PY_LATE_METHODS(ROW)                                                                \
+    ROW(ADOPTED_FREE, "AdoptedPointer", "free", "($self)", ptrs_py_adopted_free)
 
 /** Properties: (id, class, name, C function). */
 #  define PTRS_PY_PROPERTIES(ROW)                                                                  \
@@ -145,18 +157,21 @@
 typedef enum {
 #  define ROW(id, ...) PTRS_PY_##id,
   PTRS_PY_CLASSES(ROW) PTRS_PY_HELPERS(ROW) PTRS_PY_FUNCTIONS(ROW) PTRS_PY_METHODS(ROW)
-      PTRS_PY_PROPERTIES(ROW) PTRS_PY_OPERATORS(ROW)
+      PTRS_PY_PROPERTIES(ROW) PTRS_PY_OPERATORS(ROW) PTRS_PY_LATE_CLASSES(ROW)
+          PTRS_PY_LATE_FUNCTIONS(ROW) PTRS_PY_LATE_METHODS(ROW)
 #  undef ROW
-          PTRS_PY_N_IDS
+              PTRS_PY_N_IDS
 } PtrsPyId;
 
 #  define ROW(id, name, signature, function)                                                       \
     PyObject *function(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 PTRS_PY_FUNCTIONS(ROW)
+PTRS_PY_LATE_FUNCTIONS(ROW)
 #  undef ROW
 #  define ROW(id, owner, name, signature, function)                                                \
     PyObject *function(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 PTRS_PY_METHODS(ROW)
+PTRS_PY_LATE_METHODS(ROW)
 #  undef ROW
 
 #  define ROW(id, owner, name, function) PyObject *function(PyObject *, void *);

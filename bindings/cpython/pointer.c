@@ -22,7 +22,9 @@ static unsigned n_spare;
 static bool
 is_recycled(PyTypeObject *type)
 {
-  return ptrs_py_is_plain_type(type) || (PyObject *)type == ptrs_py_objects[PTRS_PY_SLICE];
+  // All of one size
+  return (ptrs_py_is_plain_type(type) && (PyObject *)type != ptrs_py_objects[PTRS_PY_ADOPTED]) ||
+         (PyObject *)type == ptrs_py_objects[PTRS_PY_SLICE];
 }
 
 // Memory of a plain pointer, as tp_alloc() returns it

@@ -25,6 +25,14 @@ typedef enum {
   PTRS_PY_KIND_SLICE
 } PtrsPyKind;
 
+/** How the memory of a block ends that something else has allocated. */
+typedef enum {
+  PTRS_PY_ENDING_NONE,  /* it is none of these, or an alias */
+  PTRS_PY_ENDING_QUIET, /* it is not freed, so that it may be leaked */
+  PTRS_PY_ENDING_FREE,  /* a C function frees it */
+  PTRS_PY_ENDING_PYTHON /* an object of Python does what there is to do */
+} PtrsPyEnding;
+
 /**
  * A pointer.  All fields but `owned` and `held` stay as they were made; without a global lock
  * these two are accessed atomically.
@@ -42,7 +50,14 @@ typedef struct {
   char kind;     // PtrsPyKind
   char stepped;  // slot: steps from the array have led here, and lead back to it
   char readonly; // no operation on this pointer, or on one that is made of it, changes the block
+  char ending;   // PtrsPyEnding; unless that is none, the pointer is a PtrsPyAdopted
 } PtrsPyPointer;
+
+/** A pointer to memory that something else has allocated; see adopt.h. */
+typedef struct {
+  PtrsPyPointer pointer;
+  PyObject *kept; // what the block keeps, or what ends it; or NULL
+} PtrsPyAdopted;
 
 /** The type that all pointers are of; NULL until the module is loaded. */
 extern PyTypeObject *ptrs_py_pointer_type;
@@ -53,7 +68,8 @@ ptrs_py_is_plain_type(PyTypeObject *type)
 {
   PyObject *const kind = (PyObject *)type;
   return kind == ptrs_py_objects[PTRS_PY_ALLOCATED] || kind == ptrs_py_objects[PTRS_PY_SLOT] ||
-         kind == ptrs_py_objects[PTRS_PY_ARRAY] || kind == ptrs_py_objects[PTRS_PY_STACK];
+         kind == ptrs_py_objects[PTRS_PY_ARRAY] || kind == ptrs_py_objects[PTRS_PY_STACK] ||
+         kind == ptrs_py_objects[PTRS_PY_ADOPTED];
 }
 
 static inline bool

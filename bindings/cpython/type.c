@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cpython/type.h"
 
+#include "cpython/adopt.h"
 #include "cpython/heap.h"
 #include "cpython/operations.h"
 #include "cpython/pointer.h"
@@ -60,6 +61,7 @@ pointer_dealloc(PyObject *self)
   }
   Py_CLEAR(pointer->root);
   Py_CLEAR(pointer->held);
+  Py_XDECREF(ptrs_py_take_kept(pointer));
   if (!ptrs_py_recycle(self)) {
     type->tp_free(self);
   }
@@ -67,11 +69,17 @@ pointer_dealloc(PyObject *self)
 }
 
 bool
-ptrs_py_make_plain(PyObject *obj)
+ptrs_py_make_plain(PyObject *type)
+{
+  return ptrs_py_make_plain_of(type, (Py_ssize_t)sizeof(PtrsPyPointer));
+}
+
+bool
+ptrs_py_make_plain_of(PyObject *obj, Py_ssize_t size)
 {
   PyTypeObject *const type = (PyTypeObject *)obj;
   if (!PyType_Check(obj) || !PyType_IsSubtype(type, ptrs_py_pointer_type) ||
-      type->tp_basicsize != (Py_ssize_t)sizeof(PtrsPyPointer) || type->tp_dictoffset) {
+      type->tp_basicsize != size || type->tp_dictoffset) {
     return false;
   }
   // Python's own would look for what such a class does not have: a dict, slots

@@ -21,6 +21,9 @@ extern PyType_Spec ptrs_py_pointer_spec;
  */
 bool ptrs_py_make_plain(PyObject *type);
 
+/** The same of a class whose instances have `size` bytes. */
+bool ptrs_py_make_plain_of(PyObject *type, Py_ssize_t size);
+
 /** For Python: whether the operators of a class are those of the C type, without a detour. */
 PyObject *ptrs_py_is_direct(PyObject *module, PyObject *kind);
 

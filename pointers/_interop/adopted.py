@@ -9,9 +9,9 @@ from _thread import get_ident
 from types import MethodType
 
 from pointers._errors import status_error
-from pointers._ffi import CALLS_BACK, ffi, lib
+from pointers._ffi import CALLS_BACK, fast, ffi, lib
 from pointers._interop.endings import Ending
-from pointers._pointer.base import new_stack
+from pointers._pointer.base import new_adopted
 from pointers._pointer.heap import AllocatedPointer
 from pointers._pointer.raw import SIZE_MAX, as_int, as_size
 from pointers._typing import Any, Callable, NoReturn, TypeVar
@@ -36,13 +36,14 @@ class AdoptedPointer(AllocatedPointer[T]):
 
     __slots__ = ("_ending",)
 
-    # Of the root alone
-    _ending: Ending
+    # Of the root alone.  None where the compiled path has made the pointer, and does all that
+    # there is to do.
+    _ending: Ending | None
 
-    def _own_ending(self) -> Ending:
+    def _own_ending(self) -> Ending | None:
         root: Any = self if self._root is None else self._root
         try:
-            ending: Ending = root._ending
+            ending: Ending | None = root._ending
         except AttributeError:  # object.__new__() makes pointers without a block
             raise status_error(lib.PTRS_STATUS_BAD_HANDLE) from None
         return ending
@@ -61,6 +62,9 @@ class AdoptedPointer(AllocatedPointer[T]):
         What that raises is raised here; the block is gone all the same.
         """
         ending = self._own_ending()
+        if ending is None:
+            super().free()
+            return
         ending.callers.append(get_ident())
         try:
             super().free()
@@ -82,15 +86,18 @@ class AdoptedPointer(AllocatedPointer[T]):
         )
 
     def _leave(self) -> None:
-        # Weak references may be gone before the pointer's finalizer has run
-        self._own_ending().wait()
+        ending = self._own_ending()
+        if ending is not None:
+            # Weak references may be gone before the pointer's finalizer has run
+            ending.wait()
         super()._leave()
 
     def release(self) -> int:
         """Give the memory back as it was: the address; nothing is called, and nothing is kept."""
         ending = self._own_ending()  # later there may be no memory to ask for it
         address = super().release()
-        ending.forget()
+        if ending is not None:
+            ending.forget()
         return address
 
 
@@ -139,6 +146,8 @@ def _as_function(free: Any) -> tuple[int, Callable[[int], object] | None]:
         return 0, MethodType(_call, free)
     if address:
         _functions[address] = free
+        if fast is not None:
+            fast.know_free(free, address, isinstance(free, _CDATA))
         return address, None
     if issubclass(type(free), _WEAK):
         raise TypeError("free is a weak reference, which keeps nothing: pass the function")
@@ -210,11 +219,14 @@ def _pointer_to(block: int, ending: Ending, given: Any) -> AdoptedPointer[Any]:
     # A function of its own: where there is no memory, 3.11 makes no number above 256, and so never
     # ends in a handler that is farther from the start
     try:
-        ptr: AdoptedPointer[Any] = new_stack(AdoptedPointer, block)
-        ptr._ending = ending
+        ptr: AdoptedPointer[Any] = new_adopted(AdoptedPointer, block, ending)
         ending.block = block
     except BaseException:
         # The memory is still the caller's
         lib.ptrs_block_give(block, given)
         raise
     return ptr
+
+
+if fast is not None:
+    globals().update(fast.install_late(globals()))

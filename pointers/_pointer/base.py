@@ -126,6 +126,13 @@ if TYPE_CHECKING or fast is None:
         pointer._readonly = False
         return pointer
 
+    def new_adopted(kind: type[P], block: int, ending: Any) -> P:
+        """Return the pointer to memory of others, whose end `ending` sees to."""
+        pointer = new_stack(kind, block)
+        adopted: Any = pointer
+        adopted._ending = ending
+        return pointer
+
     def new_owner(kind: type[P], block: int) -> P:
         """Return the pointer that owns a fresh block."""
         pointer = new_stack(kind, block)
@@ -218,6 +225,7 @@ else:
     new_owner = fast.new_owner
     new_array = fast.new_array
     new_stack = fast.new_stack
+    new_adopted = fast.new_adopted
     new_alias = fast.new_alias
     new_readonly = fast.new_readonly
     new_slice = fast.new_slice

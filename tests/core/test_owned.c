@@ -90,6 +90,34 @@ it_is_of_no_allocator(void)
 }
 
 static void
+a_function_can_be_set_later(void)
+{
+  char mem[16];
+  void *pinned     = NULL;
+  bool would_block = false;
+  Seen seen        = {0};
+  CHECK_EQ(ptrs_block_own(mem, 16, 1, NULL, NULL, &seen.block), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_pin(seen.block, &pinned), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_drop(seen.block), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_set_free(seen.block, see, &seen), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_set_free(seen.block, see, NULL), PTRS_STATUS_BAD_ARG);
+  CHECK_EQ(seen.n_calls, 0);
+  CHECK_EQ(ptrs_block_unpin(seen.block), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(seen.n_calls, 1);
+  CHECK(seen.mem == mem);
+  CHECK_EQ(ptrs_block_set_free(seen.block, see, &seen), PTRS_STATUS_STALE);
+  // Without a function, nobody has to wait
+  CHECK_EQ(ptrs_block_own(mem, 16, 1, NULL, NULL, &seen.block), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_try_free(seen.block, 100, &would_block), PTRS_STATUS_SUCCESS);
+  CHECK(!would_block);
+  CHECK_EQ(ptrs_block_free(seen.block), PTRS_STATUS_STALE);
+  CHECK_EQ(ptrs_block_zalloc(ptrs_system_allocator(), 8, 1, &seen.block), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(ptrs_block_set_free(seen.block, see, &seen), PTRS_STATUS_BAD_ARG);
+  CHECK_EQ(ptrs_block_free(seen.block), PTRS_STATUS_SUCCESS);
+  CHECK_EQ(seen.n_calls, 1);
+}
+
+static void
 wrong_memory_is_refused(void)
 {
   _Alignas(16) char mem[64];
@@ -183,6 +211,7 @@ main(void)
   TAP_RUN(memory_is_freed_with_its_block);
   TAP_RUN(a_pin_keeps_it);
   TAP_RUN(it_is_of_no_allocator);
+  TAP_RUN(a_function_can_be_set_later);
   TAP_RUN(wrong_memory_is_refused);
   TAP_RUN(memory_is_given_away);
   TAP_RUN(memory_that_free_does_not_know_is_kept);

@@ -37,6 +37,8 @@ from pointers import (
 )
 
 FREE = free_with_argtypes()
+FREE_NOTHING = ctypes.CDLL(None).labs
+FREE_NOTHING.argtypes = [ctypes.c_void_p]
 BUFFER = Buffer()
 HERE = BUFFER.address
 FOUR = ctypes.c_int * 4
@@ -209,6 +211,11 @@ OPERATIONS: "dict[str, Callable[[Any], Any]]" = {
     "adopt with an object": lambda n: from_address(HERE, 64, keepalive=Keys()).free(),
     "adopt with both": lambda n: from_address(HERE, 64, free=LIBC.labs, keepalive=Keys()).free(),
     "adopt, dropped": lambda n: from_address(HERE, 64, free=note, keepalive=n) and None,
+    "adopt with an object, dropped": lambda n: from_address(HERE, 64, keepalive=n) and None,
+    "adopt, lent and dropped": lambda n: from_address(HERE, 64, keepalive=n.p).view().release(),
+    "adopt with a function of C, dropped": lambda n: (
+        from_address(HERE, 64, free=FREE_NOTHING) and None
+    ),
     "adopt Index": lambda n: from_address(Index(HERE), Index(64)).free(),  # type: ignore[arg-type]
     "free adopted": lambda n: n.adopted.free(),
     "free kept": lambda n: n.kept.free(),

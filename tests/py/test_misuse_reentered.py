@@ -51,6 +51,20 @@ TABLES = {
         )[0]
         for act in ("free(p)", "p.release()", "~p", "p.realloc(8)", "p.cast(ctypes.c_int)")
     ],
+    "objects that are kept": [
+        cases(
+            f"one that does {act}",
+            [
+                f"{end}; gc.collect(); print('ended')"
+                for end in ("free(p)", "p.release()", "p = None")
+            ],
+            NOTHING,
+            before=f"{BEFORE}free(p)\nclass Kept:\n    def __del__(self):\n"
+            f"        try: {act}\n        except (ValueError, AttributeError, TypeError): pass\n"
+            "p = from_address(here, 64, keepalive=Kept())",
+        )[0]
+        for act in ("free(p)", "p.release()", "~p", "p.realloc(8)", "p.cast(ctypes.c_int)")
+    ],
 }
 
 

@@ -129,6 +129,16 @@ PTRS_API PtrsStatus
 ptrs_block_own(void *mem, size_t size, size_t align, PtrsFree free, void *ctx, PtrsBlock *block);
 
 /**
+ * Set what is called where a block ends that was made by ptrs_block_own() without a function.
+ *
+ * A block that was dropped, and is pinned, can have one as well.
+ *
+ * @param free As for ptrs_block_own(), and not NULL.
+ * @return BAD_ARG if it has a function, or was made otherwise; NO_MEM.
+ */
+PTRS_API PtrsStatus ptrs_block_set_free(PtrsBlock block, PtrsFree free, void *ctx);
+
+/**
  * End a block, and leave its memory to the caller, for whom free(3) frees it; memory of
  * ptrs_block_own() is the caller's again as it was before.
  *

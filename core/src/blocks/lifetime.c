@@ -274,8 +274,9 @@ ptrs_lifetime_try_end(PtrsSlot *slot, PtrsBlock block)
   PtrsLifecycle *const lifecycle = lifecycle_of(slot);
   // With the last block of a dropped allocator all its memory goes, which may take long, as may
   // the function of an owned block
-  if ((slot->flags & PTRS_BLOCK_OWNED) || (lifecycle && (ptrs_atomic_peek(&lifecycle->is_dropped) ||
-                                                         !ptrs_lifecycle_try_lock(lifecycle)))) {
+  if (((slot->flags & PTRS_BLOCK_OWNED) && !ptrs_lifetime_calls_nobody(slot)) ||
+      (lifecycle &&
+       (ptrs_atomic_peek(&lifecycle->is_dropped) || !ptrs_lifecycle_try_lock(lifecycle)))) {
     return false;
   }
   end_locked(slot, block, lifecycle);

@@ -35,6 +35,9 @@ PtrsStatus ptrs_lifetime_begin(PtrsAllocator *allocator,
 PtrsStatus ptrs_lifetime_own(
     void *mem, size_t size, size_t align, PtrsAllocator *allocator, PtrsBlock *block);
 
+// Whether the end of a block of ptrs_lifetime_own() calls no function of the caller's.
+bool ptrs_lifetime_calls_nobody(const PtrsSlot *slot);
+
 // Make a block of memory that belongs to the caller, with PtrsBlockFlags.  `on_stack`: the
 // memory is on the calling thread's stack, and the block ends in the child of a fork that
 // another thread makes.  NO_MEM.
