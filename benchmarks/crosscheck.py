@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Is the comparison right?  The same workloads on plain malloc, with each library preloaded.
 
@@ -15,94 +16,51 @@ import itertools
 import json
 import os
 import random
-import statistics
-import subprocess
 import sys
-from math import comb
-from typing import NamedTuple
 
 from pointers._cli.bench.measure import libraries, program
+from pointers._cli.bench.measure.allocators import Allocator, of_library
+from pointers._cli.bench.report.table import interval_text
+from pointers._cli.bench.result.schema import Summary
+from pointers._cli.bench.result.summary import (
+    FASTER,
+    LEAST_ROUNDS,
+    SLOWER,
+    summarize,
+    verdict,
+)
 
-#: Of the interval of a median, at least; fewer rounds do not reach it.
-CONFIDENCE = 0.95
-LEAST_ROUNDS = 6
 #: They need more than plain malloc, or take a parameter.
 LEFT_OUT = {"live-blocks"}
 WAYS = ("preloaded", "compared")
 
-
-class Allocator(NamedTuple):
-    """An allocator, and how it comes in either way."""
-
-    name: str
-    spec: str = "system"
-    path: str = ""
-    tunables: str = ""
-
-    def call(self, way: str) -> tuple[str, dict[str, str]]:
-        """Return what the workload program is told, and what the environment has in addition."""
-        if way == "preloaded":
-            return "direct", {"LD_PRELOAD": self.path} if self.path else {}
-        return self.spec, {"GLIBC_TUNABLES": self.tunables} if self.tunables else {}
-
-
-class Interval(NamedTuple):
-    """A median with the interval that the sign test gives it."""
-
-    low: float
-    median: float
-    high: float
-
-    @property
-    def side(self) -> int:
-        """-1: less than 1; 1: more; 0: not decided."""
-        return (self.low > 1) - (self.high < 1)
-
-    def __str__(self) -> str:
-        return f"{self.median:5.2f} ({self.low:.2f} to {self.high:.2f})"
-
-
-def interval(values: list[float]) -> Interval:
-    """Return the median, and the narrowest pair of order statistics around it."""
-    count = len(values)
-    outside = 0
-    doubt = 2 / 2**count
-    # Leave one more out on either side for as long as the confidence allows it
-    while doubt + 2 * comb(count, outside + 1) / 2**count <= 1 - CONFIDENCE:
-        outside += 1
-        doubt += 2 * comb(count, outside) / 2**count
-    ordered = sorted(values)
-    return Interval(ordered[outside], statistics.median(values), ordered[-1 - outside])
+Times = dict[tuple[str, str], list[float]]
 
 
 def found_here() -> list[Allocator]:
     """Return the C library's allocator and those of the libraries that are installed."""
-    found = [Allocator("glibc")]
+    found = [Allocator("glibc", "system")]
     for library in libraries.LIBRARIES:
         path = libraries.find(library)
         if path is None:
             print(f"{library.name} is left out: it is not installed ({library.package})")
-            continue
-        spec = f"foreign:{path}" + (f":{library.prefix}" if library.prefix else "")
-        found.append(Allocator(library.name, spec, str(path), library.tunables))
+        else:
+            found.append(of_library(library, path))
     return found
 
 
 def measure(workload: str, allocator: Allocator, way: str, arguments: list[str]) -> float:
     """Run a workload once; return the nanoseconds of an operation."""
-    spec, more = allocator.call(way)
-    command = [str(program.find()), workload, "--allocator", spec, "--json", *arguments]
-    environment = {**os.environ, **more}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=600, check=False
-    )
+    spec, environment = allocator.spec, allocator.environment()
+    if way == "preloaded":
+        preload = {"LD_PRELOAD": allocator.path} if allocator.path else {}
+        spec, environment = "direct", {**os.environ, **preload}
+    command = [program.find(), workload, "--allocator", spec, "--json", *arguments]
+    done = program.asked(command, seconds=600, environment=environment)
     # The loader only warns of a library that it cannot preload
     if done.returncode or done.stderr:
         sys.exit(f"{workload}, {allocator.name} {way}: {done.stderr or done.returncode}")
     return float(json.loads(done.stdout)["ns_per_op"])
-
-
-Times = dict[tuple[str, str], list[float]]
 
 
 def measured(workload: str, found: list[Allocator], rounds: int, arguments: list[str]) -> Times:
@@ -116,10 +74,17 @@ def measured(workload: str, found: list[Allocator], rounds: int, arguments: list
     return times
 
 
-def ratio(times: Times, way: str, first: str, second: str) -> Interval:
+def ratio(times: Times, way: str, first: str, second: str) -> Summary:
     """Return how many times as long the first takes as the second, by rounds."""
     pairs = zip(times[way, first], times[way, second])
-    return interval([one / other for one, other in pairs])
+    found = summarize(one / other for one, other in pairs)
+    assert found is not None
+    return found
+
+
+def side(found: Summary) -> int:
+    """Return -1 for less than 1, 1 for more, 0 if that is not decided."""
+    return {FASTER: -1, SLOWER: 1}.get(verdict(found), 0)
 
 
 def reversed_pairs(times: Times, names: list[str]) -> tuple[list[str], int, int]:
@@ -127,11 +92,13 @@ def reversed_pairs(times: Times, names: list[str]) -> tuple[list[str], int, int]
     reverse = []
     decided = agreeing = 0
     for first, second in itertools.combinations(names, 2):
-        preloaded, compared = (ratio(times, way, first, second) for way in WAYS)
-        decided += preloaded.side != 0
-        agreeing += preloaded.side != 0 and preloaded.side == compared.side
-        if preloaded.side * compared.side < 0:
-            reverse.append(f"{first} / {second}: preloaded {preloaded}, compared {compared}")
+        both = [ratio(times, way, first, second) for way in WAYS]
+        preloaded, compared = map(side, both)
+        decided += preloaded != 0
+        agreeing += preloaded != 0 and preloaded == compared
+        if preloaded * compared < 0:
+            told = (f"{way} {interval_text(one)}" for way, one in zip(WAYS, both))
+            reverse.append(f"{first} / {second}: {', '.join(told)}")
     return reverse, decided, agreeing
 
 
@@ -149,7 +116,7 @@ def main() -> int:
     arguments += ["--threads", options.threads] if options.threads else []
     found = found_here()
     names = [one.name for one in found]
-    known = [one.name for one in program.list_workloads(program.find())]
+    known = [one["name"] for one in program.workloads(program.find())]
     chosen = [one for one in options.workloads.split(",") if one] or known
     reverse: list[str] = []
     decided = agreeing = 0
@@ -159,8 +126,8 @@ def main() -> int:
         times = measured(workload, found, options.rounds, arguments)
         print(f"{workload}: times as long as glibc's, preloaded and compared")
         for name in names[1:]:
-            both = "   ".join(str(ratio(times, way, name, "glibc")) for way in WAYS)
-            print(f"  {name:10} {both}", flush=True)
+            both = (interval_text(ratio(times, way, name, "glibc")) for way in WAYS)
+            print(f"  {name:10} {'   '.join(both)}", flush=True)
         pairs, of_these, agree = reversed_pairs(times, names)
         reverse += [f"{workload}: {pair}" for pair in pairs]
         decided += of_these

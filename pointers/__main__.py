@@ -4,14 +4,50 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 
 from pointers import __version__
 from pointers._cli import demo, show
 from pointers._cli.bench import command
+from pointers._typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+
+#: As a shell tells of a program that SIGPIPE has ended.
+_READER_GONE = 128 + 13
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; return the exit code."""
+    """Run a command; return the exit code.
+
+    A reader that has gone, such as `head`, ends any command quietly.
+    """
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            if sys.stdout:  # what waits to be written meets that reader now, not after the end
+                sys.stdout.flush()
+    except BrokenPipeError:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            _let_end(stream)
+        return _READER_GONE
+
+
+def _let_end(stream: TextIO) -> None:
+    """If a stream's reader has gone, send what still waits for it nowhere: it must not wait."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _run(arguments: list[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m pointers", description="C's manual memory for Python, with a safety net."
     )

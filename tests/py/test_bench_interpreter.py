@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(
-    not interpreter.listed(), reason="this interpreter does not use malloc"
+    not interpreter.workloads(), reason="this interpreter does not use malloc"
 )
 
 
@@ -37,7 +37,7 @@ def cases(folder: Path, workloads: str, choice: str) -> dict[tuple[str, str], di
 
 
 def test_each_program_runs_on_the_c_library(tmp_path: Path) -> None:
-    names = [name for name, _ in interpreter.listed()]
+    names = [one["name"] for one in interpreter.workloads()]
     found = cases(tmp_path, ",".join(names), "system")
     assert len(found) == len(names) == 4
     for case in found.values():

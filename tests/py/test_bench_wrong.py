@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _bench_fake import HAS_REPORT, Bench, case
@@ -30,7 +31,7 @@ def bench(tmp_path: Path) -> Bench:
         ("refusing", "unsupported", "it has no free", 0),
         ("failing", "failed", "exit code 3: out of luck", 1),
         ("silent", "failed", "no JSON object", 1),
-        ("nonsense", "failed", "its ns_per_op is 'much'", 1),
+        ("nonsense", "failed", "its answer.ns_per_op is 'much'", 1),
         ("hanging", "timeout", "ended after 0.5 s", 0),
         ("dying", "killed", "SIGSEGV", 1),
     ],
@@ -126,8 +127,8 @@ def test_a_missing_library_is_left_out_with_a_note(
         (["--scale", "-1"], "invalid positive number value: '-1'"),
         (["--scale", "nan"], "invalid positive number value: 'nan'"),
         (["--time-limit", "soon"], "invalid positive number value: 'soon'"),
-        (["--json", "no/such/file.json"], "there is no folder no/such"),
-        (["--html", "."], "is a folder"),
+        (["--json", "no/such/file.json"], "cannot write no/such/file.json: no/such: No such file"),
+        (["--html", "."], "cannot write .: it is a folder"),
         (["--compare", "none.json"], "cannot read none.json: No such file"),
         (["--load", "ptrs-workload"], "ptrs-workload is no result of `pointers bench`"),
         (["--frobnicate"], "unrecognized arguments"),
@@ -170,26 +171,19 @@ def test_time_limits_leave_each_case_its_first_round(bench: Bench) -> None:
     from pointers._cli.bench.measure import plan, runner
     from pointers._cli.bench.measure.allocators import Allocator
 
-    class Silent:
-        def step(self, done: int, total: int, text: str) -> None:
-            assert 0 <= done <= total
-            assert text
+    def step(done: int, total: int, text: str) -> None:
+        assert 0 <= done <= total
+        assert text
 
-    cases = [plan.Case("workloads", "even", Allocator(name, name)) for name in ("system", "arena")]
-    for limits in (
-        plan.Limits(run=60, case=0.0, total=None),
-        plan.Limits(run=60, case=None, total=0.0),
-    ):
-        results: dict[plan.Case, runner.Result] = {}
-        runner.run(
-            bench.program, cases, results, [], rounds=3, seed=1, limits=limits, progress=Silent()
-        )
-        assert [list(result.figures) for result in results.values()] == [[0], [0]]
-    limits = plan.Limits(run=60, case=None, total=0.0, end=0.0)
-    runner.run(
-        bench.program, cases, results, [], rounds=2, seed=1, limits=limits, progress=Silent()
-    )
-    assert [result.status for result in results.values()] == ["missing", "missing"]
+    def run(rounds: int, **limits: float) -> list[list[Any]]:
+        names = ("system", "arena")
+        jobs = [plan.job("workloads", "even", Allocator(name, name)) for name in names]
+        chosen = plan.parameters(quick=False, rounds=rounds, seed=1, scale=None, time_limit=None)
+        runner.run(bench.program, jobs, {**chosen, **limits}, [], step)  # type: ignore[typeddict-item]
+        return [[one["round"] for one in job.case["measurements"]] for job in jobs]
+
+    assert run(3, case_limit_seconds=0.0) == run(3, total_limit_seconds=0.0) == [[0], [0]]
+    assert run(2, total_limit_seconds=0.0, end_limit_seconds=0.0) == [[], []]
 
 
 def test_compare_says_what_the_machine_lacks(tmp_path: Path) -> None:

@@ -27,16 +27,6 @@ def crosscheck() -> Any:
     return module
 
 
-def test_intervals_are_those_of_the_sign_test_at_95_percent(crosscheck: Any) -> None:
-    # The median lies outside all six figures once in 32 times, outside the inner four 14 in 64
-    assert crosscheck.interval([6, 5, 4, 3, 2, 1]) == (1, 3.5, 6)
-    assert crosscheck.interval(list(range(8))) == (0, 3.5, 7)
-    # 20 in 512
-    assert crosscheck.interval(list(range(9))) == (1, 4, 7)
-    # 2 * (1 + 20 + 190 + 1140 + 4845) in 2^20, which is 1.2 %; one figure less would make it 4 %
-    assert crosscheck.interval(list(range(20))) == (5, 9.5, 14)
-
-
 def test_a_pair_is_reversed_only_if_both_measurements_are_decided(crosscheck: Any) -> None:
     slow, fast, mixed = [2.0] * 6, [1.0] * 6, [2.0, 0.5] * 3
     times = {
@@ -48,7 +38,7 @@ def test_a_pair_is_reversed_only_if_both_measurements_are_decided(crosscheck: An
     reverse, decided, agreeing = crosscheck.reversed_pairs(times, ["one", "two"])
     assert len(reverse) == decided == 1
     assert agreeing == 0
-    assert reverse[0].startswith("one / two: preloaded  2.00")
+    assert reverse[0].startswith("one / two: preloaded 2.00 (2.00 to 2.00), compared 0.50")
     times["compared", "one"] = mixed
     times["compared", "two"] = fast
     assert crosscheck.reversed_pairs(times, ["one", "two"]) == ([], 1, 0)

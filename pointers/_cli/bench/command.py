@@ -6,32 +6,29 @@ from __future__ import annotations
 import argparse
 import datetime
 import math
-import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from pointers._cli.bench.measure import allocators, collect, machine, own, plan, program
-from pointers._cli.bench.measure.runner import run
-from pointers._cli.bench.report import history, page, table
+from pointers._cli.bench.measure import allocators, machine, own, plan, program, runner
+from pointers._cli.bench.measure.interpreter import workloads as of_python
+from pointers._cli.bench.report import history, page, table, terminal
 from pointers._cli.bench.report.history import Earlier
-from pointers._cli.bench.report.progress import progress
-from pointers._cli.bench.report.show import show_tables
-from pointers._cli.bench.result import document, pyperf, rows, verdicts
+from pointers._cli.bench.result import document, exports, schema, verdicts
+from pointers._cli.bench.result.document import UsageError, label, names_in, unique
 from pointers._cli.bench.result.doubts import doubts
-from pointers._cli.bench.result.names import UsageError, label
 from pointers._cli.bench.result.schema import EXPERIMENTS
+from pointers._cli.bench.result.summary import sum_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
-    from pointers._cli.bench.measure.plan import Case
-    from pointers._cli.bench.measure.runner import Result
-    from pointers._cli.bench.result.document import Document
+    from pointers._cli.bench.result.schema import Document, Load, Workload
 
 INTERRUPTED = 130
 
@@ -58,29 +55,27 @@ _positive.__name__ = "positive number"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add = parser.add_argument
+    file = partial(add, type=Path, metavar="FILE")
+    some = partial(add, metavar="A,B,...")
     add("--quick", action="store_true", help="smaller workloads, in less than six minutes")
-    add("--json", type=Path, metavar="FILE", help="write all figures here")
-    add("--csv", type=Path, metavar="FILE", help="write a row for each measurement here")
-    add("--pyperf", type=Path, metavar="FILE", help="write all measurements as pyperf's JSON here")
-    add("--html", type=Path, metavar="FILE", help="write a report with drawings here")
-    add(
+    file("--json", help="write all figures here")
+    file("--csv", help="write a row for each measurement here")
+    file("--pyperf", help="write all measurements as pyperf's JSON here")
+    file("--html", help="write a report with drawings here")
+    some(
         "--allocators",
-        metavar="A,B,...",
-        help=f"of {', '.join(allocators.names())}, [NAME=]foreign:PATH[:PREFIX]; NAME+checked puts "
+        help=f"of {', '.join(allocators.NAMES)}, [NAME=]foreign:PATH[:PREFIX]; NAME+checked puts "
         "checked blocks on it (default: all that are installed)",
     )
-    add("--workloads", metavar="A,B,...", help="see --list (default: all)")
-    add(
+    some("--workloads", help="see --list (default: all)")
+    file(
         "--workload",
-        type=Path,
         action="append",
         default=[],
-        metavar="FILE",
         help="measure a workload of your own: a C file or a shared object; may be given repeatedly",
     )
-    add(
+    some(
         "--experiments",
-        metavar="A,B,...",
         help=f"of {', '.join(EXPERIMENTS)} (default: all, or the first if --workloads is given)",
     )
     add("--rounds", type=_natural, metavar="N", help="of measurements (default: 9, quick 6)")
@@ -95,47 +90,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OLD.json",
         help="lay earlier results beside this one, and say what differs from the last",
     )
-    add("--load", type=Path, metavar="FILE", help="measure nothing: show what --json has written")
+    file("--load", help="measure nothing: show what --json has written")
     add("--details", action="store_true", help="print every case with its spread")
     add("--list", action="store_true", help="print the workloads and the allocators, and end")
-    add("--program", type=Path, metavar="FILE", help="use this ptrs-workload")
+    file("--program", help="use this ptrs-workload")
 
 
-def _split(option: str, text: str | None, known: Sequence[str]) -> list[str] | None:
+def _split(option: str, text: str | None, known: Collection[str]) -> list[str] | None:
     """Return the names in a comma-separated list, all of which must be known."""
-    if text is None:
-        return None
-    names = document.unique(name.strip() for name in text.split(",") if name.strip())
-    unknown = [name for name in names if name not in known]
+    names = None if text is None else names_in(option, text)
+    unknown = [name for name in names or () if name not in known]
     if unknown:
         raise UsageError(f"{option}: unknown {', '.join(unknown)}: choose from {', '.join(known)}")
-    if not names:
-        raise UsageError(f"{option} names none")
     return names
 
 
-def _print_list(found: list[program.Workload], choice: allocators.Choice) -> None:
-    print("workloads:")
-    for workload in found:
-        print(f"  {workload.name:16} {workload.description}".rstrip())
-    print("allocators:")
-    for allocator in choice.allocators:
-        about = allocator.path or allocators.BUILT_IN.get(allocator.name, "")
-        print(f"  {allocator.name:16} {about}".rstrip())
-    for note in choice.notes:
-        print(note)
+def _print_list(
+    workloads: Sequence[Workload], found: Sequence[allocators.Allocator], notes: Sequence[str]
+) -> None:
+    listed = [("workloads:", "")]
+    listed += [(f"  {one['name']:16}", one["description"]) for one in workloads]
+    listed += [("allocators:", "")]
+    for one in found:
+        listed.append((f"  {one.name:16}", one.path or allocators.BUILT_IN.get(one.name, "")))
+    listed += [(note, "") for note in notes]
+    for name, about in listed:
+        print(name, about)
 
 
-def _check_output(path: Path | None) -> None:
+def _outputs(options: argparse.Namespace) -> list[Path]:
+    return [one for one in (options.json, options.csv, options.pyperf, options.html) if one]
+
+
+def _check_output(path: Path) -> None:
     """Refuse now what could not be written in the end."""
-    if path is None:
-        return
     if path.is_dir():
-        raise UsageError(f"{path} is a folder")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK):
-        raise UsageError(f"{path}: cannot write into {path.parent}")
+        raise UsageError(f"cannot write {path}: it is a folder")
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {path.parent}: {error.strerror}") from None
 
 
 def _terminate(_number: int, _frame: object) -> NoReturn:
@@ -145,147 +139,130 @@ def _terminate(_number: int, _frame: object) -> NoReturn:
 def _measure(options: argparse.Namespace) -> Document | None:
     """Measure; return the document, or None if there was only something to list."""
     binary = options.program.resolve() if options.program else program.find()
-    listed = program.list_workloads(binary, python=not options.program)
-    with own.built(options.workload, binary, listed) as mine:
-        return _measured(options, binary, [*listed, *own.listed(options.workload)], mine)
-
-
-def _measured(
-    options: argparse.Namespace,
-    binary: Path,
-    workloads: list[program.Workload],
-    mine: Mapping[str, Path],
-) -> Document | None:
-    choice = allocators.choose(options.allocators).loading(
-        partial(program.problem, binary), named=options.allocators is not None
-    )
-    if options.list:
-        _print_list(workloads, choice)
-        return None
-    names = _split("--workloads", options.workloads, [workload.name for workload in workloads])
-    # The user's own alone, unless others are named
-    names = document.unique([*(names or []), *mine]) if mine else names
-    experiments = _split("--experiments", options.experiments, EXPERIMENTS)
-    settings = plan.settings(
-        quick=options.quick,
-        rounds=options.rounds,
-        scale=options.scale,
-        time_limit=options.time_limit,
-        seed=random.randrange(1 << 31) if options.seed is None else options.seed,
-    )
-    cases, notes = plan.cases(
-        workloads,
-        choice.allocators,
-        settings,
-        names,
-        experiments,
-        cores=machine.cores(),
-        available=machine.available_bytes(),
-        libraries=mine,
-    )
-    results: dict[Case, Result] = {}
-    loads: list[dict[str, float | None]] = []
-    date = datetime.datetime.now(datetime.timezone.utc)
-    started = time.monotonic()
-    complete = True
-    bar = progress(sys.stderr)
-    for note in (*choice.notes, *notes):
-        print(note, file=sys.stderr)
-    try:
-        run(
-            binary,
-            cases,
-            results,
-            loads,
-            rounds=settings.rounds,
-            seed=settings.seed,
-            limits=settings.limits,
-            progress=bar,
+    workloads = program.workloads(binary)
+    workloads += [] if options.program else of_python()
+    with own.built(options.workload, binary, [one["name"] for one in workloads]) as mine:
+        workloads += [
+            {"name": path.stem, "description": f"from {path.name}"} for path in options.workload
+        ]
+        found, notes = allocators.choose(options.allocators, partial(program.problem, binary))
+        if options.list:
+            _print_list(workloads, found, notes)
+            return None
+        known = [one["name"] for one in workloads]
+        names = _split("--workloads", options.workloads, known)
+        parameters = plan.parameters(
+            quick=options.quick,
+            rounds=options.rounds,
+            scale=options.scale,
+            time_limit=options.time_limit,
+            seed=random.randrange(1 << 31) if options.seed is None else options.seed,
         )
-    except KeyboardInterrupt:
-        complete = False
-    finally:
-        bar.close()
-    used = {case.workload for case in cases}
-    n_missing = sum(result.status == "missing" for result in results.values())
+        jobs, left_out = plan.jobs(
+            known,
+            found,
+            parameters,
+            # The user's own alone, unless others are named
+            unique([*(names or []), *mine]) if mine else names,
+            _split("--experiments", options.experiments, EXPERIMENTS),
+            cores=machine.cores(),
+            available=machine.available_bytes(),
+            libraries=mine,
+        )
+        notes += left_out
+        for note in notes:
+            print(note, file=sys.stderr)
+        date = datetime.datetime.now(datetime.timezone.utc)
+        started = time.monotonic()
+        loads: list[Load] = []
+        complete = True
+        try:
+            with terminal.progress(sys.stderr) as step:
+                runner.run(binary, jobs, parameters, loads, step)
+        except (KeyboardInterrupt, BrokenPipeError):
+            # A reader of the progress that has gone ends the run as Ctrl-C does
+            complete = False
+    cases = [job.case for job in jobs]
+    sum_up(cases)
+    n_missing = sum(case["status"] == "missing" for case in cases)
     if complete and n_missing:
         notes.append(f"{n_missing} cases of {len(cases)} were not measured: there was no time left")
         print(notes[-1], file=sys.stderr)
+    used = {case["workload"] for case in cases}
     return {
-        **document.head(),
+        "schema": schema.KIND,
+        "version": schema.VERSION,
+        "package": document.package(),
+        "baseline": document.BASELINE,
         "complete": complete,
         "date": date.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - started, 3),
         "machine": machine.describe(),
         "load": loads,
-        "parameters": settings.as_json(),
-        "allocators": [
-            {"name": one.name, "spec": one.spec, "checked": one.checked, "path": one.path}
-            for one in choice.allocators
-        ],
-        "workloads": [one._asdict() for one in workloads if one.name in used],
-        "notes": [*choice.notes, *notes],
-        "cases": collect.cases(results),
+        "parameters": parameters,
+        "allocators": [one.described() for one in found],
+        "workloads": [one for one in workloads if one["name"] in used],
+        "notes": notes,
+        "cases": cases,
     }
 
 
-def _failures(found: Document) -> list[str]:
-    return [
-        f"{label(case)} on {case['allocator']}: {case['status']}: {case['reason']}"
-        for case in found["cases"]
-        if case["status"] in ("failed", "killed")
-    ]
+def _write(
+    found: Document, earlier: Sequence[Earlier], options: argparse.Namespace
+) -> tuple[list[str], bool]:
+    """Write the files that are wanted; return what to say of it, and whether all went well."""
+    said, good = [], True
+    for path, make in (
+        (options.json, document.dumps),
+        (options.csv, exports.as_csv),
+        (options.pyperf, exports.as_pyperf),
+        (options.html, partial(page.page, earlier=earlier)),
+    ):
+        if path:
+            try:
+                document.write(path, make(found))
+                said.append(f"wrote {path}")
+            except OSError as error:
+                said.append(f"cannot write {path}: {error.strerror}")
+                good = False
+    return said, good
 
 
-def _write(path: Path | None, make: Callable[[], str]) -> bool:
-    """Write a file, if it is wanted; return whether that went well."""
-    if path is None:
-        return True
-    try:
-        document.write(path, make())
-    except OSError as error:
-        print(f"cannot write {path}: {error.strerror}", file=sys.stderr)
-        return False
-    print(f"wrote {path}", file=sys.stderr)
-    return True
+def _sentences(found: Document, earlier: Sequence[Earlier]) -> list[str]:
+    """Return what stands below the tables."""
+    said = verdicts.of_all(found)
+    if earlier:
+        said += [f"may not compare: {remark}" for remark in history.remarks(found, earlier)]
+        said += history.differences(found, earlier)
+    return [*said, *(f"warning: {doubt}" for doubt in doubts(found))]
 
 
 def _finish(found: Document, earlier: Sequence[Earlier], options: argparse.Namespace) -> int:
     """Write and show what was measured; return the exit code."""
-    # Files first: what was measured must not be lost to a terminal that has gone
-    written = [
-        _write(options.json, lambda: document.dumps(found)),
-        _write(options.csv, lambda: rows.dumps(found)),
-        _write(options.pyperf, lambda: pyperf.dumps(found)),
-        _write(options.html, lambda: page.page(found, earlier)),
+    # Files first: what was measured must not be lost to a reader that has gone
+    said, good = _write(found, earlier, options)
+    failures = [
+        f"{label(case)} on {case['allocator']}: {case['status']}: {case['reason']}"
+        for case in found["cases"]
+        if case["status"] in ("failed", "killed")
     ]
     tables = table.tables(found, details=options.details)
-    if earlier:
-        tables.append(history.table(found, earlier))
-    show_tables(tables, sys.stdout)
-    for sentence in verdicts.of_all(found):
-        print(sentence)
-    if earlier:
-        for remark in history.remarks(found, earlier):
-            print(f"may not compare: {remark}")
-        for difference in history.differences(found, earlier):
-            print(difference)
-    for doubt in doubts(found):
-        print(f"warning: {doubt}")
-    failures = _failures(found)
-    for failure in failures:
-        print(failure, file=sys.stderr)
-    if not found["complete"] and not options.load:
-        print("interrupted: this is what was measured until then", file=sys.stderr)
-        return INTERRUPTED
-    return 1 if failures or not all(written) else 0
+    tables += [history.table(found, earlier)] if earlier else []
+    terminal.show_tables(tables, sys.stdout)
+    print("\n".join(_sentences(found, earlier)))
+    interrupted = not found["complete"] and not options.load
+    if interrupted:
+        said.append("interrupted: this is what was measured until then")
+    for line in (*said, *failures):
+        print(line, file=sys.stderr)
+    return INTERRUPTED if interrupted else 1 if failures or not good else 0
 
 
 def main(options: argparse.Namespace) -> int:
     """Run the comparison; return the exit code: 2 for what makes no sense, 1 for failures."""
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        for path in (options.json, options.csv, options.pyperf, options.html):
+        for path in _outputs(options):
             _check_output(path)
         if options.html:
             page.check()

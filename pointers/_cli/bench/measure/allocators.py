@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pointers._cli.bench.measure import libraries
-from pointers._cli.bench.result.names import BASELINE, CHECKED, UsageError
+from pointers._cli.bench.result.document import BASELINE, CHECKED, UsageError, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pointers._cli.bench.result.schema import Allocator as Described
 
 #: The core's own, with what each is.
 BUILT_IN = {
@@ -22,7 +24,11 @@ BUILT_IN = {
     "pool": "blocks of one size, from a free list",
     "guard": "each block against a page that nobody can touch",
 }
-DEFAULT = ("direct", "system", "system+stats", "system+checked", "arena", "pool", "guard")
+_LIBRARIES = {library.name: library for library in libraries.LIBRARIES}
+_DEFAULT = ("direct", "system", "system+stats", "system+checked", "arena", "pool", "guard")
+
+#: Every name that `choose` knows, apart from foreign:PATH and +checked.
+NAMES = (*BUILT_IN, *_LIBRARIES)
 
 
 class Allocator(NamedTuple):
@@ -38,9 +44,9 @@ class Allocator(NamedTuple):
     tunables: str = ""
 
     @property
-    def base(self) -> str:
-        """The name without `+checked`."""
-        return self.name[: -len(CHECKED)] if self.checked else self.name
+    def is_guard(self) -> bool:
+        """Whether each block takes two mappings, of which a process has but some ten thousand."""
+        return self.spec == "guard"
 
     def environment(self) -> dict[str, str]:
         """Return the environment that a child process needs."""
@@ -50,31 +56,18 @@ class Allocator(NamedTuple):
             environment["GLIBC_TUNABLES"] = f"{given}:{self.tunables}" if given else self.tunables
         return environment
 
-
-class Choice(NamedTuple):
-    """The allocators that are compared, and why others are not."""
-
-    allocators: list[Allocator]
-    notes: list[str]
-
-    def loading(self, problem: Callable[[Allocator], str], *, named: bool) -> Choice:
-        """Return those of which `problem` tells none.
-
-        :param named: By the user, who then is told of a library that does not load.
-        """
-        found, notes = [], list(self.notes)
-        for allocator in self.allocators:
-            reason = problem(allocator) if allocator.path else ""
-            if reason and named:
-                raise UsageError(f"{allocator.name} does not load: {reason}")
-            if reason:
-                notes.append(f"{allocator.name} is left out: {reason}")
-            else:
-                found.append(allocator)
-        return Choice(found, notes)
+    def described(self) -> Described:
+        """Return what the document says of it."""
+        return {
+            "name": self.name,
+            "spec": self.spec,
+            "checked": self.checked,
+            "path": self.path,
+        }
 
 
-def _of_library(library: libraries.Library, path: Path) -> Allocator:
+def of_library(library: libraries.Library, path: Path) -> Allocator:
+    """Return the allocator of a library that is installed."""
     spec = f"foreign:{path}" + (f":{library.prefix}" if library.prefix else "")
     return Allocator(library.name, spec, path=str(path), tunables=library.tunables)
 
@@ -87,44 +80,33 @@ def _foreign(token: str) -> Allocator:
     if path and Path(path).is_file():
         path = str(Path(path).absolute())
         spec = ":".join(["foreign", path, *prefix])
-    if not path:
+    elif not path:
         raise UsageError(f"{token!r} names no library: give foreign:PATH or foreign:PATH:PREFIX")
-    if "/" in path and not Path(path).is_file():
+    elif "/" in path:
         raise UsageError(f"{token!r}: there is no file {path}")
-    for library in libraries.LIBRARIES:
-        if Path(path).name in library.files:
-            return Allocator(name, spec, path=path, tunables=library.tunables)
-    return Allocator(name, spec, path=path)
+    known = [one.tunables for one in libraries.LIBRARIES if Path(path).name in one.files]
+    return Allocator(name, spec, path=path, tunables="".join(known))
 
 
-def names() -> list[str]:
-    """Return every name that `choose` knows, apart from foreign:PATH and +checked."""
-    return [*BUILT_IN, *(library.name for library in libraries.LIBRARIES)]
-
-
-def _one(token: str, notes: list[str]) -> Allocator | None:
-    """Return the allocator that one name stands for; None, and a note, if it is missing here."""
+def _named(token: str) -> Allocator | str:
+    """Return the allocator that one name stands for, or why it is missing here."""
     base = token[: -len(CHECKED)] if token.endswith(CHECKED) else token
-    found: Allocator | None = None
     if base in BUILT_IN:
         found = Allocator(base, base)
     elif base.startswith("foreign:") or "=foreign:" in base:
         found = _foreign(base)
-    else:
-        known = {library.name: library for library in libraries.LIBRARIES}
-        if base not in known:
-            raise UsageError(
-                f"unknown allocator {token!r}: choose from {', '.join(names())}, or "
-                f"foreign:PATH[:PREFIX]; each may end in {CHECKED}"
-            )
-        path = libraries.find(known[base])
+    elif base in _LIBRARIES:
+        library = _LIBRARIES[base]
+        path = libraries.find(library)
         if path is None:
-            notes.append(
-                f"{base} is left out: no {' or '.join(known[base].files)} here (Debian package "
-                f"{known[base].package})"
-            )
-            return None
-        found = _of_library(known[base], path)
+            files = " or ".join(library.files)
+            return f"{base} is left out: no {files} here (Debian package {library.package})"
+        found = of_library(library, path)
+    else:
+        raise UsageError(
+            f"unknown allocator {token!r}: choose from {', '.join(NAMES)}, or "
+            f"foreign:PATH[:PREFIX]; each may end in {CHECKED}"
+        )
     if base == token:
         return found
     if base == "direct":
@@ -132,16 +114,29 @@ def _one(token: str, notes: list[str]) -> Allocator | None:
     return found._replace(name=token, checked=True)
 
 
-def choose(text: str | None) -> Choice:
-    """Return what a comma-separated list names; without one, all that is here."""
-    tokens = [*DEFAULT, *(library.name for library in libraries.LIBRARIES)]
-    if text is not None:
-        tokens = [token.strip() for token in text.split(",") if token.strip()]
-        if not tokens:
-            raise UsageError("--allocators names none")
-    notes: list[str] = []
+def choose(
+    text: str | None, problem: Callable[[Allocator], str]
+) -> tuple[list[Allocator], list[str]]:
+    """Return what a comma-separated list names, and what is not as it was asked for.
+
+    :param text: None for all that are here.
+    :param problem: Says why a library does not load; a user who named it gets an error.
+    """
+    tokens = [*_DEFAULT, *_LIBRARIES] if text is None else names_in("--allocators", text)
+    found, notes = [], []
     if BASELINE not in tokens:
         tokens.insert(0, BASELINE)
         notes.append(f"{BASELINE} is added: the others are compared with it")
-    found = [_one(token, notes) for token in dict.fromkeys(tokens)]
-    return Choice([allocator for allocator in found if allocator is not None], notes)
+    for token in tokens:
+        one = _named(token)
+        if isinstance(one, str):
+            notes.append(one)
+            continue
+        reason = problem(one) if one.path else ""
+        if reason and text is not None:
+            raise UsageError(f"{one.name} does not load: {reason}")
+        if reason:
+            notes.append(f"{one.name} is left out: {reason}")
+        else:
+            found.append(one)
+    return found, notes

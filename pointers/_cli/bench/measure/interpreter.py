@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pointers._cli.bench.measure.allocators import Allocator
+    from pointers._cli.bench.result.schema import Workload
 
 _PREFIX = "python-"
 _SCRIPT = Path(__file__).with_name("_programs.py")
@@ -34,17 +35,13 @@ class Call(NamedTuple):
     problem: str = ""
 
 
-def listed() -> list[tuple[str, str]]:
-    """Return the workloads with their descriptions; none where memory is not malloc's."""
+def workloads() -> list[Workload]:
+    """Return the workloads; none where memory is not malloc's."""
     # A build without the global lock refuses to do without its own allocator
-    free_threaded = sysconfig.get_config_var("Py_GIL_DISABLED")
-    if (
-        not sys.platform.startswith("linux")
-        or free_threaded
-        or sys.implementation.name != "cpython"
-    ):
+    own = sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED")
+    if own or not sys.platform.startswith("linux"):
         return []
-    return [(_PREFIX + name, about) for name, about in _ABOUT.items()]
+    return [{"name": _PREFIX + name, "description": about} for name, about in _ABOUT.items()]
 
 
 def is_one(workload: str) -> bool:

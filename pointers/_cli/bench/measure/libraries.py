@@ -31,10 +31,7 @@ LIBRARIES = (
         tunables="glibc.rtld.optional_static_tls=16384",
     ),
     Library(
-        "tcmalloc",
-        ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4"),
-        "",
-        "libtcmalloc-minimal4",
+        "tcmalloc", ("libtcmalloc_minimal.so.4", "libtcmalloc.so.4"), "", "libtcmalloc-minimal4"
     ),
 )
 
@@ -53,9 +50,5 @@ def find(library: Library) -> Path | None:
 
     It is not loaded: a second allocator has no business in this process.
     """
-    for folder in folders():
-        for name in library.files:
-            path = folder / name
-            if path.is_file():
-                return path
-    return None
+    paths = (folder / name for folder in folders() for name in library.files)
+    return next((path for path in paths if path.is_file()), None)

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import math
 import os
 import signal
 import subprocess
@@ -15,28 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pointers._cli.bench.measure import interpreter
-from pointers._cli.bench.result.names import UsageError
+from pointers._cli.bench.result import schema
+from pointers._cli.bench.result.document import UsageError, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pointers._cli.bench.measure.allocators import Allocator
+    from pointers._cli.bench.result.schema import Figures, Status, Workload
 
 NAME = "ptrs-workload"
-
-#: What a measurement has, with the types; None stands for "has no meaning here".
-FIGURES: dict[str, tuple[type, ...]] = {
-    "operations": (int,),
-    "seconds": (float, int),
-    "ns_per_op": (float, int),
-    "ops_per_s": (float, int),
-    "peak_rss_bytes": (int,),
-    "peak_live_bytes": (int, type(None)),
-    "fragmentation": (float, int, type(None)),
-}
-
-#: What else it may have.
-USED = ("page_faults", "user_seconds", "system_seconds")
 
 # Below this, the program's own pages would be most of what it has touched
 _LEAST_LIVE = 1 << 20
@@ -47,24 +33,13 @@ _INTERRUPTS = {signal.SIGINT, signal.SIGTERM}
 _LAST_LINES = 300
 
 
-class Workload(NamedTuple):
-    """A workload, as the program lists it."""
-
-    name: str
-    description: str
-
-
 class Outcome(NamedTuple):
-    """How one measurement ended.
+    """How one measurement ended."""
 
-    `status` is ok, unsupported (the allocator cannot serve this workload),
-    failed, killed (by a signal) or timeout.
-    """
-
-    status: str
+    status: Status
     reason: str = ""
-    figures: dict[str, Any] | None = None
-    parameters: dict[str, Any] | None = None
+    figures: Figures | None = None
+    parameters: dict[str, Any] = {}  # noqa: RUF012 - nothing changes it
 
 
 def find() -> Path:
@@ -79,55 +54,52 @@ def find() -> Path:
     return Path(str(path))
 
 
-def list_workloads(program: Path, *, python: bool = False) -> list[Workload]:
-    """Ask the program which workloads it has.
+def asked(
+    command: Sequence[object], *, seconds: float = 60, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a short command, and return what it said."""
+    return subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        env=environment,
+    )
 
-    :param python: Add those of the interpreter.
-    """
+
+def workloads(program: Path) -> list[Workload]:
+    """Ask the program which workloads it has."""
     try:
-        done = subprocess.run(
-            [str(program), "--list"], capture_output=True, text=True, timeout=60, check=True
-        )
+        done = asked([program, "--list"])
+        done.check_returncode()
     except (OSError, subprocess.SubprocessError) as error:
         raise UsageError(f"{program} --list does not work: {error}") from None
-    lines = [line.split(None, 1) for line in done.stdout.splitlines() if line.strip()]
+    lines = [line.partition(" ") for line in done.stdout.splitlines() if line.strip()]
     if not lines:
         raise UsageError(f"{program} --list names no workload")
-    found = [Workload(line[0], line[1].strip() if len(line) > 1 else "") for line in lines]
-    return [*found, *(Workload(*one) for one in interpreter.listed() if python)]
+    return [{"name": name, "description": about.strip()} for name, _, about in lines]
+
+
+def probe(program: Path, *arguments: object, environment: Mapping[str, str] | None = None) -> str:
+    """Return why the program cannot load what the arguments name; empty if it can."""
+    done = asked([program, "--probe", *arguments], environment=environment)
+    return done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else ""
 
 
 def problem(program: Path, allocator: Allocator) -> str:
     """Return why an allocator's library does not load; empty if it does."""
-    command = [str(program), "--probe", "--allocator", allocator.spec]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=allocator.environment(),
-    )
-    return done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else ""
+    environment = allocator.environment()
+    return probe(program, "--allocator", allocator.spec, environment=environment)
 
 
 @cache
 def _peak_live(program: Path, workload: str, arguments: tuple[str, ...], limit: float) -> int:
     """Return how many bytes live at most, counted in a run that is not timed; 0 if not known."""
-    command = [str(program), workload, "--allocator", "direct", *arguments, "--count", "--json"]
+    command = [program, workload, "--allocator", "direct", *arguments, "--count", "--json"]
     with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=True)
-        return int(json.loads(done.stdout)["peak_live_bytes"])
+        return int(parse(asked(command, seconds=limit).stdout)["peak_live_bytes"])
     return 0
-
-
-def _with_live(outcome: Outcome, live: int) -> Outcome:
-    """Add to an outcome what lived at the peak."""
-    figures = dict(outcome.figures or {})
-    figures["peak_live_bytes"] = live or None
-    if live >= _LEAST_LIVE:
-        figures["fragmentation"] = figures["peak_rss_bytes"] / live
-    return outcome._replace(figures=figures)
 
 
 def _ended(process: subprocess.Popen[str] | None) -> None:
@@ -147,54 +119,30 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _figures(text: str) -> Outcome:
+def _read(text: str) -> Outcome:
     """Read the JSON object that a run prints."""
     try:
-        answer = json.loads(text)
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
+        answer = parse(text)
+        unsupported = answer.get("unsupported")
+    except (ValueError, AttributeError):
         return Outcome("failed", f"printed no JSON object but {text.strip()[:80]!r}")
-    if "unsupported" in answer:
-        return Outcome("unsupported", str(answer["unsupported"]))
-    figures: dict[str, Any] = {name: answer[name] for name in USED if name in answer}
+    if unsupported is not None:
+        return Outcome("unsupported", str(unsupported))
     answer = {"peak_live_bytes": None, "fragmentation": None, **answer}
-    for name, types in FIGURES.items():
-        value = answer.get(name)
-        if not isinstance(value, types) or isinstance(value, bool):
-            return Outcome("failed", f"its {name} is {value!r}")
-        if isinstance(value, float) and not math.isfinite(value):
-            return Outcome("failed", f"its {name} is {value!r}")
-        figures[name] = value
-    if figures["ns_per_op"] <= 0:
-        return Outcome("failed", f"its ns_per_op is {figures['ns_per_op']}")
-    parameters = answer.get("parameters")
-    return Outcome("ok", "", figures, parameters if isinstance(parameters, dict) else {})
+    try:
+        schema.check(answer, schema.Figures, "its answer")
+    except ValueError as error:
+        return Outcome("failed", str(error))
+    if answer["ns_per_op"] <= 0:
+        return Outcome("failed", f"its ns_per_op is {answer['ns_per_op']}")
+    figures: Any = {name: answer[name] for name in schema.fields(schema.Figures) if name in answer}
+    return Outcome("ok", "", figures, answer.get("parameters", {}))
 
 
-def measure(
-    program: Path,
-    workload: str,
-    allocator: Allocator,
-    arguments: Sequence[str],
-    *,
-    time_limit: float,
-) -> Outcome:
-    """Run a workload once, in a child process that a Ctrl-C or the time limit ends.
-
-    :param time_limit: Seconds.
-    """
-    command = [str(program), workload, "--allocator", allocator.spec, *arguments, "--json"]
-    if allocator.checked:
-        command.append("--checked")
-    environment = allocator.environment()
-    is_python = interpreter.is_one(workload)
-    if is_python:
-        call = interpreter.call(workload, allocator, arguments)
-        if call.problem:
-            return Outcome("unsupported", call.problem)
-        command = call.command
-        environment.update(call.environment)
+def _run(
+    command: Sequence[str], environment: Mapping[str, str], time_limit: float
+) -> tuple[int, str, str]:
+    """Return the exit code and both outputs of a child, which Ctrl-C or the time limit ends."""
     process: subprocess.Popen[str] | None = None
     try:
         # A signal amid the start would leave a child that nothing knows of: it comes after it
@@ -212,25 +160,49 @@ def measure(
                 start_new_session=True,
                 preexec_fn=partial(signal.pthread_sigmask, signal.SIG_SETMASK, before),
             )
-        except OSError as error:
-            return Outcome("failed", f"{program} does not start: {error}")
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         output, errors = process.communicate(timeout=time_limit)
-    except subprocess.TimeoutExpired:
-        _ended(process)
-        return Outcome("timeout", f"was ended after {time_limit:g} s")
     except BaseException:
         _ended(process)
         raise
-    last = errors.strip()[-_LAST_LINES:].replace("\n", "; ")
-    if process.returncode < 0:
-        killer = f"was killed by {_signal_name(-process.returncode)}"
-        return Outcome("killed", f"{killer}: {last}" if last else killer)
-    outcome = _figures(output)
-    if process.returncode and outcome.status != "unsupported":
-        return Outcome("failed", f"exit code {process.returncode}: {last or output.strip()[:80]}")
-    if outcome.figures and outcome.figures["peak_live_bytes"] is None and not is_python:
+    return process.returncode, output, errors.strip()[-_LAST_LINES:].replace("\n", "; ")
+
+
+def measure(
+    program: Path,
+    workload: str,
+    allocator: Allocator,
+    arguments: Sequence[str],
+    time_limit: float,
+) -> Outcome:
+    """Run a workload once, for at most so many seconds."""
+    checked = ["--checked"] if allocator.checked else []
+    call = interpreter.Call(
+        [str(program), workload, "--allocator", allocator.spec, *arguments, "--json", *checked], {}
+    )
+    is_python = interpreter.is_one(workload)
+    if is_python:
+        call = interpreter.call(workload, allocator, arguments)
+        if call.problem:
+            return Outcome("unsupported", call.problem)
+    environment = {**allocator.environment(), **call.environment}
+    try:
+        code, output, errors = _run(call.command, environment, time_limit)
+    except OSError as error:
+        return Outcome("failed", f"{program} does not start: {error}")
+    except subprocess.TimeoutExpired:
+        return Outcome("timeout", f"was ended after {time_limit:g} s")
+    if code < 0:
+        killer = f"was killed by {_signal_name(-code)}"
+        return Outcome("killed", f"{killer}: {errors}" if errors else killer)
+    outcome = _read(output)
+    if code and outcome.status != "unsupported":
+        return Outcome("failed", f"exit code {code}: {errors or output.strip()[:80]}")
+    figures = outcome.figures
+    if figures and figures["peak_live_bytes"] is None and not is_python:
         live = _peak_live(program, workload, tuple(arguments), time_limit)
-        outcome = _with_live(outcome, live)
+        figures["peak_live_bytes"] = live or None
+        if live >= _LEAST_LIVE:
+            figures["fragmentation"] = figures["peak_rss_bytes"] / live
     return outcome

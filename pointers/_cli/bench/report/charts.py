@@ -1,24 +1,48 @@
 # SPDX-License-Identifier: MIT
-"""Drawings by Altair, made SVG by vl-convert: the extra `report`.  Import fails without it."""
+"""Drawings by Altair, made SVG by vl-convert: the extra `report`.  Import fails without it.
+
+An allocator has one colour and one shape in all drawings. The colours are
+Okabe's and Ito's, which people of every colour vision tell apart, darker where
+a light ground wants it.  Shapes say the same again.
+"""
 
 from __future__ import annotations
 
 import re
+import zlib
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import vl_convert
 
-from pointers._cli.bench.report.style import mark
 from pointers._cli.bench.report.table import SHORT, interval_text
 from pointers._cli.bench.result import figures
+from pointers._cli.bench.result.document import CHECKED
 from pointers._cli.bench.result.summary import FASTER, SLOWER, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-Case = dict[str, Any]
+    from pointers._cli.bench.result.schema import Case, Summary
+
+    Row = dict[str, Any]
+
+#: Colour on a light ground, on a dark one, shape.
+COLOURS = {
+    "direct": ("#7a7a7a", "#9a9a9a", "triangle-down"),
+    "system": ("#1a1a1a", "#f2f2f2", "square"),
+    "arena": ("#d98c00", "#e69f00", "triangle-up"),
+    "pool": ("#008f68", "#1fbf92", "circle"),
+    "guard": ("#d55e00", "#ee7b2b", "diamond"),
+    "mimalloc": ("#0072b2", "#4aa8e0", "cross"),
+    "jemalloc": ("#b8608f", "#dd92bb", "square"),
+    "tcmalloc": ("#2f9bd0", "#7cc8f0", "triangle-right"),
+    "other0": ("#8a7f00", "#e8dc50", "triangle-left"),
+    "other1": ("#6a4fb0", "#b39ae8", "triangle-up"),
+    "other2": ("#8c4a2f", "#d29a7e", "circle"),
+}
+_N_OTHERS = 3
 
 _WIDTH = 260
 _ROW = 17
@@ -29,6 +53,8 @@ _RULE = "var(--rule)"
 _CONFIG = {
     "background": "transparent",
     "font": "system-ui, sans-serif",
+    # Browsers have wider letters than those that vl-convert measures
+    "padding": {"left": 16, "right": 24, "top": 4, "bottom": 4},
     "view": {"stroke": None},
     "axis": {
         "labelColor": "currentColor",
@@ -41,9 +67,25 @@ _CONFIG = {
         "labelLimit": 130,
     },
     "legend": {"labelColor": "currentColor", "symbolStrokeWidth": 2, "labelLimit": 160},
-    "text": {"color": "currentColor"},
+    "text": {"color": "currentColor", "align": "left", "fontSize": 11},
 }
 _LABELLED = re.compile(r'<(\w+) (aria-label="([^"]*)" role="graphics-symbol" [^>]*?)/>')
+_NAMES = alt.Y("name:N", sort=None, title=None)
+
+
+def look(allocator: str) -> Row:
+    """Return how an allocator is drawn, in every report: checked ones are hollow."""
+    checked = allocator.endswith(CHECKED)
+    base = allocator[: -len(CHECKED)] if checked else allocator
+    if base not in COLOURS:
+        base = f"other{zlib.crc32(base.encode()) % _N_OTHERS}"
+    name = allocator.rsplit("/", 1)[-1]
+    return {
+        "name": name if len(name) <= 18 else name[:17] + "…",
+        "colour": f"var(--{base})",
+        "shape": COLOURS[base][2],
+        "filled": 0 if checked else 1,
+    }
 
 
 def _svg(chart: Any, words: str) -> str:
@@ -56,123 +98,117 @@ def _svg(chart: Any, words: str) -> str:
     return tipped.replace("<svg ", f'<svg role="figure" aria-label="{escape(words)}" ', 1)
 
 
+def _chart(rows: Sequence[Row]) -> Any:
+    return alt.Chart(alt.InlineData(values=list(rows))).encode(description="tip:N")
+
+
 def _raw(field: str, channel: Any) -> Any:
     """Take a channel's value from the data as it is, without a scale."""
     return channel(field, scale=None, legend=None)
 
 
-def _style() -> dict[str, Any]:
-    """Return how a mark is drawn by its allocator."""
+def _filled() -> dict[str, Any]:
+    """Return the channels of a mark that is hollow for checked blocks."""
     return {
         "stroke": _raw("colour:N", alt.Stroke),
         "fill": _raw("colour:N", alt.Fill),
         "fillOpacity": _raw("filled:Q", alt.FillOpacity),
-        "description": "tip:N",
     }
 
 
-def _look(allocator: str) -> dict[str, Any]:
-    drawn = mark(allocator)
-    filled = 0 if drawn.hollow else 1
-    return {"colour": f"var(--{drawn.colour})", "shape": drawn.shape, "filled": filled}
+def _texts(rows: Sequence[Row], width: int) -> Any:
+    """Return the figures beside the rows of a drawing."""
+    return _chart(rows).mark_text(x=width + 6).encode(y=_NAMES, text="text:N", description="text:N")
 
 
-def _short(name: str) -> str:
-    base = name.rsplit("/", 1)[-1]
-    return base if len(base) <= 18 else base[:17] + "…"
-
-
-def _chart(rows: Sequence[dict[str, Any]]) -> Any:
-    return alt.Chart(alt.InlineData(values=list(rows)))
-
-
-def bounds(ratios: Sequence[float]) -> tuple[float, float]:
+def bounds(ratios: Sequence[float]) -> list[float]:
     """Return one axis for all ratios of a report, so that its drawings can be compared."""
     inside = [min(max(ratio, 1 / _MOST), _MOST) for ratio in ratios]
-    return min([0.5, *inside]), max([2.0, *inside])
+    return [min([0.5, *inside]), max([2.0, *inside])]
+
+
+def _ratio_row(name: str, ratio: Summary, domain: Sequence[float]) -> Row:
+    median, what = ratio["median"], verdict(ratio)
+    beyond = "" if domain[0] <= median <= domain[1] else ", beyond the axis"
+    row = {
+        "median": median,
+        "low": ratio["low"] or median,
+        "high": ratio["high"] or median,
+        "text": figures.ratio(median),
+        "tip": f"{name}: {interval_text(ratio)}, {what}, {ratio['rounds']} rounds{beyond}",
+    }
+    return {**row, **({} if what in (FASTER, SLOWER) else {"colour": _SOFT})}
 
 
 def ratios(
     title: str,
     cases: Sequence[Case],
-    domain: tuple[float, float],
+    domain: Sequence[float],
     earlier: dict[str, list[float]],
     width: int = _WIDTH,
 ) -> str:
     """Draw ratios: the median, its interval, each round, and medians of earlier runs."""
-    rows, points = [], []
+    rows: list[Row] = []
+    rounds: list[Row] = []
+    before: list[Row] = []
     for case in cases:
-        name, ratio = case["allocator"], case["ratio"]
-        row = {"name": _short(name), **_look(name), "one": 1}
-        if ratio is None:
+        name = case["allocator"]
+        row = {**look(name), "one": 1}
+        if case["ratio"] is None:
             rows.append({**row, "text": SHORT[case["status"]]})
             continue
-        what = verdict(ratio)
-        if what not in (FASTER, SLOWER):
-            row["colour"] = _SOFT
-        beyond = "" if domain[0] <= ratio["median"] <= domain[1] else ", beyond the axis"
-        tip = f"{name}: {interval_text(ratio)}, {what}, {ratio['rounds']} rounds{beyond}"
-        text = figures.ratio(ratio["median"])
-        ends = {"low": ratio["low"] or ratio["median"], "high": ratio["high"] or ratio["median"]}
-        rows.append({**row, **ends, "median": ratio["median"], "text": text, "tip": tip})
-        kinds = [(one["ratio"], f"round {one['round'] + 1}") for one in case["measurements"]]
-        kinds += [(value, "an earlier run") for value in earlier.get(name, [])]
-        points += [
-            {**row, "value": value, "tip": f"{name}, {kind}: {figures.ratio(value)}"}
-            for value, kind in kinds
-            if value
-        ]
-    scale = alt.Scale(type="log", base=2, domain=list(domain), clamp=True, nice=False)
+        row.update(_ratio_row(name, case["ratio"], domain))
+        rows.append(row)
+        for one in case["measurements"]:
+            if one["ratio"]:
+                tip = f"{name}, round {one['round'] + 1}: {figures.ratio(one['ratio'])}"
+                rounds.append({**row, "value": one["ratio"], "tip": tip})
+        for value in earlier.get(name, []):
+            tip = f"{name}, an earlier run: {figures.ratio(value)}"
+            before.append({**row, "value": value, "tip": tip})
+    scale = alt.Scale(type="log", base=2, domain=domain, clamp=True, nice=False)
     axis = alt.Axis(title="← faster, slower →", tickCount=6)
-    y = alt.Y("name:N", sort=None, title=None)
-    known = [row for row in rows if "median" in row]
+    colour = _raw("colour:N", alt.Color)
+    known = _chart([row for row in rows if "median" in row])
     layers = [
-        _chart(rows[:1]).mark_rule(color=_SOFT, size=1.4).encode(alt.X("one:Q", scale=scale)),
-        _chart([one for one in points if "round" in one["tip"]])
+        _chart(rows[:1])
+        .mark_rule(color=_SOFT, size=1.4)
+        .encode(alt.X("one:Q", scale=scale, axis=axis)),
+        _chart(rounds)
         .mark_tick(size=7, thickness=1, opacity=0.6)
-        .encode(alt.X("value:Q"), y, _raw("colour:N", alt.Color), description="tip:N"),
-        _chart([one for one in points if "round" not in one["tip"]])
+        .encode(alt.X("value:Q"), _NAMES, colour),
+        _chart(before)
         .mark_tick(size=14, thickness=1.5, color=_SOFT)
-        .encode(alt.X("value:Q"), y, description="tip:N"),
-        _chart(known)
-        .mark_rule(size=2, opacity=0.6)
-        .encode(alt.X("low:Q"), y, _raw("colour:N", alt.Color), x2="high:Q", description="tip:N"),
-        _chart(known)
-        .mark_point(size=55, opacity=1)
-        .encode(alt.X("median:Q", axis=axis), y, _raw("shape:N", alt.Shape), **_style()),
-        _chart(rows)
-        .mark_text(align="left", x=width + 6, fontSize=11)
-        .encode(y=y, text="text:N", description="text:N"),
+        .encode(alt.X("value:Q"), _NAMES),
+        known.mark_rule(size=2, opacity=0.6).encode(alt.X("low:Q"), _NAMES, colour, x2="high:Q"),
+        known.mark_point(size=55, opacity=1).encode(
+            alt.X("median:Q"), _NAMES, _raw("shape:N", alt.Shape), **_filled()
+        ),
+        _texts(rows, width),
     ]
     drawn = alt.layer(*layers).properties(width=width, height=_ROW * len(rows))
     told = ", ".join(f"{row['name']} {row['text']}" for row in rows)
     return _svg(drawn, f"{title}: ratios, lower is better: {told}.")
 
 
-def memory(title: str, cases: Sequence[Case], live: float | None) -> str:
-    """Draw peak memory as bars from zero; a line marks what the workload itself asked for."""
-    rows = []
+def memory(title: str, cases: Sequence[Case], live: int | None) -> str:
+    """Draw by how much memory grew as bars; a line marks what the workload had asked for."""
+    rows: list[Row] = []
     for case in cases:
-        peak, name = case["peak_rss_bytes"], case["allocator"]
+        peak = case["peak_rss_bytes"]
         text = figures.bytes_(peak["median"]) if peak else SHORT[case["status"]]
-        size = peak["median"] / figures.MEBIBYTE if peak else 0
-        row = {"name": _short(name), **_look(name), "size": size, "text": text}
-        rows.append({**row, "tip": f"{name}: {text}"})
-    y = alt.Y("name:N", sort=None, title=None)
-    x = alt.X("size:Q", title="MiB; dashed: asked for" if live else "MiB")
-    layers = [
-        _chart(rows).mark_bar(size=9).encode(x, y, **_style()),
-        _chart(rows)
-        .mark_text(align="left", x=_WIDTH + 6, fontSize=11)
-        .encode(y=y, text="text:N", description="text:N"),
-    ]
+        row = {**look(case["allocator"]), "text": text, "tip": f"{case['allocator']}: {text}"}
+        rows.append({**row, "size": peak["median"] / figures.MEBIBYTE if peak else 0})
+    axis = alt.X("size:Q", title="MiB; dashed: asked for" if live else "MiB")
+    bars = _chart(rows).mark_bar(size=9).encode(axis, _NAMES, **_filled())
+    layers = [bars, _texts(rows, _WIDTH)]
     if live:
-        asked = [{"live": live / figures.MEBIBYTE, "tip": f"asked for: {figures.bytes_(live)}"}]
-        rule = _chart(asked).mark_rule(strokeDash=[3, 2], color="currentColor")
-        layers.append(rule.encode(alt.X("live:Q"), description="tip:N"))
+        asked = {"live": live / figures.MEBIBYTE, "tip": f"asked for: {figures.bytes_(live)}"}
+        rule = _chart([asked]).mark_rule(strokeDash=[3, 2], color="currentColor")
+        layers.append(rule.encode(alt.X("live:Q")))
     drawn = alt.layer(*layers).properties(width=_WIDTH, height=_ROW * len(rows))
     told = ", ".join(f"{row['name']} {row['text']}" for row in rows)
-    return _svg(drawn, f"{title}: peak memory: {told}.")
+    return _svg(drawn, f"{title}: growth of memory: {told}.")
 
 
 def curves(
@@ -184,40 +220,45 @@ def curves(
     write: Callable[[float], str],
 ) -> str:
     """Draw how a figure changes with the number of live blocks or of threads."""
-    rows = []
+    rows: list[Row] = []
     for case in cases:
-        values = sorted(figure(case["ns_per_op"][key]) for key in ("minimum", "maximum"))
-        value, name = figure(case["ns_per_op"]["median"]), case["allocator"]
-        tip = f"{name}, {figures.count(case[by])}: {write(value)}"
-        ends = {"low": values[0], "high": values[1]}
-        row = {"name": _short(name), **_look(name), by: case[by], "value": value}
+        cost, count = case["ns_per_op"], case["blocks"] or case["threads"] or 0
+        if cost is None:
+            continue
+        value = figure(cost["median"])
+        row = {**look(case["allocator"]), "count": count, "value": value}
+        ends = {"low": figure(cost["minimum"]), "high": figure(cost["maximum"])}
+        tip = f"{case['allocator']}, {figures.count(count)}: {write(value)}"
         rows.append({**row, **ends, "tip": tip})
     looks = {row["name"]: row for row in rows}
-    scale = alt.Scale(domain=list(looks), range=[row["colour"] for row in looks.values()])
-    shapes = alt.Scale(domain=list(looks), range=[row["shape"] for row in looks.values()])
-    counts = sorted({case[by] for case in cases})
-    x_scale = alt.Scale(type="log", nice=False, padding=10)
-    ticks = alt.Axis(values=counts, format="~s", title=by.replace("blocks", "live blocks"))
-    x = alt.X(f"{by}:Q", scale=x_scale, axis=ticks)
-    y_scale = alt.Scale(type="log", nice=False, padding=8)
+    # A legend wants scales
+    colour, shape = (
+        channel(
+            "name:N",
+            scale=alt.Scale(domain=list(looks), range=[row[name] for row in looks.values()]),
+            sort=None,
+            title=None,
+        )
+        for channel, name in ((alt.Color, "colour"), (alt.Shape, "shape"))
+    )
+    counts = sorted({row["count"] for row in rows})
+    x = alt.X(
+        "count:Q",
+        scale=alt.Scale(type="log", nice=False, padding=10),
+        axis=alt.Axis(values=counts, format="~s", title=by),
+    )
     # The title stands above the axis, where there is room for it
     above = {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleX": 0, "titleY": -8}
     y = alt.Y(
-        "value:Q", scale=y_scale, axis=alt.Axis(title=axis, format="~g", tickCount=5, **above)
+        "value:Q",
+        scale=alt.Scale(type="log", nice=False, padding=8),
+        axis=alt.Axis(title=axis, format="~g", tickCount=5, **above),
     )
-    colour = alt.Color("name:N", scale=scale, sort=None, title=None)
+    marks = {"fill": _raw("colour:N", alt.Fill), "fillOpacity": _raw("filled:Q", alt.FillOpacity)}
     layers = [
         _chart(rows).mark_line(size=1.6).encode(x, y, colour, alt.Detail("name:N")),
         _chart(rows).mark_rule(opacity=0.5).encode(x, alt.Y("low:Q"), colour, y2="high:Q"),
-        _chart(rows)
-        .mark_point(size=45, opacity=1)
-        .encode(
-            *(x, y, colour, alt.Shape("name:N", scale=shapes, sort=None, title=None)),
-            fill=_raw("colour:N", alt.Fill),
-            fillOpacity=_raw("filled:Q", alt.FillOpacity),
-            description="tip:N",
-        ),
+        _chart(rows).mark_point(size=45, opacity=1).encode(x, y, colour, shape, **marks),
     ]
     drawn = alt.layer(*layers).properties(width=380, height=260)
-    told = "; ".join(row["tip"] for row in rows)
-    return _svg(drawn, f"{title}: {axis}: {told}.")
+    return _svg(drawn, f"{title}: {axis}: {'; '.join(row['tip'] for row in rows)}.")

@@ -6,18 +6,17 @@ Times of two runs differ with the machine's mood; ratios of two runs less so.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pointers._cli.bench.report.table import SHORT, Table, interval_text
+from pointers._cli.bench.report.table import SHORT, Cell, Table, interval_text
 from pointers._cli.bench.result import figures
-from pointers._cli.bench.result.document import Document
-from pointers._cli.bench.result.names import label
-from pointers._cli.bench.result.summary import MISSES, SAME, UNKNOWN, Summary, summarize, verdict
+from pointers._cli.bench.result.document import group, label
+from pointers._cli.bench.result.summary import MISSES, SAME, UNKNOWN, summarize, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-Key = tuple[str, str, str, object, object]
+    from pointers._cli.bench.result.schema import Case, Document, Summary
 
 
 class Earlier(NamedTuple):
@@ -26,74 +25,61 @@ class Earlier(NamedTuple):
     name: str
     document: Document
 
+    def same(self, case: Case) -> Case | None:
+        """Return the case that measured the same; None if there is none."""
+        wanted = (group(case), case["allocator"])
+        cases = self.document["cases"]
+        return next((one for one in cases if (group(one), one["allocator"]) == wanted), None)
 
-def key(case: dict[str, Any]) -> Key:
-    """Return what two runs' cases have in common if they measured the same."""
-    return (
-        case["experiment"],
-        case["workload"],
-        case["allocator"],
-        case["threads"],
-        case["blocks"],
-    )
-
-
-def _same(case: dict[str, Any], run: Earlier) -> dict[str, Any] | None:
-    """Return the case of another run that measured the same; None if there is none."""
-    return next((other for other in run.document["cases"] if key(other) == key(case)), None)
+    def ratio(self, case: Case) -> float | None:
+        """Return the median ratio of the case that measured the same."""
+        same = self.same(case)
+        return same["ratio"]["median"] if same and same["ratio"] else None
 
 
-def ratios(case: dict[str, Any], runs: Sequence[Earlier]) -> list[float | None]:
-    """Return a case's median ratio in each of the earlier runs."""
-    found: list[float | None] = []
-    for run in runs:
-        same = _same(case, run)
-        ratio = same["ratio"] if same else None
-        found.append(ratio["median"] if ratio else None)
-    return found
-
-
-def _rounds(case: dict[str, Any]) -> list[float]:
+def _rounds(case: Case) -> list[float]:
     return [one["ratio"] for one in case["measurements"] if one["ratio"]]
 
 
-def change(case: dict[str, Any], before: dict[str, Any]) -> Summary | None:
+def change(case: Case, before: Case | None) -> Summary | None:
     """Sum up by what factor a case's ratio changed since another run; None without rounds of both.
 
     The rounds of both are independent of each other, so that each of one run
     may be set against any of the other, and the same test applies.
     """
-    pairs = zip(_rounds(case), _rounds(before))
+    pairs = zip(_rounds(case), _rounds(before)) if before else ()
     return summarize(now / then for now, then in pairs)
 
 
 def _change_text(found: Summary | None) -> str:
     if found is None:
         return ""
-    what = verdict(found._asdict())
-    percent = f"{(found.median - 1) * 100:+.0f} %"
+    what = verdict(found)
+    percent = f"{(found['median'] - 1) * 100:+.0f} %"
     return SAME if what == SAME else f"{percent} ?" if what == UNKNOWN else f"{percent} {what}"
 
 
 def remarks(document: Document, runs: Sequence[Earlier]) -> list[str]:
     """Say in what an earlier run differs so that its figures may not compare."""
     found = []
-    for run in runs:
-        parts = [
-            f"{name} is {run.document['machine'][name]!r}, not {document['machine'][name]!r}"
-            for name in ("cpu", "cores", "libc")
-            if run.document["machine"][name] != document["machine"][name]
+    for name, before in runs:
+        then, now = before["machine"], document["machine"]
+        pairs: list[tuple[str, object, object]] = [
+            ("cpu", then["cpu"], now["cpu"]),
+            ("cores", then["cores"], now["cores"]),
+            ("libc", then["libc"], now["libc"]),
+            ("quick", before["parameters"]["quick"], document["parameters"]["quick"]),
+            ("scale", before["parameters"]["scale"], document["parameters"]["scale"]),
         ]
-        parts += [
-            f"{name} differs"
-            for name in ("quick", "scale")
-            if run.document["parameters"][name] != document["parameters"][name]
-        ]
-        if not run.document["complete"]:
-            parts.append("it was interrupted")
+        parts = [f"{key} is {one!r}, not {other!r}" for key, one, other in pairs if one != other]
+        parts += [] if before["complete"] else ["it was interrupted"]
         if parts:
-            found.append(f"{run.name}: {'; '.join(parts)}")
+            found.append(f"{name}: {'; '.join(parts)}")
     return found
+
+
+def _compared(document: Document) -> Iterator[Case]:
+    return (case for case in document["cases"] if case["allocator"] != document["baseline"])
 
 
 def table(document: Document, runs: Sequence[Earlier]) -> Table:
@@ -104,31 +90,23 @@ def table(document: Document, runs: Sequence[Earlier]) -> Table:
         [*heads, "this run", "change"],
         [],
     )
-    for case in document["cases"]:
-        if case["allocator"] == document["baseline"]:
-            continue
-        before = ratios(case, runs)
-        if not any(before):
-            continue
-        cells = [figures.ratio(ratio) if ratio else SHORT["missing"] for ratio in before]
-        last = _same(case, runs[-1])
-        changed = _change_text(change(case, last) if last else None)
-        name = f"{label(case)}, {case['allocator']}"
-        now = interval_text(case["ratio"]) or SHORT[case["status"]]
-        found.rows.append([name, *cells, now, changed])
+    for case in _compared(document):
+        before = [run.ratio(case) for run in runs]
+        if any(before):
+            texts = [figures.ratio(ratio) if ratio else SHORT["missing"] for ratio in before]
+            texts.append(interval_text(case["ratio"]) or SHORT[case["status"]])
+            texts.append(_change_text(change(case, runs[-1].same(case))))
+            found.rows.append([Cell(f"{label(case)}, {case['allocator']}"), *map(Cell, texts)])
     return found
 
 
 def differences(document: Document, runs: Sequence[Earlier]) -> list[str]:
     """Say which cases differ from the last of the earlier runs, and in how many nothing does."""
     real, n_compared = [], 0
-    for case in document["cases"]:
-        before = _same(case, runs[-1]) if case["allocator"] != document["baseline"] else None
-        found = change(case, before) if before else None
-        if found is None:
-            continue
-        n_compared += 1
-        if verdict(found._asdict()) not in (SAME, UNKNOWN):
+    for case in _compared(document):
+        found = change(case, runs[-1].same(case))
+        n_compared += found is not None
+        if found and verdict(found) not in (SAME, UNKNOWN):
             real.append(f"{label(case)} on {case['allocator']} is {_change_text(found)}")
     head = f"Since {runs[-1].name}, {len(real)} of {n_compared} cases are different"
     by_chance = round(MISSES * n_compared)

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Tables: what they say in the terminal and in the report, and how they look as plain text."""
+"""Tables: what they say in the terminal and in the report."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pointers._cli.bench.result import figures
-from pointers._cli.bench.result.document import Document, of_experiment, unique
-from pointers._cli.bench.result.names import label
-from pointers._cli.bench.result.summary import FASTER, SAME, SLOWER, UNKNOWN, verdict
+from pointers._cli.bench.result import figures, verdicts
+from pointers._cli.bench.result.document import by_workload, grouped, label, of_experiment, unique
+from pointers._cli.bench.result.summary import FASTER, SAME, SLOWER, UNKNOWN, known, summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-_GAP = "  "
+    from pointers._cli.bench.result.schema import Case, Document, Summary
+
 #: What stands where there is no figure.
 SHORT = {
     "ok": "-",
@@ -25,24 +25,26 @@ SHORT = {
     "missing": "-",
 }
 
-
 # A colour is full at 8 times the baseline, or an eighth of it
 _FULL = math.log2(8)
 _STRONGEST = 0.6
 
 
-class Cell(str):
+class Cell(NamedTuple):
     """A text, with what a page shows of it in addition."""
 
-    __slots__ = ("kind", "strength", "tip", "value")
+    text: str
+    #: What the cell is sorted by.
+    value: float | None = None
+    #: The text under the mouse.
+    tip: str = ""
+    #: The class in HTML.
+    kind: str = ""
+    #: How strong the colour is.
+    strength: float = 0.0
 
-    def __init__(self, _text: str = "") -> None:
-        super().__init__()
-        #: The class in HTML, the text under the mouse, how strong the colour is.
-        self.kind = self.tip = ""
-        self.strength = 0.0
-        #: What the cell is sorted by.
-        self.value: float | None = None
+
+_NONE = Cell(SHORT["missing"])
 
 
 class Table(NamedTuple):
@@ -50,60 +52,48 @@ class Table(NamedTuple):
 
     title: str
     heads: list[str]
-    rows: list[list[str]]
+    rows: list[list[Cell]]
     #: By which a report finds it.
     key: str = ""
 
 
-def number(value: float, text: str) -> Cell:
-    """Return the cell of a figure."""
-    cell = Cell(text)
-    cell.value = value
-    return cell
-
-
-def ratio_text(case: dict[str, Any] | None) -> str:
-    """Write a case's ratio if it is a difference, or why there is none."""
-    if case is None:
-        return SHORT["missing"]
-    ratio = case["ratio"]
-    if ratio is None:
-        return SHORT.get(case["status"], SHORT["missing"])
-    what = verdict(ratio)
-    if what == UNKNOWN:
-        return f"{figures.ratio(ratio['median'])} ?"
-    return SAME if what == SAME else figures.ratio(ratio["median"]) + figures.TIMES
-
-
-def interval_text(ratio: dict[str, Any] | None) -> str:
+def interval_text(ratio: Summary | None) -> str:
     """Write a ratio's median and its interval; empty if there is no ratio."""
-    if not ratio:
+    if ratio is None:
         return ""
-    if ratio["low"] is None:
-        return f"{figures.ratio(ratio['median'])} ?"
+    if ratio["low"] is None or ratio["high"] is None:
+        rounds = "1 round" if ratio["rounds"] == 1 else f"{ratio['rounds']} rounds"
+        return f"{figures.ratio(ratio['median'])} (no interval of {rounds})"
     ends = f"{figures.ratio(ratio['low'])} to {figures.ratio(ratio['high'])}"
     return f"{figures.ratio(ratio['median'])} ({ends})"
 
 
-def ratio_cell(case: dict[str, Any] | None) -> Cell:
-    """Return a ratio's cell: coloured if it is a difference."""
-    cell = Cell(ratio_text(case))
-    cell.kind = "none"
-    if case is None or case["ratio"] is None:
-        cell.tip = case["reason"] if case else ""
-        return cell
-    what, median = verdict(case["ratio"]), case["ratio"]["median"]
-    cell.value = median
-    cell.tip = interval_text(case["ratio"])
+def ratio_cell(case: Case | None) -> Cell:
+    """Return a ratio's cell, coloured if it is a difference; or why there is none."""
+    if case is None:
+        return _NONE
+    if case["ratio"] is None:
+        return Cell(SHORT[case["status"]], tip=case["reason"], kind="none")
+    what, median = known(case), case["ratio"]["median"]
+    cell = Cell(SAME, median, interval_text(case["ratio"]), "none")
+    if what == UNKNOWN:
+        return cell._replace(text=f"{figures.ratio(median)} ?")
     if what in (FASTER, SLOWER):
-        cell.kind = what
-        cell.strength = min(abs(math.log2(median)) / _FULL, 1.0) * _STRONGEST
+        strength = min(abs(math.log2(median)) / _FULL, 1.0) * _STRONGEST
+        text = figures.ratio(median) + figures.TIMES
+        return cell._replace(text=text, kind=what, strength=strength)
     return cell
 
 
-def grid(cases: Sequence[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return cases by workload and allocator."""
-    return {(case["workload"], case["allocator"]): case for case in cases}
+def _number(summary: Summary | None, unit: int = 1) -> Cell:
+    value = summary["median"] / unit if summary else None
+    return _NONE if value is None else Cell(figures.digits(value), value)
+
+
+def peak_live(cases: Sequence[Case]) -> int | None:
+    """Return how many bytes a workload had asked for at its peak; None if that is not known."""
+    lived = [one["peak_live_bytes"] or 0 for case in cases for one in case["measurements"]]
+    return max(lived, default=0) or None
 
 
 _TITLES = {
@@ -113,66 +103,80 @@ _TITLES = {
 }
 
 
+def _allocators(cases: Sequence[Case]) -> list[str]:
+    return unique(case["allocator"] for case in cases)
+
+
 def _matrix(document: Document, experiment: str) -> Table:
     """Ratios: a row for each workload, a column for each allocator."""
     baseline = document["baseline"]
-    rows: dict[str, dict[str, dict[str, Any]]] = {}
-    found = of_experiment(document, experiment)
-    for case in found:
-        rows.setdefault(label(case), {})[case["allocator"]] = case
-    others = [name for name in unique(c["allocator"] for c in found) if name != baseline]
+    cases = of_experiment(document, experiment)
+    others = [name for name in _allocators(cases) if name != baseline]
     table = Table(
         f"{_TITLES[experiment]}, as a ratio to {baseline} malloc (lower is better; median of the "
-        "rounds; ?: too few rounds to tell)",
+        "rounds; ?: too few rounds for an interval)",
         ["workload", f"{baseline}, ns", *others],
         [],
         experiment,
     )
-    for name, row in rows.items():
-        base = row.get(baseline)
-        cost = base["ns_per_op"] if base else None
-        median = cost["median"] if cost else 0.0
-        cell = number(median, figures.digits(median)) if cost else SHORT["missing"]
-        table.rows.append([name, cell, *(ratio_cell(row.get(other)) for other in others)])
+    for name, row in grouped(cases, label).items():
+        found = {case["allocator"]: case for case in row}
+        base = found.get(baseline)
+        cost = _number(base["ns_per_op"]) if base else _NONE
+        table.rows.append([Cell(name), cost, *(ratio_cell(found.get(other)) for other in others)])
     return table
 
 
 def _memory(document: Document) -> Table:
-    found = of_experiment(document, "workloads")
-    allocators = unique(case["allocator"] for case in found)
-    cells = grid(found)
-    title = "Peak memory in touched pages, MiB (lower is better)"
-    table = Table(title, ["workload"], [], "memory")
-    table.heads.extend(allocators)
-    for workload in unique(case["workload"] for case in found):
-        row = [workload]
-        for allocator in allocators:
-            peak = cells.get((workload, allocator), {}).get("peak_rss_bytes")
-            mebibytes = peak["median"] / figures.MEBIBYTE if peak else 0.0
-            text = figures.digits(mebibytes) if peak else SHORT["missing"]
-            row.append(number(mebibytes, text) if peak else text)
-        table.rows.append(row)
+    cases = of_experiment(document, "workloads")
+    allocators = _allocators(cases)
+    table = Table(
+        "Growth of the resident set at its most, in touched pages, MiB (lower is better); live: "
+        "what the workload had asked for at its peak",
+        ["workload", "live", *allocators],
+        [],
+        "memory",
+    )
+    for name, row in by_workload(cases).items():
+        peaks = {
+            case["allocator"]: _number(case["peak_rss_bytes"], figures.MEBIBYTE) for case in row
+        }
+        live = (peak_live(row) or 0) / figures.MEBIBYTE
+        asked = Cell(figures.digits(live), live) if live else _NONE
+        table.rows.append([Cell(name), asked, *(peaks.get(one, _NONE) for one in allocators)])
     return table
+
+
+def _used(case: Case, name: Literal["page_faults", "user_seconds", "system_seconds"]) -> Cell:
+    values = [one[name] for one in case["measurements"] if name in one]
+    return _number(summarize(values))
 
 
 def _details(document: Document) -> Table:
     """Every case, with all its figures."""
-    heads = ["workload", "allocator", "ns/op", "min", "max", "ratio", "peak", "peak / live"]
-    table = Table("All cases", [*heads, "rounds", "remark"], [], "details")
+    heads = ["workload", "allocator", "ns/op", "min", "max", "ratio", "growth", "growth / live"]
+    heads += ["page faults", "user s", "system s", "rounds", "remark"]
+    table = Table("All cases (growth: of the resident set, in touched pages)", heads, [], "details")
     for case in document["cases"]:
-        cost, peak, part = case["ns_per_op"], case["peak_rss_bytes"], case["fragmentation"]
-        row: list[str] = [label(case), case["allocator"]]
-        if cost is None:
-            row += [SHORT[case["status"]], "", "", "", "", "", "0"]
+        cost, peak = case["ns_per_op"], case["peak_rss_bytes"]
+        row = [Cell(label(case)), Cell(case["allocator"])]
+        if cost is None or peak is None:
+            row += [Cell(SHORT[case["status"]]), *[Cell("")] * 8, Cell("0")]
         else:
-            costs = [cost[key] for key in ("median", "minimum", "maximum")]
-            row += [number(value, figures.digits(value)) for value in costs]
-            ratio = ratio_cell(case)
-            row.append(number(ratio.value or 0.0, interval_text(case["ratio"])))
-            row.append(number(peak["median"], figures.bytes_(peak["median"])))
-            row.append(number(part["median"], figures.digits(part["median"])) if part else "")
-            row.append(str(cost["rounds"]))
-        row.append("" if case["status"] == "ok" else f"{case['status']}: {case['reason']}")
+            row += [
+                Cell(figures.digits(value), value)
+                for value in (cost["median"], cost["minimum"], cost["maximum"])
+            ]
+            row += [
+                ratio_cell(case)._replace(text=interval_text(case["ratio"]), strength=0.0),
+                Cell(figures.bytes_(peak["median"]), peak["median"]),
+                _number(case["fragmentation"]),
+                _used(case, "page_faults"),
+                _used(case, "user_seconds"),
+                _used(case, "system_seconds"),
+                Cell(str(cost["rounds"])),
+            ]
+        row.append(Cell("" if case["status"] == "ok" else f"{case['status']}: {case['reason']}"))
         table.rows.append(row)
     return table
 
@@ -183,35 +187,28 @@ def tables(document: Document, *, details: bool) -> list[Table]:
     found = [_matrix(document, experiment) for experiment in experiments]
     if "workloads" in experiments:
         found.insert(1, _memory(document))
-    if details:
-        found.append(_details(document))
-    return found
+    return [*found, _details(document)] if details else found
 
 
-def split(table: Table, width: int) -> Iterator[Table]:
-    """Cut a table into ones that are not wider than `width`, each with the first column."""
-    widths = [max(map(len, column)) for column in zip(table.heads, *table.rows)]
-    start = 1
-    title = table.title
-    while start < len(widths):
-        used, end = widths[0], start
-        while end < len(widths) and (end == start or used + len(_GAP) + widths[end] <= width):
-            used += len(_GAP) + widths[end]
-            end += 1
-        rows = [[row[0], *row[start:end]] for row in table.rows]
-        yield Table(title, [table.heads[0], *table.heads[start:end]], rows)
-        start, title = end, ""
-
-
-def plain(table: Table, width: int) -> str:
-    """Write a table as text."""
-    lines = []
-    for part in split(table, width):
-        widths = [max(map(len, column)) for column in zip(part.heads, *part.rows)]
-        lines += [part.title, ""] if part.title else []
-        for row in (part.heads, *part.rows):
-            cells = [row[0].ljust(widths[0])]
-            cells += [cell.rjust(size) for cell, size in zip(row[1:], widths[1:])]
-            lines.append(_GAP.join(cells).rstrip())
-        lines.append("")
-    return "\n".join(lines)
+def choices(document: Document) -> Table:
+    """Return what to take for which workload, for speed and for memory."""
+    baseline = document["baseline"]
+    about = {one["name"]: one["description"] for one in document["workloads"]}
+    heads = ["workload", "take", f"ratio to {baseline}", "also faster", "least memory", "the work"]
+    table = Table("", heads, [], "choices")
+    for name, cases in by_workload(of_experiment(document, "workloads")).items():
+        faster = verdicts.choices(cases, baseline)
+        best = faster[0] if faster else None
+        least = verdicts.least_memory(cases)
+        others = ", ".join(case["allocator"] for case in faster[1:])
+        table.rows.append(
+            [
+                Cell(name),
+                Cell(best["allocator"] if best else baseline, kind="words"),
+                ratio_cell(best) if best else Cell("nothing is faster", kind="none"),
+                Cell(others or "-", kind="words"),
+                Cell(least or "-", kind="words"),
+                Cell(about.get(name, ""), kind="words"),
+            ]
+        )
+    return table

@@ -4,20 +4,20 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pointers._cli.bench.result import figures
-from pointers._cli.bench.result.names import label
+from pointers._cli.bench.result.document import label
 from pointers._cli.bench.result.summary import LEAST_ROUNDS
 
 if TYPE_CHECKING:
-    from pointers._cli.bench.result.document import Document
+    from pointers._cli.bench.result.schema import Document
 
 #: An interval is wide if its ends are further apart than this factor.
 WIDE = 1.25
 #: Others disturb if they take more than this part of the processors.
 _BUSY = 0.1
-_MOST_NAMED = 5
+_MOST_NAMED = 3
 
 
 def _of_load(document: Document) -> list[str]:
@@ -33,35 +33,30 @@ def _of_load(document: Document) -> list[str]:
     return [sentence]
 
 
-def width(case: dict[str, Any]) -> float:
-    """Return the factor between the ends of the interval of a case's ratio; 1 without one."""
-    ratio = case["ratio"]
-    if not ratio or ratio["low"] is None or not ratio["low"]:
-        return 1.0
-    return float(ratio["high"] / ratio["low"])
-
-
 def _of_rounds(document: Document) -> list[str]:
-    others = [case for case in document["cases"] if case["allocator"] != document["baseline"]]
-    known = [case for case in others if case["ratio"]]
+    wide, n_few, n_known = [], 0, 0
+    for case in document["cases"]:
+        ratio = case["ratio"]
+        if ratio is None or case["allocator"] == document["baseline"]:
+            continue
+        n_known += 1
+        if ratio["low"] is None or ratio["high"] is None:
+            n_few += 1
+        elif ratio["high"] > WIDE * ratio["low"]:
+            ends = f"{figures.ratio(ratio['low'])} to {figures.ratio(ratio['high'])}"
+            where = f"{label(case)} on {case['allocator']} from {ends}"
+            wide.append((ratio["high"] / ratio["low"], where))
     found = []
-    wide = sorted((case for case in known if width(case) > WIDE), key=width, reverse=True)
     if wide:
-        named = "; ".join(
-            f"{label(case)} on {case['allocator']} from {figures.ratio(case['ratio']['low'])} to "
-            f"{figures.ratio(case['ratio']['high'])}"
-            for case in wide[:_MOST_NAMED]
-        )
-        more = "; ..." if len(wide) > _MOST_NAMED else ""
+        named = "; ".join(where for _, where in sorted(wide, reverse=True)[:_MOST_NAMED])
         found.append(
-            f"Rounds differ much in {len(wide)} of {len(known)} cases, whose intervals are wider "
-            f"than a factor of {WIDE}: {named}{more}."
+            f"Rounds differ much in {len(wide)} of {n_known} cases, whose intervals are wider than "
+            f"a factor of {WIDE} (most of all {named}): only large differences can be told."
         )
-    few = sum(case["ratio"]["low"] is None for case in known)
-    if few:
+    if n_few:
         found.append(
-            f"{few} of {len(known)} cases have fewer than {LEAST_ROUNDS} rounds, of which no "
-            "difference can be told."
+            f"{n_few} of {n_known} cases have fewer than {LEAST_ROUNDS} rounds: no interval can "
+            "be given, and no difference be told."
         )
     return found
 

@@ -6,8 +6,10 @@ An object may have more keys than the shape.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import (
     Any,
+    Final,
     Literal,
     Optional,
     TypedDict,
@@ -19,7 +21,7 @@ from typing import (
 
 #: Raised whenever a reader of the old shape would go wrong.
 VERSION = 2
-KIND = "pointers-bench"
+KIND: Final = "pointers-bench"
 
 # Hints are looked at on Python 3.9, too, which has no `X | None`
 Experiment = Literal["workloads", "live-blocks", "threads"]
@@ -42,22 +44,35 @@ class Summary(TypedDict):
     high: Optional[float]
 
 
-class Measurement(TypedDict):
-    """One round of a case."""
+class Used(TypedDict, total=False):
+    """What the system counted, where the workload program tells it."""
 
-    round: int
+    page_faults: int
+    user_seconds: float
+    system_seconds: float
+
+
+class Figures(Used):
+    """What the workload program says of a run."""
+
     operations: int
     seconds: float
     ns_per_op: float
     ops_per_s: float
-    #: ns_per_op for the baseline's in this round; null if that was not measured
-    ratio: Optional[float]
-    #: Touched pages beyond those at the start
+    #: By how much the resident set grew at most, in touched pages
     peak_rss_bytes: int
     #: What the workload had asked for at most at any one time
     peak_live_bytes: Optional[int]
     #: Resident bytes for each live byte, where the workload can tell
     fragmentation: Optional[float]
+
+
+class Measurement(Figures):
+    """One round of a case."""
+
+    round: int
+    #: ns_per_op for the baseline's in this round; null if that was not measured
+    ratio: Optional[float]
 
 
 class Case(TypedDict):
@@ -116,9 +131,13 @@ class Parameters(TypedDict):
     seed: int
     #: Of the workload program; null where each workload has its own
     scale: Optional[float]
+    #: Of one measurement
     run_limit_seconds: float
+    #: Of all measurements of one case: a slow one has fewer rounds
     case_limit_seconds: Optional[float]
+    #: After it nothing is measured again
     total_limit_seconds: Optional[float]
+    #: After it nothing is measured at all
     end_limit_seconds: Optional[float]
 
 
@@ -168,44 +187,35 @@ class Document(TypedDict):
     cases: list[Case]
 
 
-class SchemaError(ValueError):
-    """A document has not the shape that is described here."""
-
-
-def _refuse(value: object, place: str, wanted: str) -> None:
-    raise SchemaError(f"{place or 'the document'} is {value!r:.60}, not {wanted}")
-
-
-def _check_plain(value: object, shape: Any, place: str) -> None:
-    types = (int, float) if shape is float else (shape,)
-    # A bool is an int to Python, and not to JSON
-    if not isinstance(value, types) or (isinstance(value, bool) and shape is not bool):
-        _refuse(value, place, " or ".join(one.__name__ for one in types))
+_NAMES = {list: "an array", dict: "an object", float: "int or float"}
+fields = cache(get_type_hints)
 
 
 def check(value: Any, shape: Any = Document, place: str = "") -> None:
     """Check that a value has a shape.
 
-    :raises SchemaError: it has not; the message says where.
+    :raises ValueError: it has not; the message says where.
     """
     origin, inner = get_origin(shape), get_args(shape)
     if origin is Union:  # of a shape and None
         if value is not None:
             check(value, inner[0], place)
-    elif origin is Literal:
-        if value not in inner:
-            _refuse(value, place, " or ".join(inner))
-    elif origin is list:
-        if not isinstance(value, list):
-            _refuse(value, place, "an array")
-        for index, item in enumerate(value):
-            check(item, inner[0], f"{place}[{index}]")
-    elif origin is dict or hasattr(shape, "__total__"):
-        if not isinstance(value, dict):
-            _refuse(value, place, "an object")
-        for key, of_key in {} if origin is dict else get_type_hints(shape).items():
-            if key not in value:
-                raise SchemaError(f"{place or 'the document'} has no {key!r}")
-            check(value[key], of_key, f"{place}.{key}" if place else key)
+        return
+    is_table = hasattr(shape, "__total__")
+    if origin is Literal:
+        fits, wanted = value in inner, " or ".join(inner)
     else:
-        _check_plain(value, shape, place)
+        kind = dict if is_table else origin or shape
+        # A bool is an int to Python, and not to JSON
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        fits = fits and (kind is bool or not isinstance(value, bool))
+        wanted = _NAMES.get(kind, kind.__name__)
+    if not fits:
+        raise ValueError(f"{place or 'the document'} is {value!r:.60}, not {wanted}")
+    for index, item in enumerate(value if origin is list else ()):
+        check(item, inner[0], f"{place}[{index}]")
+    for key, of_key in fields(shape).items() if is_table else ():
+        if key in value:
+            check(value[key], of_key, f"{place}.{key}" if place else key)
+        elif key in shape.__required_keys__:
+            raise ValueError(f"{place or 'the document'} has no {key!r}")

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
-import math
 import statistics
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import accumulate
+from math import comb
+from typing import TYPE_CHECKING, Literal
+
+from pointers._cli.bench.result.document import BASELINE, group
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Sequence
+
+    from pointers._cli.bench.result.schema import Case, Summary
 
 #: How often an interval may miss the median that it is for.
 MISSES = 0.05
@@ -17,23 +22,11 @@ LEAST_ROUNDS = 6
 
 FASTER, SLOWER, SAME, UNKNOWN = "faster", "slower", "no difference", "too few rounds"
 
-
-class Summary(NamedTuple):
-    """The middle of some values, and how far they spread."""
-
-    median: float
-    minimum: float
-    maximum: float
-    #: Median of the absolute deviations from the median.
-    deviation: float
-    #: How many values there are.
-    rounds: int
-    #: The interval of the median; None if there are too few values.
-    low: float | None = None
-    high: float | None = None
+_SUMMED_UP: tuple[Literal["ns_per_op", "peak_rss_bytes", "fragmentation", "ratio"], ...]
+_SUMMED_UP = ("ns_per_op", "peak_rss_bytes", "fragmentation", "ratio")
 
 
-def interval(values: Collection[float]) -> tuple[float, float] | None:
+def interval(values: Collection[float]) -> tuple[float, float] | tuple[None, None]:
     """Return between which two of the values the median lies, but for one time in twenty.
 
     This is the sign test turned round. It supposes nothing of how values are
@@ -41,16 +34,11 @@ def interval(values: Collection[float]) -> tuple[float, float] | None:
     the least of n values is above it once in 2**n times.
     """
     ordered = sorted(values)
-    n_left_out = -1
-    tail = 0.0
-    while True:
-        tail += math.comb(len(ordered), n_left_out + 1) / 2 ** len(ordered)
-        if 2 * tail > MISSES:
-            break
-        n_left_out += 1
-    if n_left_out < 0:
-        return None
-    return ordered[n_left_out], ordered[-1 - n_left_out]
+    count = len(ordered)
+    # How likely it is that at most so many values are on one side of the median
+    tails = accumulate(comb(count, below) / 2**count for below in range(count))
+    beyond = sum(2 * tail <= MISSES for tail in tails)
+    return (ordered[beyond - 1], ordered[-beyond]) if beyond else (None, None)
 
 
 def summarize(values: Iterable[float]) -> Summary | None:
@@ -59,23 +47,47 @@ def summarize(values: Iterable[float]) -> Summary | None:
     if not found:
         return None
     median = statistics.median(found)
-    deviation = statistics.median(abs(value - median) for value in found)
-    low, high = interval(found) or (None, None)
-    return Summary(median, found[0], found[-1], deviation, len(found), low, high)
+    low, high = interval(found)
+    return {
+        "median": median,
+        "minimum": found[0],
+        "maximum": found[-1],
+        "deviation": statistics.median(abs(value - median) for value in found),
+        "rounds": len(found),
+        "low": low,
+        "high": high,
+    }
 
 
-def ratios(values: Mapping[int, float], base: Mapping[int, float]) -> dict[int, float]:
-    """Divide each round's value by the baseline's of the same round.
+def sum_up(cases: Sequence[Case]) -> None:
+    """Add to cases that were measured their ratios to the baseline's, and their summaries.
 
-    A machine that changes its speed between rounds changes both.  Rounds that
-    either side lacks are left out.
+    A ratio is of times in the same round: a machine that changes its speed
+    between rounds changes both. A round that either side lacks has none.
     """
-    return {round_: values[round_] / base[round_] for round_ in sorted(values) if base.get(round_)}
+    bases = {
+        group(case): {one["round"]: one["ns_per_op"] for one in case["measurements"]}
+        for case in cases
+        if case["allocator"] == BASELINE
+    }
+    for case in cases:
+        base = bases.get(group(case), {})
+        for one in case["measurements"]:
+            cost = base.get(one["round"])
+            one["ratio"] = one["ns_per_op"] / cost if cost else None
+        for name in _SUMMED_UP:
+            values = (one[name] for one in case["measurements"])
+            case[name] = summarize(value for value in values if value is not None)
 
 
-def verdict(ratio: Mapping[str, Any]) -> str:
+def verdict(ratio: Summary) -> str:
     """Say what a ratio's summary tells: there is a difference only if its interval excludes 1."""
     low, high = ratio["low"], ratio["high"]
     if low is None or high is None:
         return UNKNOWN
     return FASTER if high < 1 else SLOWER if low > 1 else SAME
+
+
+def known(case: Case) -> str:
+    """Say what is known of a case's ratio; empty if it has none."""
+    return verdict(case["ratio"]) if case["ratio"] else ""

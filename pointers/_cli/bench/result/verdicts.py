@@ -3,82 +3,103 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pointers._cli.bench.result import figures
-from pointers._cli.bench.result.document import of_experiment, unique
-from pointers._cli.bench.result.names import CHECKED
-from pointers._cli.bench.result.summary import FASTER, SAME, SLOWER, UNKNOWN, verdict
+from pointers._cli.bench.result.document import CHECKED, by_workload, grouped, of_experiment
+from pointers._cli.bench.result.summary import FASTER, SAME, SLOWER, UNKNOWN, known
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from pointers._cli.bench.result.document import Document
+    from pointers._cli.bench.result.schema import Case, Document
 
-#: Rows that say what a layer costs: nobody chooses between them.
-_LAYERS = ("direct", "system+stats")
+#: Nobody takes these for speed: they say what a layer costs, or find mistakes.
+_NO_CHOICE = ("direct", "system+stats", "guard")
 _NOT_SERVED = "not measured"
+#: What is known of a case, in the order in which sentences have it.
+VERDICTS = (FASTER, SLOWER, SAME, UNKNOWN, _NOT_SERVED)
 
 
-def _sorted_out(cases: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Return the cases by what is known of their ratios, each list with the fastest first."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for case in cases:
-        what = verdict(case["ratio"]) if case["ratio"] else _NOT_SERVED
-        found.setdefault(what, []).append(case)
-    for what, listed in found.items():
-        if what != _NOT_SERVED:
-            listed.sort(key=lambda case: float(case["ratio"]["median"]))
-    return found
+def median(case: Case) -> float:
+    """Return the median of a case's ratio; without one, the case is the slowest."""
+    return case["ratio"]["median"] if case["ratio"] else float("inf")
 
 
-def _is_choice(allocator: str) -> bool:
-    return allocator not in _LAYERS and not allocator.endswith(CHECKED)
+def _sorted_out(cases: Iterable[Case], baseline: str) -> dict[str, list[Case]]:
+    """Return the others' cases by what is known of them, each list with the fastest first."""
+    others = [case for case in cases if case["allocator"] != baseline]
+    return grouped(sorted(others, key=median), lambda case: known(case) or _NOT_SERVED)
 
 
-def of_workload(cases: Sequence[dict[str, Any]], baseline: str) -> str:
+def of_workload(cases: Sequence[Case], baseline: str) -> str:
     """Sum one workload up; `cases` are those of its allocators."""
-    found = _sorted_out([case for case in cases if case["allocator"] != baseline])
+    found = _sorted_out(cases, baseline)
     parts = []
-    for what in (FASTER, SLOWER):
-        named = [
-            f"{case['allocator']} {figures.ratio(case['ratio']['median'])}"
+    for what in VERDICTS:
+        names = [
+            f"{case['allocator']} {figures.ratio(median(case))}"
+            if what in (FASTER, SLOWER)
+            else case["allocator"]
             for case in found.get(what, [])
         ]
-        parts += [f"{what}: {', '.join(named)}"] if named else []
-    for what in (SAME, UNKNOWN, _NOT_SERVED):
-        names = [case["allocator"] for case in found.get(what, [])]
         parts += [f"{what}: {', '.join(names)}"] if names else []
     return "; ".join(parts) + "." if parts else ""
 
 
-def take(cases: Sequence[dict[str, Any]], baseline: str) -> str:
-    """Name the allocator to take for one workload."""
-    rivals = [case for case in cases if case["allocator"] != baseline]
-    faster = _sorted_out(rivals).get(FASTER, [])
-    choices = [case for case in faster if _is_choice(case["allocator"])]
-    return choices[0]["allocator"] if choices else baseline
+def _may_be_taken(case: Case) -> bool:
+    return case["allocator"] not in _NO_CHOICE and not case["allocator"].endswith(CHECKED)
 
 
-def of_all(document: Document) -> list[str]:
-    """Sum all workloads up: a sentence for each allocator, and one that says what to take."""
+def choices(cases: Sequence[Case], baseline: str) -> list[Case]:
+    """Return the cases of the allocators that are faster and may be taken, the fastest first."""
+    return [one for one in _sorted_out(cases, baseline).get(FASTER, []) if _may_be_taken(one)]
+
+
+def least_memory(cases: Iterable[Case]) -> str:
+    """Name the allocators whose memory grew least, and those with a tenth more; empty below 1 MiB.
+
+    There, most of the memory is the program's own.
+    """
+    peaks = [
+        (case["peak_rss_bytes"]["median"], case["allocator"])
+        for case in cases
+        if case["peak_rss_bytes"] and _may_be_taken(case)
+    ]
+    least = min(peaks, default=(0.0, ""))[0]
+    names = [name for peak, name in sorted(peaks) if peak <= 1.1 * least]
+    return f"{', '.join(names)}: {figures.bytes_(least)}" if least >= figures.MEBIBYTE else ""
+
+
+def what_to_take(document: Document) -> list[str]:
+    """Say which allocator to take for which workloads: a sentence for each allocator."""
     baseline = document["baseline"]
-    cases = of_experiment(document, "workloads")
-    by_workload = {
-        name: [case for case in cases if case["workload"] == name]
-        for name in unique(case["workload"] for case in cases)
-    }
     winners: dict[str, list[str]] = {}
-    for name, group in by_workload.items():
-        if any(case["ratio"] and case["ratio"]["low"] is not None for case in group):
-            winners.setdefault(take(group, baseline), []).append(name)
-    found = [
+    for name, cases in by_workload(of_experiment(document, "workloads")).items():
+        if any(known(case) not in ("", UNKNOWN) for case in cases):
+            faster = choices(cases, baseline)
+            winners.setdefault(faster[0]["allocator"] if faster else baseline, []).append(name)
+    return [
         f"{'Nothing is faster than' if name == baseline else 'Take'} {name} for {', '.join(named)}."
         for name, named in sorted(winners.items(), key=lambda item: -len(item[1]))
     ]
-    for name in unique(case["allocator"] for case in cases):
-        if name != baseline:
-            of_it = _sorted_out([case for case in cases if case["allocator"] == name])
-            counts = [f"{what} in {len(listed)}" for what, listed in of_it.items()]
-            found.append(f"{name}: {', '.join(sorted(counts))} of {len(by_workload)} workloads.")
+
+
+def counts(document: Document) -> dict[str, dict[str, int]]:
+    """Return for each allocator in how many workloads it is faster, slower and so on."""
+    cases = of_experiment(document, "workloads")
+    by_allocator = grouped(cases, lambda case: case["allocator"])
+    return {
+        name: {what: len(listed) for what, listed in _sorted_out(own, document["baseline"]).items()}
+        for name, own in by_allocator.items()
+        if name != document["baseline"]
+    }
+
+
+def of_all(document: Document) -> list[str]:
+    """Sum all workloads up: what to take, and a sentence for each allocator."""
+    found = what_to_take(document)
+    for name, numbers in counts(document).items():
+        parts = [f"{what} in {numbers[what]}" for what in VERDICTS if what in numbers]
+        found.append(f"{name}: {', '.join(parts)} of {sum(numbers.values())} workloads.")
     return found
