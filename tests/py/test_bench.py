@@ -35,6 +35,7 @@ def test_the_terminal_shows_ratios_to_the_baseline(bench: Bench) -> None:
     assert row == [
         "even",
         "10.0",
+        "ns",
         f"0.50{figures.TIMES}",
         f"2.00{figures.TIMES}",
         f"3.00{figures.TIMES}",

@@ -66,11 +66,15 @@ _CONFIG = {
         "labelFontSize": 11,
         "labelLimit": 130,
     },
-    "legend": {"labelColor": "currentColor", "symbolStrokeWidth": 2, "labelLimit": 160},
+    "legend": {
+        "labelColor": "currentColor",
+        "symbolStrokeWidth": 2,
+        "symbolOpacity": 1,
+        "labelLimit": 160,
+    },
     "text": {"color": "currentColor", "align": "left", "fontSize": 11},
 }
 _LABELLED = re.compile(r'<(\w+) (aria-label="([^"]*)" role="graphics-symbol" [^>]*?)/>')
-_NAMES = alt.Y("name:N", sort=None, title=None)
 
 
 def look(allocator: str) -> Row:
@@ -116,9 +120,18 @@ def _filled() -> dict[str, Any]:
     }
 
 
-def _texts(rows: Sequence[Row], width: int) -> Any:
-    """Return the figures beside the rows of a drawing."""
-    return _chart(rows).mark_text(x=width + 6).encode(y=_NAMES, text="text:N", description="text:N")
+def _names(rows: Sequence[Row]) -> Any:
+    """Return the axis with an allocator for each row, in the order of the rows."""
+    return alt.Y("name:N", sort=[row["name"] for row in rows], title=None)
+
+
+def _beside(rows: Sequence[Row], layers: Sequence[Any], words: str) -> str:
+    """Return a drawing of layers over rows, with the figure of each row beside it."""
+    texts = _chart(rows).mark_text(x=_WIDTH + 6)
+    texts = texts.encode(y=_names(rows), text="text:N", description="text:N")
+    drawn = alt.layer(*layers, texts).properties(width=_WIDTH, height=_ROW * len(rows))
+    told = ", ".join(f"{row['name']} {row['text']}" for row in rows)
+    return _svg(drawn, f"{words}: {told}.")
 
 
 def bounds(ratios: Sequence[float]) -> list[float]:
@@ -145,7 +158,6 @@ def ratios(
     cases: Sequence[Case],
     domain: Sequence[float],
     earlier: dict[str, list[float]],
-    width: int = _WIDTH,
 ) -> str:
     """Draw ratios: the median, its interval, each round, and medians of earlier runs."""
     rows: list[Row] = []
@@ -168,7 +180,7 @@ def ratios(
             before.append({**row, "value": value, "tip": tip})
     scale = alt.Scale(type="log", base=2, domain=domain, clamp=True, nice=False)
     axis = alt.Axis(title="← faster, slower →", tickCount=6)
-    colour = _raw("colour:N", alt.Color)
+    y, colour = _names(rows), _raw("colour:N", alt.Color)
     known = _chart([row for row in rows if "median" in row])
     layers = [
         _chart(rows[:1])
@@ -176,19 +188,14 @@ def ratios(
         .encode(alt.X("one:Q", scale=scale, axis=axis)),
         _chart(rounds)
         .mark_tick(size=7, thickness=1, opacity=0.6)
-        .encode(alt.X("value:Q"), _NAMES, colour),
-        _chart(before)
-        .mark_tick(size=14, thickness=1.5, color=_SOFT)
-        .encode(alt.X("value:Q"), _NAMES),
-        known.mark_rule(size=2, opacity=0.6).encode(alt.X("low:Q"), _NAMES, colour, x2="high:Q"),
+        .encode(alt.X("value:Q"), y, colour),
+        _chart(before).mark_tick(size=14, thickness=1.5, color=_SOFT).encode(alt.X("value:Q"), y),
+        known.mark_rule(size=2, opacity=0.6).encode(alt.X("low:Q"), y, colour, x2="high:Q"),
         known.mark_point(size=55, opacity=1).encode(
-            alt.X("median:Q"), _NAMES, _raw("shape:N", alt.Shape), **_filled()
+            alt.X("median:Q"), y, _raw("shape:N", alt.Shape), **_filled()
         ),
-        _texts(rows, width),
     ]
-    drawn = alt.layer(*layers).properties(width=width, height=_ROW * len(rows))
-    told = ", ".join(f"{row['name']} {row['text']}" for row in rows)
-    return _svg(drawn, f"{title}: ratios, lower is better: {told}.")
+    return _beside(rows, layers, f"{title}: ratios, lower is better")
 
 
 def memory(title: str, cases: Sequence[Case], live: int | None) -> str:
@@ -199,16 +206,14 @@ def memory(title: str, cases: Sequence[Case], live: int | None) -> str:
         text = figures.bytes_(peak["median"]) if peak else SHORT[case["status"]]
         row = {**look(case["allocator"]), "text": text, "tip": f"{case['allocator']}: {text}"}
         rows.append({**row, "size": peak["median"] / figures.MEBIBYTE if peak else 0})
-    axis = alt.X("size:Q", title="MiB; dashed: asked for" if live else "MiB")
-    bars = _chart(rows).mark_bar(size=9).encode(axis, _NAMES, **_filled())
-    layers = [bars, _texts(rows, _WIDTH)]
+    title_ = "MiB; dashed: asked for" if live else "MiB"
+    axis = alt.X("size:Q", axis=alt.Axis(title=title_, tickCount=5))
+    layers = [_chart(rows).mark_bar(size=9).encode(axis, _names(rows), **_filled())]
     if live:
         asked = {"live": live / figures.MEBIBYTE, "tip": f"asked for: {figures.bytes_(live)}"}
         rule = _chart([asked]).mark_rule(strokeDash=[3, 2], color="currentColor")
         layers.append(rule.encode(alt.X("live:Q")))
-    drawn = alt.layer(*layers).properties(width=_WIDTH, height=_ROW * len(rows))
-    told = ", ".join(f"{row['name']} {row['text']}" for row in rows)
-    return _svg(drawn, f"{title}: growth of memory: {told}.")
+    return _beside(rows, layers, f"{title}: growth of memory")
 
 
 def curves(

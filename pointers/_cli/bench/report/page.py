@@ -81,7 +81,8 @@ def _times(document: Document, earlier: Sequence[Earlier], domain: Sequence[floa
     for name, cases in by_workload(of_experiment(document, "workloads")).items():
         base = [case["ns_per_op"] for case in cases if case["allocator"] == baseline]
         cost = figures.nanoseconds(base[0]["median"]) if base and base[0] else "not measured"
-        others = [case for case in cases if case["allocator"] != baseline]
+        served = [case for case in cases if case["status"] != "unsupported"]
+        others = [case for case in served if case["allocator"] != baseline]
         before = {
             case["allocator"]: [one for one in (run.ratio(case) for run in earlier) if one]
             for case in others
@@ -108,13 +109,12 @@ def _panels(document: Document, earlier: Sequence[Earlier]) -> dict[str, Any]:
         figures.digits,
     )
     return {
-        "glance": charts.ratios("All workloads", means, domain, {}, width=420) if means else "",
+        "glance": charts.ratios("All workloads", means, domain, {}) if means else "",
         "counts": _counts(document, means),
         "times": _times(document, earlier, domain),
         "memories": [
             (name, "", charts.memory(name, group, table.peak_live(group)))
-            for name, group in by_workload(cases).items()
-            if any(case["peak_rss_bytes"] for case in group)
+            for name, group in by_workload([one for one in cases if one["peak_rss_bytes"]]).items()
         ],
         **{
             key: [

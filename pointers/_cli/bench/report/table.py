@@ -85,9 +85,13 @@ def ratio_cell(case: Case | None) -> Cell:
     return cell
 
 
-def _number(summary: Summary | None, unit: int = 1) -> Cell:
-    value = summary["median"] / unit if summary else None
+def _number(summary: Summary | None) -> Cell:
+    value = summary["median"] if summary else None
     return _NONE if value is None else Cell(figures.digits(value), value)
+
+
+def _size(value: float | None) -> Cell:
+    return _NONE if value is None else Cell(figures.bytes_(value), value)
 
 
 def peak_live(cases: Sequence[Case]) -> int | None:
@@ -115,15 +119,16 @@ def _matrix(document: Document, experiment: str) -> Table:
     table = Table(
         f"{_TITLES[experiment]}, as a ratio to {baseline} malloc (lower is better; median of the "
         "rounds; ?: too few rounds for an interval)",
-        ["workload", f"{baseline}, ns", *others],
+        ["workload", baseline, *others],
         [],
         experiment,
     )
     for name, row in grouped(cases, label).items():
         found = {case["allocator"]: case for case in row}
         base = found.get(baseline)
-        cost = _number(base["ns_per_op"]) if base else _NONE
-        table.rows.append([Cell(name), cost, *(ratio_cell(found.get(other)) for other in others)])
+        cost = base["ns_per_op"]["median"] if base and base["ns_per_op"] else None
+        first = _NONE if cost is None else Cell(figures.nanoseconds(cost), cost)
+        table.rows.append([Cell(name), first, *(ratio_cell(found.get(other)) for other in others)])
     return table
 
 
@@ -131,19 +136,16 @@ def _memory(document: Document) -> Table:
     cases = of_experiment(document, "workloads")
     allocators = _allocators(cases)
     table = Table(
-        "Growth of the resident set at its most, in touched pages, MiB (lower is better); live: "
+        "Growth of the resident set at its most, in touched pages (lower is better); live: "
         "what the workload had asked for at its peak",
         ["workload", "live", *allocators],
         [],
         "memory",
     )
     for name, row in by_workload(cases).items():
-        peaks = {
-            case["allocator"]: _number(case["peak_rss_bytes"], figures.MEBIBYTE) for case in row
-        }
-        live = (peak_live(row) or 0) / figures.MEBIBYTE
-        asked = Cell(figures.digits(live), live) if live else _NONE
-        table.rows.append([Cell(name), asked, *(peaks.get(one, _NONE) for one in allocators)])
+        peaks = {case["allocator"]: case["peak_rss_bytes"] for case in row}
+        medians = [peak["median"] if peak else None for peak in map(peaks.get, allocators)]
+        table.rows.append([Cell(name), *map(_size, [peak_live(row), *medians])])
     return table
 
 
@@ -169,7 +171,7 @@ def _details(document: Document) -> Table:
             ]
             row += [
                 ratio_cell(case)._replace(text=interval_text(case["ratio"]), strength=0.0),
-                Cell(figures.bytes_(peak["median"]), peak["median"]),
+                _size(peak["median"]),
                 _number(case["fragmentation"]),
                 _used(case, "page_faults"),
                 _used(case, "user_seconds"),

@@ -81,7 +81,9 @@ def what_to_take(document: Document) -> list[str]:
             winners.setdefault(faster[0]["allocator"] if faster else baseline, []).append(name)
     return [
         f"{'Nothing is faster than' if name == baseline else 'Take'} {name} for {', '.join(named)}."
-        for name, named in sorted(winners.items(), key=lambda item: -len(item[1]))
+        for name, named in sorted(
+            winners.items(), key=lambda item: (item[0] == baseline, -len(item[1]))
+        )
     ]
 
 
