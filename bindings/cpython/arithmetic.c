@@ -216,6 +216,15 @@ ptrs_py_pointer_slice(PyObject *self, PyObject *const *args, Py_ssize_t n_args, 
   return ptrs_py_slow_method(PTRS_PY_SLICE_OF, self, args, n_args, names);
 }
 
+PyObject *
+ptrs_py_pointer_readonly(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
+{
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  return n_args || names || ptrs_py_peek_left(pointer) < 0
+             ? ptrs_py_slow_method(PTRS_PY_READONLY, self, args, n_args, names)
+             : ptrs_py_new_readonly(pointer);
+}
+
 // Where `pointer[key]` is; false for what is rare or wrong
 static bool
 find_target(PtrsPyPointer *pointer, PyObject *key, Py_ssize_t *offset, Py_ssize_t *bound)

@@ -85,6 +85,7 @@
     ROW(EXIT, "HeapPointer", "__exit__", "($self, *exc_info)", ptrs_py_pointer_exit)               \
     ROW(SLICE_OF, "BytePointer", "slice", "($self, start, size)", ptrs_py_pointer_slice)           \
     ROW(HEAP_SLICE_OF, "HeapPointer", "slice", "($self, start, size)", ptrs_py_pointer_slice)      \
+    ROW(READONLY, "Pointer", "readonly", "($self)", ptrs_py_pointer_readonly)                      \
     ROW(STORE_SLOTS, "_Slots", "_store_slots", "($self, first, values)",                           \
         ptrs_py_pointer_store_slots)                                                               \
     ROW(TOLIST, "AllocatedArrayPointer", "tolist", "($self)", ptrs_py_pointer_tolist)

@@ -167,7 +167,10 @@ class Pointer(Location, Generic[T]):
 
         Stores, raw writes, writable views and ctypes objects, `free` and `realloc` are a
         `ReadOnlyError`.  What other pointers store is seen.  Nothing makes it writable again.
+
+        :raises FreedMemoryError: the block is gone.
         """
+        _ = self.size  # or there is nothing to point at
         return new_readonly(self)
 
     def dump(self) -> Any:

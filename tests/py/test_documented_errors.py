@@ -137,6 +137,7 @@ RAISES: "dict[str, list[tuple[str, str]]]" = {
         ("p.move(q)", "DereferenceError"),
         ("p.readonly().move(1)", "ReadOnlyError"),
     ],
+    "Pointer.readonly": [("freed.readonly()", "FreedMemoryError")],
     "Pointer.dereference": [("~p", "DereferenceError"), ("~write_junk(p)", "CorruptObjectError")],
     "Location.read": [("p.read(65)", "InvalidSizeError")],
     "Location.write": [

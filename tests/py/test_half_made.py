@@ -79,6 +79,7 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
     "store an item": lambda p: p.__setitem__(0, 1),
     "unpack": lambda p: [*p],
     "slice": lambda p: p.slice(0, 0),
+    "readonly": lambda p: p.readonly(),
     "argument": lambda p: p._as_parameter_,
     "cast": lambda p: p.cast(ctypes.c_char),
     "text of C": lambda p: p.string(),

@@ -11,6 +11,7 @@ import pytest
 import pointers
 from pointers import (
     FreedMemoryError,
+    InvalidSizeError,
     PointersError,
     ReadOnlyError,
     acquire_stack_alloc,
@@ -149,6 +150,27 @@ def test_stores_by_the_writable_pointer_are_seen() -> None:
     assert seen.freed
     with pytest.raises(FreedMemoryError):
         ~seen
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_dead_pointer_has_no_read_only_alias(kind: str) -> None:
+    ptr = MAKERS[kind]()
+    dead = [ptr, ptr + 0, ptr + 1, ptr.readonly(), ptr.slice(0, 8), ptr.readonly().slice(0, 8) + 1]
+    free(ptr)
+    for pointer in dead:
+        for make in (lambda p: p.readonly(), lambda p: p + 0, lambda p: p.slice(0, 0)):
+            with pytest.raises(FreedMemoryError):
+                make(pointer)
+
+
+def test_a_slice_that_was_cut_has_no_read_only_alias() -> None:
+    with malloc(64) as ptr:
+        part = ptr.slice(8, 16)
+        realloc(ptr, 20)
+        with pytest.raises(InvalidSizeError):
+            part.readonly()
+        realloc(ptr, 24)
+        assert part.readonly().size == 16
 
 
 def test_views_are_read_only() -> None:
