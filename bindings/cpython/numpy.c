@@ -8,114 +8,20 @@
 // NumPy 1.22.  NumPy takes the functions for the data of arrays from a capsule that is the value
 // of a context variable, and keeps the capsule with each array.  So a handler, and by it the
 // allocator, lives for as long as its arrays.
-#include <Python.h>
+#include "cpython/numpy.h"
 
 #ifndef PYPY_VERSION
 
-#  include <stdint.h>
-#  include <stdio.h>
-
-#  include "access/access.h"
-#  include "ptrs/lender.h"
-
-#  define CAPSULE_NAME "mem_handler"
-#  define HANDLER_VERSION 1
+#  include <stdbool.h>
 
 // Places in the table of NumPy's functions
-enum { ABI_VERSION = 0, API_VERSION = 211, SET_HANDLER = 304, GET_HANDLER = 305 };
-
-// NumPy's PyDataMem_Handler
-typedef struct {
-  char name[127];
-  uint8_t version;
-  void *ctx;
-  void *(*malloc)(void *ctx, size_t size);
-  void *(*calloc)(void *ctx, size_t count, size_t size);
-  void *(*realloc)(void *ctx, void *mem, size_t size);
-  void (*free)(void *ctx, void *mem, size_t size);
-} Handler;
-
-typedef struct {
-  Handler handler;
-  PtrsLender lender;
-} Source;
-
-// These may be called without the interpreter's lock, and so know nothing of Python
-
-static void *
-lend(void *ctx, size_t size)
-{
-  return ptrs_lender_alloc((const PtrsLender *)ctx, size);
-}
-
-static void *
-lend_zeroed(void *ctx, size_t count, size_t size)
-{
-  return size && count > SIZE_MAX / size
-             ? NULL
-             : ptrs_lender_zalloc((const PtrsLender *)ctx, count * size);
-}
-
-static void *
-resize(void *ctx, void *mem, size_t size)
-{
-  return ptrs_lender_realloc((const PtrsLender *)ctx, mem, size);
-}
-
-// The size is not to be relied upon: where a dimension is 0, NumPy does not say what it asked for
-static void
-take_back(void *ctx, void *mem, size_t size)
-{
-  (void)size;
-  ptrs_lender_free((const PtrsLender *)ctx, mem);
-}
-
-static void
-end_handler(PyObject *capsule)
-{
-  Source *const source = (Source *)PyCapsule_GetPointer(capsule, CAPSULE_NAME);
-  if (source) {
-    // To give all memory of an allocator back may take long
-    Py_BEGIN_ALLOW_THREADS;
-    ptrs_lender_end(&source->lender);
-    Py_END_ALLOW_THREADS;
-    PyMem_RawFree(source);
-  }
-}
-
-// A capsule of a handler for the allocator that is offered under a key
-static PyObject *
-new_handler(int64_t key)
-{
-  PtrsAllocator *const allocator = ptrs_access_take_offered(key);
-  Source *const source           = (Source *)PyMem_RawCalloc(1, sizeof(Source));
-  PyObject *capsule              = NULL;
-  if (allocator && source) {
-    ptrs_lender_init(&source->lender, allocator);
-    Handler *const handler = &source->handler;
-    (void)snprintf(handler->name, sizeof(handler->name), "pointers %s",
-                   ptrs_allocator_name(allocator));
-    handler->version = HANDLER_VERSION;
-    handler->ctx     = &source->lender;
-    handler->malloc  = lend;
-    handler->calloc  = lend_zeroed;
-    handler->realloc = resize;
-    handler->free    = take_back;
-    capsule          = PyCapsule_New(source, CAPSULE_NAME, end_handler);
-    if (!capsule) {
-      ptrs_lender_end(&source->lender);
-    }
-  } else {
-    PyErr_NoMemory();
-  }
-  if (allocator) {
-    ptrs_allocator_release(allocator); // the lender has become a user
-  }
-  if (!capsule) {
-    PyMem_RawFree(source);
-  }
-  return capsule;
-}
+enum {
+  ABI_VERSION = 0,
+  API_VERSION = 211,
+  SET_HANDLER = 304,
+  GET_HANDLER = 305,
+  OWN_HANDLER = 306
+};
 
 static void **
 table_of(PyObject *capsule)
@@ -146,7 +52,7 @@ set_current(PyObject *module, PyObject *args)
   if (!PyArg_ParseTuple(args, "OO", &capsule, &handler)) {
     return NULL;
   }
-  if (!PyCapsule_IsValid(handler, CAPSULE_NAME)) {
+  if (!PyCapsule_IsValid(handler, PTRS_PY_NUMPY_CAPSULE)) {
     return PyErr_Format(PyExc_TypeError, "a handler is needed, not %.100s",
                         Py_TYPE(handler)->tp_name);
   }
@@ -168,6 +74,20 @@ current(PyObject *module, PyObject *capsule)
   return table ? get_handler(table) : NULL;
 }
 
+// own(table): the handler that NumPy starts with
+static PyObject *
+own(PyObject *module, PyObject *capsule)
+{
+  (void)module;
+  void **const table = table_of(capsule);
+  if (!table) {
+    return NULL;
+  }
+  PyObject *const handler = *(PyObject **)table[OWN_HANDLER];
+  Py_INCREF(handler);
+  return handler;
+}
+
 // versions(table): those of its layout and of its contents
 static PyObject *
 versions(PyObject *module, PyObject *capsule)
@@ -182,105 +102,136 @@ versions(PyObject *module, PyObject *capsule)
   return Py_BuildValue("II", abi(), api());
 }
 
-// Set a context variable to (block, handler, handler before, entry before)
-static int
-push(PyObject *variable, PyObject *block, PyObject *handler, PyObject *before)
+// A context variable's value, which stays for as long as the context does
+static PyObject *
+value_of(PyObject *variable)
 {
-  PyObject *last = NULL;
-  if (PyContextVar_Get(variable, Py_None, &last)) {
-    return -1;
+  PyObject *value = NULL;
+  if (PyContextVar_Get(variable, Py_None, &value)) {
+    return NULL;
   }
-  PyObject *const entry = PyTuple_Pack(4, block, handler, before, last);
-  PyObject *const token = entry ? PyContextVar_Set(variable, entry) : NULL;
-  Py_DECREF(last);
-  Py_XDECREF(entry);
-  Py_XDECREF(token);
-  return token ? 0 : -1;
+  Py_DECREF(value);
+  return value;
 }
 
-// enter(table, variable, block, key): make the offered allocator NumPy's, and remember in the
-// variable what was it before.  No interrupt can come in between.
+// Add (block, handler, token, entry before) to the entries of the context
+static int
+push(PyObject *entries, PyObject *block, PyObject *handler, PyObject *token)
+{
+  PyObject *last = NULL;
+  if (PyContextVar_Get(entries, Py_None, &last)) {
+    return -1;
+  }
+  PyObject *const entry = PyTuple_Pack(4, block, handler, token, last);
+  PyObject *const set   = entry ? PyContextVar_Set(entries, entry) : NULL;
+  Py_DECREF(last);
+  Py_XDECREF(entry);
+  Py_XDECREF(set);
+  return set ? 0 : -1;
+}
+
+// enter(variable, entries, block, key): make the offered allocator that of the context, by NumPy's
+// variable, and remember what to put back.  No interrupt can come in between.
 static PyObject *
 enter(PyObject *module, PyObject *args)
 {
   (void)module;
-  PyObject *capsule  = NULL;
   PyObject *variable = NULL;
+  PyObject *entries  = NULL;
   PyObject *block    = NULL;
   long long key      = 0;
-  if (!PyArg_ParseTuple(args, "OO!OL", &capsule, &PyContextVar_Type, &variable, &block, &key)) {
+  if (!PyArg_ParseTuple(args, "O!O!OL", &PyContextVar_Type, &variable, &PyContextVar_Type, &entries,
+                        &block, &key)) {
     return NULL;
   }
-  void **const table = table_of(capsule);
-  PyObject *handler  = table ? new_handler(key) : NULL;
-  PyObject *before   = handler ? set_handler(table, handler) : NULL;
-  int status         = before ? push(variable, block, handler, before) : -1;
-  if (before && status) {
+  PyObject *const handler = ptrs_py_numpy_handler(key);
+  PyObject *const token   = handler ? PyContextVar_Set(variable, handler) : NULL;
+  int status              = token ? push(entries, block, handler, token) : -1;
+  if (token && status) {
     PyObject *kinds[3];
     PyErr_Fetch(&kinds[0], &kinds[1], &kinds[2]);
-    Py_XDECREF(set_handler(table, before));
+    (void)PyContextVar_Reset(variable, token);
     PyErr_Restore(kinds[0], kinds[1], kinds[2]);
   }
   Py_XDECREF(handler);
-  Py_XDECREF(before);
+  Py_XDECREF(token);
   if (status) {
     return NULL;
   }
   Py_RETURN_NONE;
 }
 
-// Undo the last entry of a context, if it is of this block and its handler is the current one:
-// 1 if that was done, 0 if not
+// Set a variable to what it was when a token was made; without a value, it has its default again.
+// A token is of one context: in a copy of that, the value is set, and `unset` if there was none.
 static int
-pop(void **table, PyObject *variable, PyObject *last, PyObject *block)
+put_back(PyObject *variable, PyObject *token, PyObject *unset)
 {
-  if (!PyTuple_CheckExact(last) || PyTuple_GET_SIZE(last) != 4 ||
-      PyTuple_GET_ITEM(last, 0) != block) {
+  if (!PyContextVar_Reset(variable, token)) {
     return 0;
   }
-  PyObject *const now = get_handler(table);
-  if (!now) {
+  if (!PyErr_ExceptionMatches(PyExc_ValueError) && !PyErr_ExceptionMatches(PyExc_RuntimeError)) {
     return -1;
   }
-  Py_DECREF(now); // the entry has it, if it is the same
-  if (now != PyTuple_GET_ITEM(last, 1)) {
-    return 0;
-  }
-  PyObject *const ended = set_handler(table, PyTuple_GET_ITEM(last, 2));
-  if (!ended) {
+  PyErr_Clear();
+  PyObject *const before = PyObject_GetAttrString(token, "old_value");
+  if (!before) {
     return -1;
   }
-  Py_DECREF(ended);
-  PyObject *const token = PyContextVar_Set(variable, PyTuple_GET_ITEM(last, 3));
-  Py_XDECREF(token);
-  return token ? 1 : -1;
+  const bool had_value = PyCapsule_IsValid(before, PTRS_PY_NUMPY_CAPSULE);
+  PyObject *const set  = PyContextVar_Set(variable, had_value ? before : unset);
+  Py_DECREF(before);
+  Py_XDECREF(set);
+  return set ? 0 : -1;
 }
 
-// leave(table, variable, block): undo enter(), and tell whether it was the last one
+// leave(variable, entries, block, unset): undo enter(), and tell whether that was done.  It is not
+// if the context's last entry is not of this block, or its handler is not the current one.
 static PyObject *
 leave(PyObject *module, PyObject *args)
 {
   (void)module;
-  PyObject *capsule  = NULL;
   PyObject *variable = NULL;
+  PyObject *entries  = NULL;
   PyObject *block    = NULL;
-  if (!PyArg_ParseTuple(args, "OO!O", &capsule, &PyContextVar_Type, &variable, &block)) {
+  PyObject *unset    = NULL;
+  if (!PyArg_ParseTuple(args, "O!O!OO", &PyContextVar_Type, &variable, &PyContextVar_Type, &entries,
+                        &block, &unset)) {
     return NULL;
   }
-  void **const table = table_of(capsule);
-  PyObject *last     = NULL;
-  if (!table || PyContextVar_Get(variable, Py_None, &last)) {
+  PyObject *const last = value_of(entries);
+  PyObject *const now  = last ? value_of(variable) : NULL;
+  if (!now) {
     return NULL;
   }
-  const int done = pop(table, variable, last, block);
+  if (!PyTuple_CheckExact(last) || PyTuple_GET_SIZE(last) != 4 ||
+      PyTuple_GET_ITEM(last, 0) != block || PyTuple_GET_ITEM(last, 1) != now) {
+    Py_RETURN_FALSE;
+  }
+  Py_INCREF(last); // until all of it has been used
+  int status = put_back(variable, PyTuple_GET_ITEM(last, 2), unset);
+  if (!status) {
+    PyObject *const token = PyContextVar_Set(entries, PyTuple_GET_ITEM(last, 3));
+    Py_XDECREF(token);
+    status = token ? 0 : -1;
+  }
   Py_DECREF(last);
-  return done < 0 ? NULL : PyBool_FromLong(done);
+  if (status) {
+    return NULL;
+  }
+  Py_RETURN_TRUE;
 }
 
 static PyMethodDef functions[] = {
-    {"versions", versions, METH_O, NULL},     {"current", current, METH_O, NULL},
-    {"set", set_current, METH_VARARGS, NULL}, {"enter", enter, METH_VARARGS, NULL},
-    {"leave", leave, METH_VARARGS, NULL},     {NULL, NULL, 0, NULL},
+    {"versions", versions, METH_O, NULL},
+    {"current", current, METH_O, NULL},
+    {"own", own, METH_O, NULL},
+    {"set", set_current, METH_VARARGS, NULL},
+    {"enter", enter, METH_VARARGS, NULL},
+    {"leave", leave, METH_VARARGS, NULL},
+    {"find_default", ptrs_py_numpy_find_default, METH_VARARGS, NULL},
+    {"start", ptrs_py_numpy_start, METH_VARARGS, NULL},
+    {"stop", ptrs_py_numpy_stop, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static int

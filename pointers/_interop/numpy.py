@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from importlib import import_module
 
-from pointers._alloc.allocator import Allocator
+from pointers._alloc.allocator import Allocator, System
 from pointers._errors import status_error
 from pointers._ffi import COUNTS_REFERENCES, lib, load_beside
 from pointers._typing import Any, Generic, TypeVar
@@ -17,11 +17,17 @@ A = TypeVar("A", bound=Allocator)
 _LAYOUTS = (1, 2)
 _OLDEST = 0xF
 
-# (block, its handler, the handler before, the entry before) of the last block of each context.
-# NumPy's own variable has the handler; this one knows to which block that belongs.
+# (block, its handler, the token that puts back what was before, the entry before) of the last
+# block of each context.  NumPy's own variable has the handler; this one knows to which block that
+# belongs.
 _entries: ContextVar[Any] = ContextVar("pointers.numpy_allocator", default=None)
 
-# The compiled module and NumPy's table, once they have been found
+# (block, its handler) of the blocks of the process, the last of which has the default; the first
+# entry is of NumPy's own handler.  Empty until the place of the default has been found.
+_process_entries: list[Any] = []
+
+# The compiled module, NumPy's table, its context variable and its own handler, once they have been
+# found
 _found: list[Any] = []
 
 
@@ -58,8 +64,14 @@ def _load_compiled() -> Any:
         ) from error
 
 
+def _find_variable(compiled: Any, table: Any, own: Any) -> Any:
+    """Return NumPy's context variable; to be called in an empty context."""
+    compiled.set(table, own)
+    return next(variable for variable, value in copy_context().items() if value is own)
+
+
 def _find() -> list[Any]:
-    """Return the compiled module, and NumPy's table."""
+    """Return what `_found` has."""
     compiled = _load_compiled()
     table = _find_table()
     if compiled is None:
@@ -74,7 +86,24 @@ def _find() -> list[Any]:
             f"numpy_allocator() knows NumPy from 1.22 to 2, and not {version}: install another one",
             name="numpy",
         )
-    return [compiled, table]
+    own = compiled.own(table)
+    return [compiled, table, Context().run(_find_variable, compiled, table, own), own]
+
+
+def _offered(function: Any, variable: Any, entries: Any, block: Any, source: Allocator) -> None:
+    """Call a compiled function that makes an allocator NumPy's."""
+    key = lib.ptrs_access_offer(source._cdata)
+    try:
+        function(variable, entries, block, key)
+    finally:
+        lib.ptrs_access_withdraw(key)
+
+
+def _find_default() -> bool:
+    """Find where NumPy's variable has its default; to be called in an empty context."""
+    compiled, _, variable, own = _found
+    with numpy_allocator(System()):
+        return bool(compiled.find_default(variable, _process_entries, own, variable.get()))
 
 
 def _leave_another(block: object) -> str:
@@ -96,9 +125,9 @@ def _leave_another(block: object) -> str:
             "there: the other handler stays"
         )
     # The next one puts back what this one would have
-    _, _, before, rest = entry
+    _, _, token, rest = entry
     following = later.pop()
-    rest = (following[0], following[1], before, rest)
+    rest = (following[0], following[1], token, rest)
     for other in reversed(later):
         rest = (*other[:3], rest)
     _entries.set(rest)
@@ -109,16 +138,17 @@ class numpy_allocator(Generic[A]):  # noqa: N801 - used as a function
     """Let NumPy's arrays take their data from an allocator while a `with` block runs.
 
     It holds in this context alone (as in `contextvars`): other threads, those that are started
-    inside too, and other tasks keep what they have.  The arrays may outlive the block; the
-    allocator cannot be closed or reset before the last of them has gone.  Each array takes 16
-    bytes more than its data.  One object may be entered any number of times.
+    inside too, and other tasks keep what they have.  With `process_wide`, it holds in all threads
+    and tasks that are in no other block and have no handler of other code.  The arrays may outlive
+    the block; the allocator cannot be closed or reset before the last of them has gone.  Each array
+    takes 16 bytes more than its data.  One object may be entered any number of times.
 
     NumPy raises its own `MemoryError` where the allocator has no memory, or is closed.
     """
 
-    __slots__ = ("_source",)
+    __slots__ = ("_process_wide", "_source")
 
-    def __init__(self, source: A) -> None:
+    def __init__(self, source: A, *, process_wide: bool = False) -> None:
         """Take an allocator, from which arrays come once this is entered.
 
         :raises TypeError: it is no allocator.
@@ -129,35 +159,49 @@ class numpy_allocator(Generic[A]):  # noqa: N801 - used as a function
             raise TypeError(f"source must be an Allocator, not {type(source).__name__}")
         if not _found:
             _found[:] = _find()
+        self._process_wide = bool(process_wide)
+        if process_wide and not _process_entries and not Context().run(_find_default):
+            raise NotImplementedError(
+                "numpy_allocator(..., process_wide=True) does not know this Python's context "
+                "variables: enter numpy_allocator(...) in each thread instead"
+            )
+        self._process_wide = bool(process_wide)
         self._source = source
 
     def __enter__(self) -> A:
-        """Make the allocator that of NumPy in this context, and return it.
+        """Make the allocator that of NumPy in this context, or in the process, and return it.
 
         :raises ValueError: it is closed.
         """
         source = self._source
         if source.closed:
             raise status_error(lib.PTRS_STATUS_CLOSED)
-        compiled, table = _found
-        key = lib.ptrs_access_offer(source._cdata)
-        try:
-            compiled.enter(table, _entries, self, key)
-        finally:
-            lib.ptrs_access_withdraw(key)
+        compiled, _, variable, _ = _found
+        if self._process_wide:
+            _offered(compiled.start, variable, _process_entries, self, source)
+        else:
+            _offered(compiled.enter, variable, _entries, self, source)
         return source
 
     def __exit__(self, kind: object = None, *_exc_info: object) -> None:
         """Give NumPy the memory again that it had before, of whatever handler that is.
+
+        A block of the process may end in any thread and in any order: the last one that has not
+        ended holds.
 
         :raises RuntimeError: the block was entered in another context, a block that was entered
             later has not ended, as of a suspended generator, or other code has left a handler of
             its own in place.  All other blocks are as they were.  An exception that is on its way
             passes.
         """
-        compiled, table = _found
-        if compiled.leave(table, _entries, self):
+        compiled, _, variable, own = _found
+        if self._process_wide:
+            if compiled.stop(variable, _process_entries, self):
+                return
+            wrong = "this block has not been entered, or has ended"
+        elif compiled.leave(variable, _entries, self, own):
             return
-        wrong = _leave_another(self)
+        else:
+            wrong = _leave_another(self)
         if kind is None:
             raise RuntimeError(f"cannot end 'with numpy_allocator(...)': {wrong}")

@@ -115,11 +115,11 @@ def name_of(*array: Any) -> Any:
 
 def current() -> Any:
     """Return the handler that is the current one."""
-    compiled, table = internal._found
+    compiled, table, *_ = internal._found
     return compiled.current(table)
 
 
 def install(handler: Any) -> None:
     """Make a handler NumPy's."""
-    compiled, table = internal._found
+    compiled, table, *_ = internal._found
     compiled.set(table, handler)

@@ -37,14 +37,16 @@ read, write = os.pipe()
 from types import SimpleNamespace
 from unittest.mock import patch
 arrays = sys.modules[numpy_allocator.__init__.__module__]
-def on(source): block = object.__new__(numpy_allocator); block._source = source; return block
+def on(source):
+    block = object.__new__(numpy_allocator); block._source, block._process_wide = source, False
+    return block
 def without(**found):
     with patch.multiple(arrays, _found=[], **found): numpy_allocator(arena)
 def missing():
     with patch.dict(sys.modules, numpy=None): without()
 def left():
     compiled = SimpleNamespace(leave=lambda *_: False)
-    with patch.object(arrays, "_found", [compiled, None]): on(arena).__exit__()
+    with patch.object(arrays, "_found", [compiled, *3 * [None]]): on(arena).__exit__()
 def recurse(value):
     for _ in range(70000): views.append(value.view())
 views = []

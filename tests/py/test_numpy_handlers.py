@@ -196,7 +196,7 @@ def test_tasks_have_contexts_of_their_own() -> None:
 
 
 def test_what_is_no_handler_is_refused() -> None:
-    compiled, table = internal._found
+    compiled, table, variable, _ = internal._found
     for wrong in (None, 5, table):
         with pytest.raises(TypeError, match="a handler is needed"):
             compiled.set(table, wrong)
@@ -204,5 +204,5 @@ def test_what_is_no_handler_is_refused() -> None:
         with pytest.raises((TypeError, ValueError)):
             function(CAPSULE)
     with pytest.raises(MemoryError):
-        compiled.enter(table, internal._entries, numpy_allocator(Arena()), 0)
+        compiled.enter(variable, internal._entries, numpy_allocator(Arena()), 0)
     assert name_of() == "default_allocator"

@@ -53,8 +53,9 @@ def pointers() -> None:
 
 
 def allocators() -> None:
-    with numpy_allocator(Arena()) as arena:
+    with numpy_allocator(Arena()) as arena, numpy_allocator(arena, process_wide=True) as same:
         assert_type(arena, Arena)
+        assert_type(same, Arena)
         assert_type([info.size for info in arena.blocks()], list[int])
     assert_type(next(live_blocks()), BlockInfo)
     numpy_allocator(5)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
