@@ -256,5 +256,6 @@ class Location(PointerBase):
         """Refuse to be copied or pickled, with `TypeError`."""
         raise TypeError(
             f"cannot copy or pickle {type(self).__name__}: it is a place in this process's "
-            "memory; copy what it points at (~ptr) or its bytes (ptr.read())"
+            "memory; copy what it points at (~ptr) or its bytes (ptr.read()), or let pickle have "
+            "the bytes by pickle.PickleBuffer(ptr.view())"
         )

@@ -105,7 +105,7 @@ def test_str_never_raises() -> None:
 
 @pytest.mark.parametrize("action", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_pointers_cannot_be_copied(action: Any) -> None:
-    with malloc(8) as ptr, pytest.raises(TypeError, match="cannot copy or pickle"):
+    with malloc(8) as ptr, pytest.raises(TypeError, match=r"copy or pickle .*PickleBuffer\(ptr"):
         action(ptr)
 
 
