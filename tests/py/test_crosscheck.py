@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -46,21 +45,55 @@ def test_a_pair_is_reversed_only_if_both_measurements_are_decided(crosscheck: An
     assert crosscheck.reversed_pairs(times, ["one", "two"]) == ([], 1, 1)
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, PATH, *arguments], capture_output=True, text=True, timeout=300, check=False
-    )
+@pytest.fixture
+def run(
+    crosscheck: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Any:
+    """Run the program, with the times that a function gives in the place of measurements."""
+
+    def run(time_of: Any, *arguments: str) -> tuple[int, str]:
+        found = [crosscheck.Allocator("glibc"), crosscheck.Allocator("other")]
+        monkeypatch.setattr(crosscheck, "found_here", lambda: found)
+        monkeypatch.setattr(crosscheck, "measure", lambda w, a, way, _: time_of(w, a.name, way))
+        monkeypatch.setattr(sys, "argv", ["crosscheck.py", *arguments])
+        code: int = crosscheck.main()
+        return code, capsys.readouterr().out
+
+    return run
 
 
-def test_the_program_measures_preloaded_and_compared() -> None:
-    done = run("--rounds", "6", "--workloads", "sh6")
-    assert "sh6: times as long as glibc's" in done.stdout
-    assert "pairs differ when preloaded: " in done.stdout
-    # Which allocator is faster depends on the machine, and so may the result
-    assert done.returncode == ("reversed:" in done.stdout)
+REST = "0 not clearly, 1 the other way round"
+PAIR = "preloaded  0.50 (0.50 to 0.50), compared  2.00 (2.00 to 2.00)"
 
 
-def test_too_few_rounds_are_refused() -> None:
-    done = run("--rounds", "5")
-    assert done.returncode == 2
-    assert "5 rounds decide nothing" in done.stderr
+def test_the_exit_code_says_whether_a_pair_is_reversed(run: Any) -> None:
+    def reversed_at_sh6(workload: str, allocator: str, way: str) -> float:
+        other = 1.0 if (workload, way) == ("sh6", "compared") else 4.0
+        return 2.0 if allocator == "glibc" else other
+
+    arguments = ("--rounds", "6", "--workloads")
+    code, out = run(reversed_at_sh6, *arguments, "sh6,larson")
+    assert code == 1
+    assert out.splitlines() == [
+        "sh6: times as long as glibc's, preloaded and compared",
+        "  other       2.00 (2.00 to 2.00)    0.50 (0.50 to 0.50)",
+        "larson: times as long as glibc's, preloaded and compared",
+        "  other       2.00 (2.00 to 2.00)    2.00 (2.00 to 2.00)",
+        f"2 pairs differ when preloaded: 1 the same way when compared, {REST}",
+        f"reversed: sh6: glibc / other: {PAIR}",
+    ]
+    code, out = run(reversed_at_sh6, *arguments, "larson")
+    assert (code, out.splitlines()[-1]) == (0, "no pair is reversed")
+
+
+@pytest.mark.parametrize("way", ["preloaded", "compared"])
+def test_a_workload_is_measured_either_way(crosscheck: Any, way: str) -> None:
+    for allocator in crosscheck.found_here()[:2]:
+        assert crosscheck.measure("sh6", allocator, way, ["--quick"]) > 0
+
+
+def test_too_few_rounds_are_refused(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(None, "--rounds", "5")
+    assert caught.value.code == 2
+    assert "5 rounds decide nothing" in capsys.readouterr().err

@@ -17,11 +17,15 @@ from typing import Any, Callable
 import pytest
 from _sanitized import ADDRESS_SANITIZER
 from _stepped import stop_at
-from _watched import CPYTHON, Thing, gone
+from _together import together
+from _watched import Thing, gone
 
 from pointers import Arena, FreedMemoryError, Pool, free, malloc, memset
+from pointers._ffi import fast
 
 MODULE = "_pointer/held.py"
+
+of_python = pytest.mark.skipif(fast is not None, reason="a compiled store has no steps of Python")
 
 
 @pytest.fixture(autouse=True)
@@ -48,27 +52,12 @@ class Things:
         assert all(map(gone, self.refs))
 
 
-def together(*functions: Callable[[], Any]) -> None:
-    """Run functions in threads that start at the same time; none may raise."""
-    errors: list[BaseException] = []
-    barrier = threading.Barrier(len(functions), timeout=60)
-
-    def run(function: Callable[[], Any]) -> None:
-        barrier.wait()
-        try:
-            function()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(f,), daemon=True) for f in functions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-        assert not thread.is_alive()
-    assert not errors
+def without_errors(results: list[Any]) -> None:
+    """Check what `together` returned: none of its functions has raised."""
+    assert not [result for result in results if isinstance(result, BaseException)]
 
 
+@of_python
 def test_two_threads_amid_stores_can_store_into_each_other_s_blocks() -> None:
     """A finalizer in one thread and a signal handler in another may do so."""
     for step in itertools.count():
@@ -83,13 +72,13 @@ def test_two_threads_amid_stores_can_store_into_each_other_s_blocks() -> None:
 
             stopped.append(stop_at(step, inside, lambda: mine.move(["mine"]), lines_of=MODULE))  # noqa: B023
 
-        together(lambda: store(p, q), lambda: store(q, p))  # noqa: B023
+        without_errors(together(lambda: store(p, q), lambda: store(q, p)))  # noqa: B023
         for ptr in (p, q):
             assert ~ptr in (["mine"], ["inside"])
             free(ptr)
         if not all(stopped):
             break
-    assert step or CPYTHON
+    assert step > 3
 
 
 SIGNALS = """
@@ -162,11 +151,11 @@ def test_threads_that_store_load_write_and_free_leak_no_object() -> None:
                     if p.assigned:  # noqa: B023
                         str(p)  # noqa: B023
 
-        together(lambda: store(0), lambda: store(8), write, load)
+        without_errors(together(lambda: store(0), lambda: store(8), write, load))
         # Overwritten objects are let go while the block is live
         kept = len(p._held)  # type: ignore[arg-type]
         assert kept <= 2
-        together(lambda: store(0), lambda: store(24), p.free)
+        without_errors(together(lambda: store(0), lambda: store(24), p.free))
         assert len(p._held) == 0  # type: ignore[arg-type]
     things.check_none_alive()
 
@@ -196,13 +185,14 @@ def test_resetting_or_closing_while_threads_store_leaks_no_object(make: Callable
                 old.close()
 
     kept: list[Any] = []
-    together(store, store, store, end)
+    without_errors(together(store, store, store, end))
     source.close()
     # The pointers are alive: only the end of the blocks can have let go of the objects
     assert all(p.freed for pointers in kept for p in pointers)
     things.check_none_alive()
 
 
+@of_python
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.skipif(
     ADDRESS_SANITIZER,
@@ -247,4 +237,5 @@ def test_a_fork_while_a_thread_is_amid_a_store_leaves_the_child_usable() -> None
             p <<= Thing()
             if not store(p, step):
                 break
+    assert step > 3
     assert statuses == [0] * step

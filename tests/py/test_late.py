@@ -2,6 +2,7 @@
 """Finalizers that run as the interpreter ends can still use the whole package."""
 
 import os
+import re
 import sys
 from typing import Any
 
@@ -130,6 +131,7 @@ PLACES = {
 # Finalizers at these places run once the interpreter has set the names of all modules to None,
 # those of the package too: nothing has to work then, but nothing may crash
 AFTER_MODULES = ("sys", "the package", "a module of the package", "garbage")
+NAME_IS_GONE = re.compile(r"\('\w+', \d+\): (Type|Attribute)Error\(.*'NoneType' object .*\)\n")
 
 
 @pytest.mark.parametrize("imported", ["import pointers", "from pointers import *"])
@@ -158,7 +160,11 @@ def test_a_finalizer_at_exit_can_use_the_package(
     assert (done.returncode, done.stderr) == (0, "")
     # atexit calls the method first, and the finalizer calls it again
     used = "used\n" * (2 if place == "an exit function" else 1)
-    assert done.stdout == used or place in AFTER_MODULES
+    if place == "a module of the package" and fast is not None and not done.stdout:
+        return  # the compiled module keeps the module, and so the finalizer, to the very end
+    assert done.stdout == used or (
+        place in AFTER_MODULES and NAME_IS_GONE.fullmatch(done.stdout)
+    ), done.stdout
 
 
 @pytest.mark.skipif(fast is None, reason="the reference path imports all at once")
