@@ -4,18 +4,20 @@
 from __future__ import annotations
 
 import ctypes
+import warnings
 from typing import Any, Callable
 
 import _image_model as images
 import pytest
-from _machine_model import REFERENCE_SIZE, Block, Errors, Place, Token, size_of
+from _machine_aliases import Aliases
+from _machine_model import REFERENCE_SIZE, Block, Errors, Place, Token, either, size_of
 from _machine_refused import Pointer, check_stale, expect, outcome, store_unsafe
-from _machine_world import World
 
 from pointers import (
     CorruptObjectError,
     FreedMemoryError,
     InvalidSizeError,
+    ReadOnlyError,
     acquire_stack_alloc,
     memcmp,
     memcpy,
@@ -28,7 +30,7 @@ class LeaveError(Exception):
     """The exception that leaves a stack function."""
 
 
-class Contents(World):
+class Contents(Aliases):
     """A world whose blocks can be stored to and loaded from."""
 
     # Objects
@@ -58,17 +60,23 @@ class Contents(World):
     def store_pointer(self, pointer: Pointer, source: Pointer) -> None:
         """Store the object that another pointer points at."""
         errors, value = source.block.load(source.place)
-        errors = errors or pointer.block.store_errors(pointer.place, value)
+        errors = either(errors, pointer.block.store_errors(pointer.place, value))
         if expect(errors, pointer.ptr.move, source.ptr):
             self._stored(pointer, value)
 
     def store_unsafe(self, pointer: Pointer, value: Any, obj: Any) -> None:
         """Store without limits, where there is room behind the block."""
         ptr, block, place = pointer
-        if place.offset + size_of(value) <= len(block.data):
-            assert expect(None, store_unsafe, ptr, obj)
-            self._stored(pointer, value)
-            self.count_temporary()
+        size = size_of(value)
+        if place.offset + size > len(block.data):
+            return
+        leaves = RuntimeWarning if place.part and size > block.left(place) else None
+        errors = either(block.refusals(place, changes=True), leaves)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            if expect(errors, store_unsafe, ptr, obj):
+                self._stored(pointer, value)
+                self.count_temporary()
 
     def load(self, pointer: Pointer) -> None:
         ptr, block, place = pointer
@@ -76,7 +84,11 @@ class Contents(World):
         if expect(errors, ptr.dereference):
             self.check_loaded(~ptr, value)
         assert ptr.assigned == (errors is None)
-        assert repr(ptr).endswith(f"{ptr.size} bytes, {'empty' if errors else 'assigned'}>")
+        if block.is_cut(place):
+            assert repr(ptr) == "<SlicePointer, cut by realloc()>"
+        else:
+            state = ("empty" if errors else "assigned") + ", read-only" * place.readonly
+            assert repr(ptr).endswith(f"{ptr.size} bytes, {state}>")
 
     # Bytes
 
@@ -88,7 +100,7 @@ class Contents(World):
 
     def write(self, pointer: Pointer, data: bytes) -> None:
         ptr, block, place = pointer
-        if expect(block.range_errors(place, len(data)), ptr.write, data):
+        if expect(block.range_errors(place, len(data), changes=True), ptr.write, data):
             block.wrote(place.offset, data)
             self.touched.append(block)
 
@@ -120,19 +132,20 @@ class Contents(World):
 
     def copy_bytes(self, pointer: Pointer, data: bytes, n: int) -> None:
         ptr, block, place = pointer
-        errors = block.range_errors(place, n) or (InvalidSizeError if n > len(data) else None)
+        too_many = InvalidSizeError if n > len(data) else None
+        errors = either(block.range_errors(place, n, changes=True), too_many)
         if expect(errors, memcpy, ptr, data, n):
             block.wrote(place.offset, data[:n])
             self.touched.append(block)
 
     def set_bytes(self, pointer: Pointer, byte: int, n: int) -> None:
         ptr, block, place = pointer
-        if expect(block.range_errors(place, n), memset, ptr, byte, n):
+        if expect(block.range_errors(place, n, changes=True), memset, ptr, byte, n):
             block.wrote(place.offset, bytes([byte]) * n)
             self.touched.append(block)
 
     def _two(self, a: Pointer, b: Pointer, n: int) -> tuple[Errors, bytes, bytes]:
-        errors = a.block.range_errors(a.place, n) or b.block.range_errors(b.place, n)
+        errors = either(a.block.range_errors(a.place, n), b.block.range_errors(b.place, n))
         first = a.block.data[a.place.offset : a.place.offset + n]
         second = b.block.data[b.place.offset : b.place.offset + n]
         return errors, bytes(first), bytes(second)
@@ -142,6 +155,7 @@ class Contents(World):
         near = abs(to.place.offset - source.place.offset) < n
         if not overlap and to.block is source.block and near:
             errors = ValueError
+        errors = either(errors, to.block.refusals(to.place, changes=True))
         if expect(errors, memmove if overlap else memcpy, to.ptr, source.ptr, n):
             to.block.wrote(to.place.offset, data)
             self.touched.append(to.block)
@@ -165,6 +179,7 @@ class Contents(World):
             errors = IndexError
         elif any(size_of(value) > slot_size for value in values):
             errors = InvalidSizeError
+        errors = either(errors, block.refusals(pointer.place, changes=True))
         if expect(errors, ptr.__setitem__, slice(first, last), objs):
             self._stored_slots(pointer, first, values)
         self.count_temporary()
@@ -172,7 +187,10 @@ class Contents(World):
     def fill(self, pointer: Pointer, value: Any, obj: Any) -> None:
         ptr, block, _ = pointer
         fits = not block.count or size_of(value) <= (block.slot_size or 0)
-        if expect(None if fits else InvalidSizeError, ptr.fill, obj):
+        errors = either(
+            block.refusals(pointer.place, changes=True), None if fits else InvalidSizeError
+        )
+        if expect(errors, ptr.fill, obj):
             self._stored_slots(pointer, 0, [value] * block.count)
         self.count_temporary()
 
@@ -234,7 +252,10 @@ class Contents(World):
             if any(touched is block for touched in self.touched):
                 self.load(pointer)
                 assert ptr.offset == place.offset
-                assert ptr.size == block.left(place)
+                if block.is_cut(place):
+                    expect(InvalidSizeError, getattr, ptr, "size")
+                else:
+                    assert ptr.size == block.left(place)
         self.touched = []
         assert len(found) == len(self.blocks)
         ranges = sorted(found)
@@ -265,10 +286,12 @@ class Contents(World):
         if self.stale:
             stale = self.stale[pick % len(self.stale)]
             check_stale(stale)
-            for live in self.pointers[-1:]:
+            of_target = either(FreedMemoryError, ReadOnlyError if stale.place.readonly else None)
+            whole = [p for p in self.pointers if not (p.place.readonly or p.place.part)]
+            for live in whole[-1:]:
                 for function in (memcpy, memmove, memcmp):
                     expect(FreedMemoryError, function, live.ptr, stale.ptr, 0)
-                    expect(FreedMemoryError, function, stale.ptr, live.ptr, 0)
+                    expect(of_target, function, stale.ptr, live.ptr, 0)
                 expect(FreedMemoryError, live.ptr.move, stale.ptr)
 
     def end(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Optional
 
 import _image_model as images
 
-from pointers import CorruptObjectError, DereferenceError, InvalidSizeError
+from pointers import CorruptObjectError, DereferenceError, InvalidSizeError, ReadOnlyError
 
 Errors = Optional["type[Exception] | tuple[type[Exception], ...]"]
 
@@ -30,16 +30,29 @@ class Place(NamedTuple):
     """The place in its block that a pointer points at.
 
     `index` is the index of a slot, or None.  `stepped` is true for a slot that was reached
-    by adding to the array's pointer: stepping back to slot 0 gives the array again.
+    by adding to the array's pointer: stepping back to slot 0 gives the array again.  `part`
+    is where a slice starts and ends in the block.
     """
 
     offset: int
     index: int | None = None
     stepped: bool = False
+    readonly: bool = False
+    part: tuple[int, int] | None = None
 
     @property
     def is_start(self) -> bool:
-        return self.offset == 0 and self.index is None
+        """Whether it is that of the pointer that the block was allocated with."""
+        return self == Place(0)
+
+
+def either(*errors: Errors) -> Errors:
+    """Return the exceptions that may come for any of several reasons; None if for none."""
+    found: list[type[Exception]] = []
+    for error in errors:
+        if error is not None:
+            found += error if isinstance(error, tuple) else (error,)
+    return tuple(found) or None
 
 
 def size_of(value: Any) -> int:
@@ -69,8 +82,8 @@ class Block:
         slot_size: int | None = None,
         source: Source | None = None,
     ) -> None:
-        self.kind = kind  # "heap", "array" or "stack"
-        self.source = source  # None for a block of the stack
+        self.kind = kind  # "heap", "array", "adopted" or "stack"
+        self.source = source  # None for a block of the stack, and for memory of others
         self.tick = 0  # when the block got its present address
         self.size = size
         self.data = bytearray(capacity)
@@ -84,7 +97,8 @@ class Block:
         self.held: dict[int, tuple[int, Token]] = {}
         self.loose: dict[int, tuple[int, Token]] = {}
         self.freed = False
-        self.n_views = 0
+        self.memory: Any = None  # of others, whose the block's bytes are
+        self.n_views = 0  # pins, also those of objects of ctypes
         self.was_lent = False
 
     @property
@@ -93,23 +107,35 @@ class Block:
 
     def left(self, place: Place) -> int:
         """Return the `size` of a pointer to a place."""
+        if place.part is not None:
+            return place.part[1] - place.offset
         left = max(0, self.size - place.offset)
         if place.index is None or self.slot_size is None:
             return left
         return min(left, self.slot_size)
 
+    def is_cut(self, place: Place) -> bool:
+        """Return whether `realloc` has cut the slice that a pointer is."""
+        return place.part is not None and place.part[1] > self.size
+
+    def refusals(self, place: Place, *, changes: bool) -> Errors:
+        """Return what a cut slice raises always, and a read-only pointer if memory changes."""
+        cut = InvalidSizeError if self.is_cut(place) else None
+        return either(cut, ReadOnlyError if changes and place.readonly else None)
+
     def moved(self, place: Place, steps: int, *, indexes: bool) -> Place | None:
         """Return where `ptr + steps` or, with `indexes`, `ptr[steps]` is; None if nowhere."""
-        if self.slot_size is None:
+        if self.slot_size is None or place.part is not None:
+            start, end = place.part or (0, self.size)
             offset = place.offset + steps
-            return Place(offset) if 0 <= offset <= self.size else None
+            return place._replace(offset=offset) if start <= offset <= end else None
         index = steps if indexes else (place.index or 0) + steps
         if not 0 <= index < self.count + (not indexes):
             return None
         stepped = not indexes and (place.index is None or place.stepped)
         if stepped and not index:
-            return Place(0)  # stepping back to slot 0 gives the array
-        return Place(index * self.slot_size, index, stepped)
+            return Place(0, readonly=place.readonly)  # stepping back to slot 0 gives the array
+        return Place(index * self.slot_size, index, stepped, place.readonly)
 
     # Bytes
 
@@ -153,17 +179,20 @@ class Block:
         """Record that the block is freed, and so holds no object."""
         self.held, self.loose = {}, {}
 
-    def range_errors(self, place: Place, n: int) -> Errors:
+    def range_errors(self, place: Place, n: int, *, changes: bool = False) -> Errors:
         fits = place.offset <= self.size and n <= self.left(place)
-        return None if fits else InvalidSizeError
+        return either(self.refusals(place, changes=changes), None if fits else InvalidSizeError)
 
     # Objects
 
     def store_errors(self, place: Place, value: Any) -> Errors:
         room = self.size - place.offset
-        if self.slot_size is not None:
+        if place.part is not None:
+            room = self.left(place)
+        elif self.slot_size is not None:
             room = min(room, self.slot_size)
-        return None if size_of(value) <= room else InvalidSizeError
+        fits = None if size_of(value) <= room else InvalidSizeError
+        return either(self.refusals(place, changes=True), fits)
 
     def stored(self, place: Place, value: Any, seen: bytes) -> None:
         """Record an object that was stored.
@@ -181,6 +210,14 @@ class Block:
 
     def load(self, place: Place) -> tuple[Errors, Any]:
         """Return the exceptions that a load must raise, or None and the object."""
+        if self.is_cut(place):
+            return InvalidSizeError, None
+        errors, value = self._load_at(place)
+        if errors is None and place.part is not None and size_of(value) > self.left(place):
+            return InvalidSizeError, None
+        return errors, value
+
+    def _load_at(self, place: Place) -> tuple[Errors, Any]:
         if place.offset >= self.size:
             return DereferenceError, None
         try:
@@ -214,7 +251,7 @@ class Block:
         return errors
 
     def _cut_errors(self, place: Place, size: int) -> Errors:
-        if self.kind == "stack" or place.offset or place.index:
+        if self.kind in ("stack", "adopted") or place.offset or place.index or place.part:
             return ValueError
         if self.slot_size is not None:
             whole = size % self.slot_size == 0 if self.slot_size else size == 0

@@ -6,9 +6,9 @@ from __future__ import annotations
 import ctypes.util
 from typing import Callable
 
+from _machine_casts import Casts
 from _machine_model import Block, Errors, Source
 from _machine_refused import expect
-from _machine_views import Views
 
 from pointers import Arena, Guard, Pool, load_allocator
 
@@ -18,7 +18,7 @@ MAX_MARKS = 4
 _LIBC = ctypes.util.find_library("c")
 
 
-class Sources(Views):
+class Sources(Casts):
     """A world in which memory comes from several allocators."""
 
     def __init__(self) -> None:

@@ -10,17 +10,13 @@ from typing import NamedTuple
 
 from _collecting import collect_all
 from _machine_contents import Contents
-from _machine_model import Block, Errors
-from _machine_refused import Pointer, expect
+from _machine_model import Block, either
+from _machine_refused import BUFFERS, Pointer, expect
 from _machine_world import CPYTHON
-
-from pointers._ffi import fast
 
 MAX_VIEWS = 8
 # PyPy's collector needs several rounds to free a view of a view
 ROUNDS = 10
-# Compiled pointers are buffers themselves
-BUFFERS = fast is not None
 
 
 class View(NamedTuple):
@@ -48,11 +44,12 @@ class Views(Contents):
             kind, writable, take = "B", True, lambda: memoryview(ptr)
         else:
             take = lambda: ptr.view(kind, writable)  # noqa: E731
-        errors: Errors = None
-        if block.kind == "stack":
-            errors = BufferError
-        elif size % struct.calcsize(kind):
-            errors = ValueError
+        writable = writable and not place.readonly
+        errors = either(
+            block.refusals(place, changes=False),
+            BufferError if block.kind == "stack" else None,
+            ValueError if size % struct.calcsize(kind) else None,
+        )
         if errors is not None:
             expect(errors, take)
         elif len(self.views) < MAX_VIEWS:
@@ -62,8 +59,11 @@ class Views(Contents):
 
     def _viewed(self, view: View) -> None:
         self.views.append(view)
-        view.block.n_views += 1
-        view.block.was_lent = True
+        self._pinned(view.block)
+
+    def _pinned(self, block: Block) -> None:
+        block.n_views += 1
+        block.was_lent = True
 
     def view_again(self, pick: int, first: int, n: int, kind: str, read_only: bool) -> None:
         """Make a view of a part of a view, in another format."""
@@ -91,20 +91,26 @@ class Views(Contents):
             self.touched.append(block)
 
     def release(self, pick: int) -> None:
-        """Release a view; the last view of a block without pointers frees the block."""
+        """Release a view, which is of no use then."""
         view, block, _, _ = self.views.pop(pick % len(self.views))
-        lent = any(lent is block for lent in self.lent)
-        block.n_views -= 1
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             view.release()
+            expect(ValueError, view.tobytes)
             del view
-            for _ in range(ROUNDS if lent and not CPYTHON else 0):
-                gc.collect()
+            self._unpinned(block)
             assert not warned
+
+    def _unpinned(self, block: Block) -> None:
+        """Record the end of a pin; the last one of a block without pointers frees the block."""
+        lent = any(lent is block for lent in self.lent)
+        block.n_views -= 1
+        for _ in range(ROUNDS if lent and not CPYTHON else 0):
+            gc.collect()
         if lent and not block.n_views:
             self.lent = [other for other in self.lent if other is not block]
             self.count(block.source, blocks=-1, now=-block.size)
+            self.over(block)
 
     def drop(self, block: Block) -> None:
         """Let go of all pointers to a block; a block with views stays live, and nothing warns."""

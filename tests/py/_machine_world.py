@@ -10,11 +10,12 @@ import weakref
 from typing import Any
 
 import _image_model as images
-from _machine_model import Block, Place, Source, Token
+from _machine_model import Block, Errors, Place, Source, Token, either
 from _machine_refused import Pointer, check_stale, expect
 
 from pointers import (
     InvalidSizeError,
+    ReadOnlyError,
     StackMemoryError,
     System,
     allocator,
@@ -24,7 +25,6 @@ from pointers import (
 )
 
 CPYTHON = sys.implementation.name == "cpython"
-MAX_POINTERS = 8
 MAX_STALE = 12
 
 
@@ -165,18 +165,24 @@ class World:
         for pointer in gone:
             check_stale(pointer)
         self.stale = (self.stale + gone)[-MAX_STALE:]
+        self.over(block)
+
+    def over(self, block: Block) -> None:
+        """Check what has become of the memory of a block that is gone."""
+
+    def end_errors(self, pointer: Pointer) -> Errors:
+        """Return what `free` raises, and `release` as well."""
+        _, block, place = pointer
+        if block.kind == "stack":
+            return ValueError if place.part else StackMemoryError
+        wrong = ValueError if place.offset or place.index or place.part else None
+        return either(wrong, ReadOnlyError if place.readonly else None) or (
+            BufferError if block.n_views else None
+        )
 
     def free(self, pointer: Pointer, method: bool) -> None:
-        ptr, block, place = pointer
-        errors = (
-            StackMemoryError
-            if block.kind == "stack"
-            else ValueError
-            if place.offset or place.index
-            else BufferError
-            if block.n_views
-            else None
-        )
+        ptr, block, _ = pointer
+        errors = self.end_errors(pointer)
         if expect(errors, ptr.free) if method else expect(errors, free, ptr):
             self.count(block.source, blocks=-1, now=-block.size)
             self.ended(block)
@@ -198,37 +204,21 @@ class World:
             warned.clear()
         self.touched = []
         self.count(block.source, blocks=-1, now=-block.size)
+        self.over(block)
 
     def realloc(self, pointer: Pointer, size: int) -> None:
         ptr, block, place = pointer
         errors = block.resize_errors(place, size)
         if block.n_views and errors is not ValueError:
             errors = BufferError  # pins are checked before the images that a shrink would cut
+        if place.readonly:
+            errors = either(ReadOnlyError, ValueError if errors is ValueError else None)
         address = ptr.address
         if expect(errors, realloc, ptr, size):
             self.count(block.source, grown=max(0, size - block.size), now=size - block.size)
             block.resized(size, ptr.capacity)
             if ptr.address != address:
                 self.placed(block)
-
-    def point(self, pointer: Pointer, steps: int, how: str) -> None:
-        """Make another pointer into the same block."""
-        ptr, block, place = pointer
-        to = block.moved(place, -steps if how == "sub" else steps, indexes=how == "index")
-        move = {"add": ptr.__add__, "sub": ptr.__sub__, "index": ptr.__getitem__}[how]
-        if expect(IndexError if to is None else None, move, steps) and to is not None:
-            alias = Pointer(move(steps), block, to)
-            assert alias.ptr.offset == to.offset
-            distance = to.offset - place.offset
-            assert (alias.ptr == ptr) == (distance == 0)
-            if block.slot_size is not None:
-                assert type(alias.ptr).__name__.startswith(
-                    "AllocatedArray" if to.index is None else "ArraySlot"
-                )
-                distance = (to.index or 0) - (place.index or 0)
-            assert alias.ptr - ptr == distance
-            if sum(p.block is block for p in self.pointers) < MAX_POINTERS:
-                self.pointers.append(alias)
 
     # Statistics
 

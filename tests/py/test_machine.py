@@ -9,10 +9,30 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import _image_model as images
+from _machine_adopted import Adopted
 from _machine_model import Place
 from _machine_refused import Pointer
-from _machine_sources import Sources
+from _machine_strategies import (
+    NEW,
+    OLD,
+    aligns,
+    all_values,
+    counts,
+    ctypes_kinds,
+    datas,
+    flags,
+    kinds,
+    picks,
+    raw,
+    references,
+    seldoms,
+    sizes,
+    sources,
+    steps,
+    texts,
+    values,
+    ways,
+)
 from _machine_world import CPYTHON
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -20,42 +40,22 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 MAX_BLOCKS = 10
 
-picks = st.integers(0, 999)
-flags = st.booleans()
-sizes = st.one_of(st.integers(0, 120), st.sampled_from((16, 24, 28, 32, 48, 64, 600)))
-steps = st.one_of(st.integers(-3, 20), st.sampled_from((8, 16, 24, 40)))
-counts = st.one_of(st.integers(0, 16), st.integers(0, 100))
-aligns = st.sampled_from((16, 16, 16, 1, 2, 8, 32, 64, 4096))
-datas = st.binary(max_size=40)
-NEW = object()
-OLD = object()
-references = st.sampled_from((NEW, NEW, OLD))
-kinds = st.sampled_from("BBbcHiqd")
-sources = st.sampled_from(("system", "system", "system", "arena", "arena", "pool", "guard"))
-# Values at the limits of each type's forms, in a table, since these are drawn in less time
-_INTS = (0, 1, -1, 255, 2**30 - 1, -(2**30), 2**60, 2**62, -(2**63), 2**63, 2**64, -(10**30))
-_OTHERS = (None, True, False, 1.5, -0.0, float("nan"), complex(1, -2), b"", b"b", b"x" * 40)
-_TEXTS = ("", "a", "b" * 7, "c" * 30, "\xe9", "\u0394", "\ud800", "\U0001f600", "\uffff" * 8)
-texts = st.sampled_from(("", "a", "x" * 1000))
-small = st.sampled_from((*_INTS, *_OTHERS, *_TEXTS))
-values = st.one_of(small, references)
-all_values = st.one_of(small, references, images.values)
-raw = st.one_of(datas, small.map(images.image))
-
 
 class Machine(RuleBasedStateMachine):
     """Each rule is an operation; in stack functions, operations are drawn as data."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = Sources()
+        self.world = Adopted()
         self.n_steps = 0
 
     # Pointers and objects are chosen by number: a number can shrink, and means something in
     # every state
 
     def pointer(self, pick: int, kind: str | None = None) -> Pointer:
-        candidates = [p for p in self.world.pointers if kind in (None, p.block.kind)]
+        candidates = self.world.pointers
+        if kind is not None:
+            candidates = [p for p in candidates if p.block.kind == kind and p.place.part is None]
         # Hypothesis draws small numbers most often, so that these name the newest pointers
         return candidates[-1 - pick % len(candidates)]
 
@@ -76,7 +76,7 @@ class Machine(RuleBasedStateMachine):
         return bool(self.world.pointers)
 
     def any_arrays(self) -> bool:
-        return any(p.block.kind == "array" for p in self.world.pointers)
+        return any(b.kind == "array" for b in self.world.blocks)
 
     # Allocation
 
@@ -93,6 +93,18 @@ class Machine(RuleBasedStateMachine):
     )
     def calloc(self, count: int, size: int, source: str) -> None:
         self.world.allocate_array(count, size, self.world.source(source))
+
+    @precondition(few_blocks)
+    @rule(size=sizes, way=ways)
+    def adopt(self, size: int, way: str) -> None:
+        self.world.adopt(size, way)
+
+    @precondition(any_pointers)
+    @rule(pick=picks, seldom=seldoms)
+    def give(self, pick: int, seldom: int) -> None:
+        pointer = self.pointer(pick)
+        if seldom == 0 or not pointer.place.is_start:
+            self.world.give(pointer)
 
     @rule()
     def mark(self) -> None:
@@ -181,6 +193,16 @@ class Machine(RuleBasedStateMachine):
     @rule(pick=picks, n=steps, how=st.sampled_from(("add", "sub", "index")))
     def point(self, pick: int, n: int, how: str) -> None:
         self.world.point(self.pointer(pick), n, how)
+
+    @precondition(any_pointers)
+    @rule(pick=picks, start=counts, size=counts)
+    def slice(self, pick: int, start: int, size: int) -> None:
+        self.world.slice(self.pointer(pick), start, size)
+
+    @precondition(any_pointers)
+    @rule(pick=picks)
+    def readonly(self, pick: int) -> None:
+        self.world.readonly(self.pointer(pick))
 
     # Objects
 
@@ -284,6 +306,26 @@ class Machine(RuleBasedStateMachine):
     def release(self, pick: int) -> None:
         self.world.release(pick)
 
+    # Objects of ctypes
+
+    def any_casts(self) -> bool:
+        return bool(self.world.casts)
+
+    @precondition(any_pointers)
+    @rule(pick=picks, kind=ctypes_kinds, count=st.integers(1, 4))
+    def cast(self, pick: int, kind: str, count: int) -> None:
+        self.world.cast(self.pointer(pick), kind, count)
+
+    @precondition(any_casts)
+    @rule(pick=picks, index=st.integers(0, 3), value=st.integers(0, 127))
+    def write_cast(self, pick: int, index: int, value: int) -> None:
+        self.world.write_cast(pick, index, value)
+
+    @precondition(any_casts)
+    @rule(pick=picks)
+    def drop_cast(self, pick: int) -> None:
+        self.world.drop_cast(pick)
+
     # The stack: `inside` has operations, each as a method's name, the name of the method that
     # says whether it is possible now, and its arguments
 
@@ -340,6 +382,11 @@ _SIMPLE_OPERATIONS = st.one_of(
     _operation("write_view", "any_views", pick=picks, first=st.integers(0, 4), data=raw),
     _operation("poke", pick=picks, at=st.integers(0, 15), refuse=flags, restore=flags),
     _operation("release", "any_views", pick=picks),
+    _operation("give", pick=picks, seldom=seldoms),
+    _operation("slice", pick=picks, start=counts, size=counts),
+    _operation("readonly", pick=picks),
+    _operation("cast", pick=picks, kind=ctypes_kinds, count=st.integers(1, 4)),
+    _operation("drop_cast", "any_casts", pick=picks),
 )
 _STACK_CALLS = _operation(
     "stack", "always", size=sizes, align=aligns, leave=flags,
