@@ -19,6 +19,7 @@ class Aliases(World):
     def _keep(self, alias: Pointer) -> None:
         ptr, block, place = alias
         assert ptr.offset == place.offset
+        assert ("read-only" in repr(ptr)) == (place.readonly and not block.is_cut(place))
         places = [p.place for p in self.pointers if p.block is block]
         if (
             len(places) < MAX_POINTERS

@@ -8,7 +8,6 @@ import warnings
 from typing import Any, Callable
 
 import _image_model as images
-import pytest
 from _machine_aliases import Aliases
 from _machine_model import REFERENCE_SIZE, Block, Errors, Place, Token, either, size_of
 from _machine_refused import Pointer, check_stale, expect, outcome, store_unsafe
@@ -18,16 +17,11 @@ from pointers import (
     FreedMemoryError,
     InvalidSizeError,
     ReadOnlyError,
-    acquire_stack_alloc,
     memcmp,
     memcpy,
     memmove,
     memset,
 )
-
-
-class LeaveError(Exception):
-    """The exception that leaves a stack function."""
 
 
 class Contents(Aliases):
@@ -208,30 +202,6 @@ class Contents(Aliases):
                 self.check_loaded(loaded, value)
         assert len(ptr) == ptr.count == block.count
         assert [slot.index for slot in ptr] == list(range(block.count))
-
-    # The stack
-
-    def call(self, size: int, align: int, body: Callable[[Pointer], None], leave: bool) -> None:
-        """Run `body` inside a stack function, which then returns, or raises if `leave` is true."""
-
-        def function(ptr: Any) -> str:
-            assert ptr.alignment == align
-            block = self.born(ptr, Block("stack", size, ptr.capacity))
-            inside.append(block)
-            assert ptr.capacity == size
-            self.check()
-            body(self.pointers[-1])
-            if leave:
-                raise LeaveError
-            return "result"
-
-        inside: list[Block] = []
-        if leave:
-            with pytest.raises(LeaveError):
-                acquire_stack_alloc(size, align=align)(function)
-        else:
-            assert acquire_stack_alloc(size, align=align)(function) == "result"
-        self.ended(inside[0])
 
     # Checks
 

@@ -9,7 +9,7 @@ import warnings
 from typing import NamedTuple
 
 from _collecting import collect_all
-from _machine_contents import Contents
+from _machine_calls import Calls
 from _machine_model import Block, either
 from _machine_refused import BUFFERS, Pointer, expect
 from _machine_world import CPYTHON
@@ -28,7 +28,7 @@ class View(NamedTuple):
     writable: bool
 
 
-class Views(Contents):
+class Views(Calls):
     """A world whose blocks lend their memory to views."""
 
     def __init__(self) -> None:

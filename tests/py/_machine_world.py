@@ -217,6 +217,7 @@ class World:
         if expect(errors, realloc, ptr, size):
             self.count(block.source, grown=max(0, size - block.size), now=size - block.size)
             block.resized(size, ptr.capacity)
+            self.touched.append(block)
             if ptr.address != address:
                 self.placed(block)
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from _machine_adopted import Adopted
 from _machine_model import Place
 from _machine_refused import Pointer
+from _machine_rules import Chooser, LendingRules
 from _machine_strategies import (
-    NEW,
-    OLD,
     aligns,
     all_values,
     counts,
@@ -36,56 +34,20 @@ from _machine_strategies import (
 from _machine_world import CPYTHON
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-
-MAX_BLOCKS = 10
+from hypothesis.stateful import invariant, precondition, rule
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(LendingRules):
     """Each rule is an operation; in stack functions, operations are drawn as data."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.world = Adopted()
-        self.n_steps = 0
-
-    # Pointers and objects are chosen by number: a number can shrink, and means something in
-    # every state
-
-    def pointer(self, pick: int, kind: str | None = None) -> Pointer:
-        candidates = self.world.pointers
-        if kind is not None:
-            candidates = [p for p in candidates if p.block.kind == kind and p.place.part is None]
-        # Hypothesis draws small numbers most often, so that these name the newest pointers
-        return candidates[-1 - pick % len(candidates)]
-
-    def value(self, value: Any, pick: int) -> tuple[Any, Any]:
-        """Return the model's name of a value, and the object itself."""
-        tokens = [token for b in self.world.blocks for _key, token in b.held.values()]
-        if value is NEW or (value is OLD and not tokens):
-            return self.world.new_object()
-        if value is OLD:
-            token = tokens[pick % len(tokens)]
-            return token, self.world.real(token)
-        return value, value
-
-    def few_blocks(self) -> bool:
-        return len(self.world.blocks) < MAX_BLOCKS
-
-    def any_pointers(self) -> bool:
-        return bool(self.world.pointers)
-
-    def any_arrays(self) -> bool:
-        return any(b.kind == "array" for b in self.world.blocks)
 
     # Allocation
 
-    @precondition(few_blocks)
+    @precondition(Chooser.few_blocks)
     @rule(size=sizes, align=aligns, source=sources, by_default=flags)
     def malloc(self, size: int, align: int, source: str, by_default: bool) -> None:
         self.world.allocate(size, align, self.world.source(source), by_default)
 
-    @precondition(few_blocks)
+    @precondition(Chooser.few_blocks)
     @rule(
         count=st.integers(0, 8),
         size=st.sampled_from((0, 1, 8, 16, 24, 28, 32, 48, 64)),
@@ -94,16 +56,17 @@ class Machine(RuleBasedStateMachine):
     def calloc(self, count: int, size: int, source: str) -> None:
         self.world.allocate_array(count, size, self.world.source(source))
 
-    @precondition(few_blocks)
+    @precondition(Chooser.few_blocks)
     @rule(size=sizes, way=ways)
     def adopt(self, size: int, way: str) -> None:
         self.world.adopt(size, way)
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, seldom=seldoms)
     def give(self, pick: int, seldom: int) -> None:
         pointer = self.pointer(pick)
-        if seldom == 0 or not pointer.place.is_start:
+        # Most blocks should live long enough for something to happen to them
+        if seldom == 0 or pointer.block.kind == "adopted" or not pointer.place.is_start:
             self.world.give(pointer)
 
     @rule()
@@ -126,7 +89,7 @@ class Machine(RuleBasedStateMachine):
         elif seldom == 1:
             self.world.leave_source(kind)
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, size=sizes, slots=flags)
     def realloc(self, pick: int, size: int, slots: bool) -> None:
         pointer = self.pointer(pick)
@@ -144,13 +107,13 @@ class Machine(RuleBasedStateMachine):
         offsets = sorted({*block.held, *(at for at, _ in block.loose.values())}) or [0]
         return self.world.start_of(block), offsets[pick % len(offsets)] + shift
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, shift=st.integers(-2, 17))
     def resize_near_reference(self, pick: int, shift: int) -> None:
         pointer, size = self.near_reference(pick, shift)
         self.world.realloc(pointer, max(0, size))
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, shift=st.sampled_from((-1, 0, 1, 7, 14, 15, 16)), n=st.integers(1, 2))
     def write_near_reference(self, pick: int, shift: int, n: int) -> None:
         pointer, offset = self.near_reference(pick, shift)
@@ -158,7 +121,7 @@ class Machine(RuleBasedStateMachine):
             alias = Pointer(pointer.ptr + offset, pointer.block, Place(offset))
             self.world.set_bytes(alias, pick % 256, n)
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, shift=st.integers(-16, 15), value=st.one_of(references, texts))
     def store_near_reference(self, pick: int, shift: int, value: Any) -> None:
         pointer, offset = self.near_reference(pick, shift)
@@ -166,12 +129,12 @@ class Machine(RuleBasedStateMachine):
             alias = Pointer(pointer.ptr + offset, pointer.block, Place(offset))
             self.world.store(alias, *self.value(value, pick), "move")
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, at=st.integers(0, 15), refuse=flags, restore=flags)
     def poke(self, pick: int, at: int, refuse: bool, restore: bool) -> None:
         self.world.poke(pick, at, refuse, restore)
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, method=flags, seldom=st.integers(0, 2))
     def free(self, pick: int, method: bool, seldom: int) -> None:
         pointer = self.pointer(pick)
@@ -179,7 +142,7 @@ class Machine(RuleBasedStateMachine):
         if seldom == 0 or pointer.place.offset:
             self.world.free(pointer, method)
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, seldom=st.integers(0, 9))
     def drop(self, pick: int, seldom: int) -> None:
         block = self.pointer(pick).block
@@ -189,142 +152,97 @@ class Machine(RuleBasedStateMachine):
         elif block.kind != "stack" and seldom == 9:
             self.world.leave(block)
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, n=steps, how=st.sampled_from(("add", "sub", "index")))
     def point(self, pick: int, n: int, how: str) -> None:
         self.world.point(self.pointer(pick), n, how)
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, start=counts, size=counts)
     def slice(self, pick: int, start: int, size: int) -> None:
         self.world.slice(self.pointer(pick), start, size)
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks)
     def readonly(self, pick: int) -> None:
         self.world.readonly(self.pointer(pick))
 
     # Objects
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, value=all_values, how=st.sampled_from(("move", "operator", "item")))
     def store(self, pick: int, value: Any, how: str) -> None:
         self.world.store(self.pointer(pick), *self.value(value, pick), how)
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, source=picks)
     def store_pointer(self, pick: int, source: int) -> None:
         self.world.store_pointer(self.pointer(pick), self.pointer(source))
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, value=values)
     def store_unsafe(self, pick: int, value: Any) -> None:
         self.world.store_unsafe(self.pointer(pick), *self.value(value, pick))
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks)
     def load(self, pick: int) -> None:
         self.world.load(self.pointer(pick))
 
     # Bytes
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, n=st.one_of(st.none(), counts))
     def read(self, pick: int, n: int | None) -> None:
         self.world.read(self.pointer(pick), n)
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, data=raw)
     def write(self, pick: int, data: bytes) -> None:
         self.world.write(self.pointer(pick), data)
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, data=datas, n=counts)
     def copy_bytes(self, pick: int, data: bytes, n: int) -> None:
         self.world.copy_bytes(self.pointer(pick), data, n)
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(pick=picks, byte=st.integers(0, 255), n=counts)
     def memset(self, pick: int, byte: int, n: int) -> None:
         self.world.set_bytes(self.pointer(pick), byte, n)
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(to=picks, source=picks, n=counts, overlap=flags)
     def copy(self, to: int, source: int, n: int, overlap: bool) -> None:
         self.world.copy(self.pointer(to), self.pointer(source), n, overlap)
 
-    @precondition(any_pointers)
+    @precondition(Chooser.any_pointers)
     @rule(a=picks, b=picks, n=counts)
     def compare(self, a: int, b: int, n: int) -> None:
         self.world.compare(self.pointer(a), self.pointer(b), n)
 
     # Arrays
 
-    @precondition(any_arrays)
+    @precondition(Chooser.any_arrays)
     @rule(pick=picks, first=st.integers(0, 4), some=st.lists(values, max_size=8))
     def store_slots(self, pick: int, first: int, some: list[Any]) -> None:
         pairs = [self.value(value, pick) for value in some]
         names, objs = [name for name, _ in pairs], [obj for _, obj in pairs]
         self.world.store_slots(self.pointer(pick, "array"), first, names, objs)
 
-    @precondition(any_arrays)
+    @precondition(Chooser.any_arrays)
     @rule(pick=picks, value=values)
     def fill(self, pick: int, value: Any) -> None:
         pointer = self.pointer(pick, "array")
         if pointer.place.index is None:
             self.world.fill(pointer, *self.value(value, pick))
 
-    @precondition(any_arrays)
+    @precondition(Chooser.any_arrays)
     @rule(pick=picks)
     def load_slots(self, pick: int) -> None:
         pointer = self.pointer(pick, "array")
         if pointer.place.index is None:
             self.world.load_slots(pointer)
-
-    # Views
-
-    def any_views(self) -> bool:
-        return bool(self.world.views)
-
-    @precondition(any_pointers)
-    @rule(pick=picks, kind=kinds, writable=st.sampled_from((True, True, False)), as_buffer=flags)
-    def view(self, pick: int, kind: str, writable: bool, as_buffer: bool) -> None:
-        self.world.view(self.pointer(pick), kind, writable, as_buffer)
-
-    @precondition(any_views)
-    @rule(pick=picks, first=counts, n=counts, kind=kinds, read_only=flags)
-    def view_again(self, pick: int, first: int, n: int, kind: str, read_only: bool) -> None:
-        self.world.view_again(pick, first, n, kind, read_only)
-
-    @precondition(any_views)
-    @rule(pick=picks, first=st.integers(0, 4), data=raw)
-    def write_view(self, pick: int, first: int, data: bytes) -> None:
-        self.world.write_view(pick, first, data)
-
-    @precondition(any_views)
-    @rule(pick=picks)
-    def release(self, pick: int) -> None:
-        self.world.release(pick)
-
-    # Objects of ctypes
-
-    def any_casts(self) -> bool:
-        return bool(self.world.casts)
-
-    @precondition(any_pointers)
-    @rule(pick=picks, kind=ctypes_kinds, count=st.integers(1, 4))
-    def cast(self, pick: int, kind: str, count: int) -> None:
-        self.world.cast(self.pointer(pick), kind, count)
-
-    @precondition(any_casts)
-    @rule(pick=picks, index=st.integers(0, 3), value=st.integers(0, 127))
-    def write_cast(self, pick: int, index: int, value: int) -> None:
-        self.world.write_cast(pick, index, value)
-
-    @precondition(any_casts)
-    @rule(pick=picks)
-    def drop_cast(self, pick: int) -> None:
-        self.world.drop_cast(pick)
 
     # The stack: `inside` has operations, each as a method's name, the name of the method that
     # says whether it is possible now, and its arguments
