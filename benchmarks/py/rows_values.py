@@ -41,7 +41,8 @@ HELD = f"{POINTERS}\nheld = [1, 2]\nptr = malloc(64).move(held)"
 SLOTS = f"{POINTERS}\nvalues, array = [{{}}] * 1000, calloc(1000, 64)\narray[:] = values"
 MEMORY = (
     "from pointers import malloc, memcmp, memcpy, memmove, memset\n"
-    "a, b, data = malloc(64), malloc(64), bytes(64)"
+    "a, b, data = malloc(64), malloc(64), bytes(64)\n"
+    "part, other = a.slice(8, 32), b.slice(0, 32)"
 )
 C = f"{INT}\nimport ctypes\nints, strlen = ctypes.c_int * 4, ctypes.CDLL(None).strlen"
 HALF = (0.6, 0.5)
@@ -167,6 +168,8 @@ BYTES = [
             "memmove(a, b, 16)",
             "memset(a, 0, 16)",
             "memcmp(a, b, 16)",
+            "memcpy(part, other, 16)",
+            "memset(part, 0, 16)",
         )
     ),
     row("ptr.read(16)", "ptr.read(16)", ".read", READ, (1, 2), SMALL),

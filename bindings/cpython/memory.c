@@ -17,20 +17,29 @@ typedef struct {
   PtrsEntry entry;
 } Side;
 
+// Whether an object is a pointer that is served here
+static bool
+is_served(PyObject *obj)
+{
+  return ptrs_py_is_plain(obj) || (PyObject *)Py_TYPE(obj) == ptrs_py_objects[PTRS_PY_SLICE];
+}
+
 // Whether an object is a pointer to which bytes may be copied here
 static bool
 is_target(PyObject *obj)
 {
-  return ptrs_py_is_plain(obj) && !((PtrsPyPointer *)obj)->readonly;
+  return is_served(obj) && !((PtrsPyPointer *)obj)->readonly;
 }
 
-// Take a number of bytes; false also where a slot has fewer.  How many the block has is
-// checked in the block.
+// Take a number of bytes; false also where a slot or a slice has fewer, or a shrink has cut the
+// slice.  How many the block has is checked in the block.
 static bool
-as_size(PyObject *obj, const PtrsPyPointer *pointer, Py_ssize_t *size)
+as_size(PyObject *obj, PtrsPyPointer *pointer, Py_ssize_t *size)
 {
   return ptrs_py_as_index(obj, size) &&
-         (pointer->kind != PTRS_PY_KIND_SLOT || *size <= pointer->bound);
+         (pointer->kind == PTRS_PY_KIND_SLICE  ? *size <= ptrs_py_peek_left(pointer)
+          : pointer->kind == PTRS_PY_KIND_SLOT ? *size <= pointer->bound
+                                               : true);
 }
 
 static bool
@@ -41,7 +50,9 @@ enter(Side *side, size_t size, bool *would_block)
     return false;
   }
   const size_t offset = (size_t)side->pointer->offset;
-  if (offset <= side->entry.size && size <= side->entry.size - offset) {
+  // An argument may have run code that has cut a slice
+  if (offset <= side->entry.size && size <= side->entry.size - offset &&
+      ptrs_py_left_in(side->pointer, (Py_ssize_t)side->entry.size) >= 0) {
     return true;
   }
   ptrs_block_leave(&side->entry);
@@ -185,7 +196,7 @@ copy_by(PtrsPyId id, bool overlapping, PyObject *const *args, Py_ssize_t n_args,
       copied = false;
     } else if (!ptrs_py_is_pointer(args[1])) {
       copied = copy_from_buffer(dst, args[1], size);
-    } else if (ptrs_py_is_plain(args[1]) && as_size(args[2], src, &size) &&
+    } else if (is_served(args[1]) && as_size(args[2], src, &size) &&
                (overlapping || !overlap(dst, src, size))) {
       copied = copy_from(dst, src, size);
     }
@@ -300,7 +311,7 @@ ptrs_py_memcmp(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObj
 {
   (void)module;
   Py_ssize_t size = 0;
-  if (n_args == 3 && !names && ptrs_py_is_plain(args[0])) {
+  if (n_args == 3 && !names && is_served(args[0])) {
     PtrsPyPointer *const a = (PtrsPyPointer *)args[0];
     PtrsPyPointer *const b = (PtrsPyPointer *)args[1];
     int order              = 0;
@@ -308,7 +319,7 @@ ptrs_py_memcmp(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyObj
       order = 0;
     } else if (!ptrs_py_is_pointer(args[1])) {
       order = compare_buffer(a, args[1], size);
-    } else if (ptrs_py_is_plain(args[1]) && as_size(args[2], b, &size)) {
+    } else if (is_served(args[1]) && as_size(args[2], b, &size)) {
       PTRS_PY_WAIT(order, (size_t)size <= PTRS_ACCESS_AT_ONCE,
                    compare(a, b, (size_t)size, would_block));
     }

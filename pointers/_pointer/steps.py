@@ -47,8 +47,11 @@ def slice_of(self: Pointer[Any], start: int, size: int) -> SlicePointer[Any]:
     """
     room = self.size
     skipped = as_range(start, room)
+    taken = as_range(size, room - skipped)
+    # Once more, since a number may have run code that has changed the block
+    as_range(skipped + taken, self.size)
     offset = self._offset + skipped
-    return new_slice(SlicePointer, self, offset, offset, as_range(size, room - skipped))
+    return new_slice(SlicePointer, self, offset, offset, taken)
 
 
 class BytePointer(Pointer[T]):

@@ -104,6 +104,7 @@ def in_use() -> SimpleNamespace:
     n.none = calloc(4, 0)
     n.slot = n.ints[2]
     n.alias = n.p + 8
+    n.part = n.held.slice(0, 16)
     n.others = calloc(6, 64), calloc(4, 0)
     n.it, n.it_none = map(iter, n.others)
     n.adopted = from_address(LIBC.malloc(64), 64, free=FREE)
@@ -204,6 +205,12 @@ OPERATIONS: "dict[str, Callable[[Any], Any]]" = {
     "memmove": lambda n: memmove(n.held, b"bytes", 5),
     "memset": lambda n: memset(n.held, 0, 32),
     "memcmp": lambda n: memcmp(n.p, n.big, 16),
+    "slice": lambda n: n.p.slice(Index(1), Index(8)),
+    "mem functions of slices": lambda n: (
+        memset(n.part, 0, 8),
+        memcpy(n.part, n.held, 8),
+        memcmp(n.part, b"bytes", 5),
+    ),
     "properties": lambda n: (n.p.address, n.p.capacity, n.p.allocator, n.of_arena.allocator),
     "adopt": lambda n: from_address(HERE, 64).free(),
     "adopt with a function": lambda n: from_address(HERE, 64, free=note).free(),

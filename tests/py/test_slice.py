@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import sys
 from collections.abc import Iterator
 from typing import Any, Callable
 
@@ -125,6 +126,91 @@ def test_a_slice_beyond_its_pointer_is_refused(
         ptr.slice(0, 1, 2)
     assert ptr.slice(size=3, start=1).read() == BYTES[1:4]
     assert ptr.slice(True, True).read() == BYTES[1:2]
+
+
+class Index:
+    def __init__(self, number: int, act: Callable[[], object]) -> None:
+        self.number, self.act = number, act
+
+    def __index__(self) -> int:
+        self.act()
+        return self.number
+
+
+@pytest.mark.parametrize("of_slice", [False, True])
+def test_a_number_that_shrinks_the_block_makes_no_cut_slice(of_slice: bool) -> None:
+    for make in (
+        lambda ptr, shrink: ptr.slice(Index(8, shrink), 16),
+        lambda ptr, shrink: ptr.slice(8, Index(16, shrink)),
+        lambda ptr, shrink: ptr.slice(start=Index(8, bool), size=Index(16, shrink)),
+    ):
+        root = malloc(64)
+        ptr: Any = root.slice(0, 32) if of_slice else root
+        made: Any = make(ptr, lambda root=root: root.realloc(32))
+        assert made.read() == bytes(16)
+        with pytest.raises(InvalidSizeError, match=r"24 bytes|only 20"):
+            make(ptr, lambda root=root: root.realloc(20))
+        root.realloc(64)
+        with pytest.raises(FreedMemoryError):
+            make(ptr, root.free)
+
+
+@pytest.mark.parametrize("size", [64, 200_000])  # large ranges let other threads run meanwhile
+def test_the_mem_functions_stay_within_slices_on_either_side(size: int) -> None:
+    n = size // 2
+    with malloc(size) as a, malloc(size) as b:
+        part, other = a.slice(8, n), b.slice(4, n + 4)
+        assert memset(part, 1, n) is part
+        assert a.read(n + 16) == bytes(8) + b"\1" * n + bytes(8)
+        assert memcpy(other, part, n) is other
+        assert b.read(n + 8) == bytes(4) + b"\1" * n + bytes(4)
+        assert memcmp(part, other, n) == memcmp(part, b"\1" * n, n) == 0
+        assert memmove(part + 1, part, n - 1).read() == b"\1" * (n - 1)
+        assert memcpy(part, b"\2" * n, n).read() == b"\2" * n
+        assert (memcmp(a, other, n), memcmp(other, a, n)) == (-1, 1)
+        with pytest.raises(ValueError, match="overlap"):
+            memcpy(part + 1, part, 2)
+        too_many: list[Callable[[], Any]] = [
+            lambda: memset(part, 0, n + 1),
+            lambda: memcpy(part, b, n + 1),
+            lambda: memcpy(b, part, n + 1),
+            lambda: memmove(part, part, n + 1),
+            lambda: memcmp(part, b, n + 1),
+            lambda: memcmp(b, part, n + 1),
+            lambda: memcmp(part, bytes(n + 1), n + 1),
+            lambda: memcpy(part, bytes(n + 1), n + 1),
+        ]
+        for call in too_many:
+            with pytest.raises(InvalidSizeError, match=f"{n + 1} bytes reach beyond the {n} that"):
+                call()
+        fixed = part.readonly()
+        refused: list[Callable[[], Any]] = [
+            lambda: memset(fixed, 0, 1),
+            lambda: memcpy(fixed, b, 1),
+            lambda: memcpy(fixed, b"x", 1),
+        ]
+        for call in refused:
+            with pytest.raises(ReadOnlyError):
+                call()
+        part.move(["object"])
+        memset(part, 0, 1)
+        with pytest.raises(DereferenceError):
+            ~part
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="classes have no buffers before 3.12")
+def test_a_buffer_that_cuts_the_slice_makes_the_call_fail() -> None:
+    class Shrinks:
+        def __buffer__(self, _flags: int) -> memoryview:
+            ptr.realloc(20)
+            return memoryview(bytes(16))
+
+    for call in (memcpy, memmove, memcmp):
+        ptr = malloc(64)
+        with pytest.raises(InvalidSizeError):
+            call(ptr.slice(8, 16), Shrinks(), 8)
+        assert ptr.read() == bytes(20)
+        ptr.free()
 
 
 def test_no_operation_reaches_beyond_a_slice(ptr: Any) -> None:
