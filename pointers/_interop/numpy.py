@@ -159,7 +159,6 @@ class numpy_allocator(Generic[A]):  # noqa: N801 - used as a function
             raise TypeError(f"source must be an Allocator, not {type(source).__name__}")
         if not _found:
             _found[:] = _find()
-        self._process_wide = bool(process_wide)
         if process_wide and not _process_entries and not Context().run(_find_default):
             raise NotImplementedError(
                 "numpy_allocator(..., process_wide=True) does not know this Python's context "
