@@ -40,7 +40,7 @@
     ROW(SUSPENDED_ERROR, "suspended_error") /* (function, result): an exception */                 \
     ROW(WRAPPED_ERROR, "wrapped_error")     /* (function): an exception */                         \
     ROW(NO_SELF_ERROR, "no_self_error")     /* (function): an exception */                         \
-    ROW(ARRAYS_OVER, "arrays_over")         /* dict: size: (address): an array of ctypes */        \
+    ROW(ARRAYS_OVER, "arrays_over")         /* dict: size: what makes an array of ctypes */        \
     ROW(COUNT_SLOTS, "count_slots")         /* (pointer): slots of its array */
 
 /** Functions: (id, name, signature, C function). */

@@ -127,21 +127,23 @@ ptrs_py_pointer_int(PyObject *self, PyObject *const *args, Py_ssize_t n_args, Py
              : ptrs_py_get_address(self, NULL);
 }
 
-// An array over the memory of a pointer, made by a type's from_address(), which keeps the pin.
-// NULL with or without an exception.
+// An array over the memory of a pointer, which keeps the pin: made by a type's from_address(), with
+// a field that the type does not show.  NULL with or without an exception.
 static PyObject *
-new_array_over(PtrsPyPointer *pointer, PyObject *from_address, Py_ssize_t left)
+new_array_over(PtrsPyPointer *pointer, PyObject *maker, Py_ssize_t left)
 {
-  uint8_t *mem          = NULL;
-  Py_ssize_t size       = 0;
-  PyObject *const pin   = ptrs_py_new_pin(pointer, &mem, &size);
-  PyObject *const where = pin && size == left ? PyLong_FromVoidPtr(mem) : NULL;
-  static PyObject *name; // of the array's field
-  if (where && !name) {
-    name = PyUnicode_InternFromString("_pin");
+  if (!PyTuple_CheckExact(maker) || PyTuple_GET_SIZE(maker) != 2) {
+    return NULL;
   }
-  PyObject *array = where && name ? PyObject_CallFunctionObjArgs(from_address, where, NULL) : NULL;
-  if (array && PyObject_SetAttr(array, name, pin)) {
+  PyObject *const field   = PyTuple_GET_ITEM(maker, 1);
+  const descrsetfunc keep = Py_TYPE(field)->tp_descr_set;
+  uint8_t *mem            = NULL;
+  Py_ssize_t size         = 0;
+  PyObject *const pin     = keep ? ptrs_py_new_pin(pointer, &mem, &size) : NULL;
+  PyObject *const where   = pin && size == left ? PyLong_FromVoidPtr(mem) : NULL;
+  PyObject *array =
+      where ? PyObject_CallFunctionObjArgs(PyTuple_GET_ITEM(maker, 0), where, NULL) : NULL;
+  if (array && keep(field, array, pin)) {
     Py_CLEAR(array);
   }
   Py_XDECREF(where);

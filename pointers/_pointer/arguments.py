@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 C = TypeVar("C")
 
 # To make a type takes a hundred times as long as to call a function
-_kinds: dict[int, Any] = {}
+_makers: dict[int, Any] = {}
 _copies: dict[int, Any] = {}
 
 # What makes an object of a type over a buffer, and the size and alignment of the type
@@ -41,13 +41,19 @@ def _ctypes() -> Any:
     return sys.modules.get("ctypes") or importlib.import_module("ctypes")
 
 
-def _kind_of(size: int) -> Any:
-    """Return the type of an array of so many bytes."""
+def _makers_of(size: int) -> tuple[Any, tuple[Any, Any]]:
+    """Return what makes an array of so many bytes over a buffer, and what the compiled path needs.
+
+    That is what makes one at an address, and the field where the array keeps the pin.  The class
+    does not show the field: nobody can end the pin by deleting it.
+    """
     kind: Any = _ctypes().c_char * size
+    field = None
     if fast is not None:
-        # With a field for the pin that the compiled path gives each array
         kind = type("Parameter", (kind,), {"__slots__": ("_pin",)})
-    return kind
+        field = kind._pin
+        del kind._pin
+    return kind.from_buffer, (kind.from_address, field)
 
 
 def parameter(ptr: Any) -> ctypes.Array[ctypes.c_char]:
@@ -55,13 +61,14 @@ def parameter(ptr: Any) -> ctypes.Array[ctypes.c_char]:
     ptr._check_writable()  # ctypes knows no parameter that is only read
     view = ptr.view()
     size = view.nbytes
-    kind = _kinds.get(size)
-    if kind is None:
-        kind = _keep(_kinds, size, _kind_of(size))
+    makers = _makers.get(size)
+    if makers is None:
+        makers = _keep(_makers, size, _makers_of(size))
+    over, at_address = makers
     if fast is not None:
         # The compiled path makes the next one
-        _keep(arrays_over, size, kind.from_address)
-    array: ctypes.Array[ctypes.c_char] = kind.from_buffer(view)
+        _keep(arrays_over, size, at_address)
+    array: ctypes.Array[ctypes.c_char] = over(view)
     return array
 
 

@@ -18,7 +18,8 @@ P = TypeVar("P", bound="PointerBase")
 #: Where held objects have none by a key.
 MISSING = object()
 
-#: What makes an array of ctypes at an address, by its size; for the compiled path.
+#: What makes an array of ctypes at an address, and its field for a pin, by the array's size; for
+#: the compiled path.
 arrays_over: dict[int, Any] = {}
 
 #: The bound of a pointer whose stores may reach to the end of its block.

@@ -359,6 +359,22 @@ def test_whatever_is_made_of_an_argument_keeps_the_pin(name: str) -> None:
         free(ptr)
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_an_argument_does_not_show_its_pin(first: bool) -> None:
+    size = 83 if first else 84
+    with malloc(size) as ptr:
+        array: Any = ptr._as_parameter_
+        if not first:  # the compiled path makes this one
+            array = ptr._as_parameter_
+        assert not hasattr(array, "_pin")
+        with pytest.raises(AttributeError):
+            del array._pin
+        with pytest.raises(BufferError):
+            free(ptr)
+        del array
+        gc.collect()
+
+
 def test_an_argument_is_as_large_as_the_memory_is_now() -> None:
     with malloc(67) as ptr:
         for size in (67, 67, 31, 31, 67, 68, 67):
