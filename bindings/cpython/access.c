@@ -15,7 +15,8 @@
 static PyObject *
 store(PtrsPyPointer *pointer, PyObject *obj)
 {
-  if (ptrs_py_store(pointer, pointer->offset, pointer->bound, obj) != 1) {
+  if (ptrs_py_store(pointer, ptrs_py_place(pointer)->offset, ptrs_py_place(pointer)->bound, obj) !=
+      1) {
     return NULL;
   }
   Py_INCREF(pointer);
@@ -25,7 +26,7 @@ store(PtrsPyPointer *pointer, PyObject *obj)
 static bool
 is_slice(const PtrsPyPointer *pointer)
 {
-  return pointer->kind == PTRS_PY_KIND_SLICE;
+  return ptrs_py_place(pointer)->kind == PTRS_PY_KIND_SLICE;
 }
 
 PyObject *
@@ -33,7 +34,7 @@ ptrs_py_pointer_ilshift(PyObject *self, PyObject *obj)
 {
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   const bool is_cut            = is_slice(pointer) && ptrs_py_peek_left(pointer) < 0;
-  PyObject *const result       = pointer->readonly || is_cut ? NULL : store(pointer, obj);
+  PyObject *const result = ptrs_py_place(pointer)->readonly || is_cut ? NULL : store(pointer, obj);
   return result || PyErr_Occurred()
              ? result
              : ptrs_py_slow_2(is_slice(pointer) ? PTRS_PY_SLICE_MOVE : PTRS_PY_MOVE, self, obj);
@@ -56,8 +57,10 @@ load_within(PtrsPyPointer *slice)
 {
   int64_t key = 0;
   PyObject *const obj =
-      ptrs_py_peek_left(slice) < 0 ? NULL : ptrs_py_load_object(slice->block, slice->offset, &key);
-  if (obj && !is_within(obj, slice->bound)) {
+      ptrs_py_peek_left(slice) < 0
+          ? NULL
+          : ptrs_py_load_object(ptrs_py_block(slice), ptrs_py_place(slice)->offset, &key);
+  if (obj && !is_within(obj, ptrs_py_place(slice)->bound)) {
     Py_DECREF(obj);
     return NULL;
   }
@@ -72,7 +75,7 @@ ptrs_py_pointer_invert(PyObject *self)
     PyObject *const obj = load_within(pointer);
     return obj || PyErr_Occurred() ? obj : ptrs_py_slow_1(PTRS_PY_SLICE_DEREFERENCE, self);
   }
-  PyObject *const obj = ptrs_py_load(pointer, pointer->offset);
+  PyObject *const obj = ptrs_py_load(pointer, ptrs_py_place(pointer)->offset);
   return obj || PyErr_Occurred() ? obj : ptrs_py_slow_1(PTRS_PY_DEREFERENCE, self);
 }
 
@@ -93,13 +96,14 @@ static PtrsStatus
 copy_raw(
     const PtrsPyPointer *pointer, PtrsAccess access, void *data, size_t size, bool *would_block)
 {
-  const size_t offset = (size_t)pointer->offset;
+  const size_t offset = (size_t)ptrs_py_place(pointer)->offset;
   if (!would_block) {
-    return access == PTRS_ACCESS_SHARED ? ptrs_block_read(pointer->block, offset, size, data)
-                                        : ptrs_block_write(pointer->block, offset, size, data);
+    return access == PTRS_ACCESS_SHARED
+               ? ptrs_block_read(ptrs_py_block(pointer), offset, size, data)
+               : ptrs_block_write(ptrs_py_block(pointer), offset, size, data);
   }
   PtrsEntry entry;
-  PtrsStatus status = ptrs_block_try_enter(pointer->block, access, &entry, would_block);
+  PtrsStatus status = ptrs_block_try_enter(ptrs_py_block(pointer), access, &entry, would_block);
   if (status || *would_block) {
     return status;
   }
@@ -167,7 +171,7 @@ ptrs_py_pointer_write(PyObject *self, PyObject *const *args, Py_ssize_t n_args, 
 {
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   Py_buffer source;
-  if (n_args != 1 || names || pointer->readonly || ptrs_py_is_pointer(args[0])) {
+  if (n_args != 1 || names || ptrs_py_place(pointer)->readonly || ptrs_py_is_pointer(args[0])) {
     return ptrs_py_slow_method(PTRS_PY_WRITE, self, args, n_args, names);
   }
   if (PyObject_GetBuffer(args[0], &source, PyBUF_SIMPLE)) {
@@ -186,7 +190,8 @@ ptrs_py_pointer_write(PyObject *self, PyObject *const *args, Py_ssize_t n_args, 
   if (!written) {
     return ptrs_py_slow_method(PTRS_PY_WRITE, self, args, n_args, names);
   }
-  ptrs_py_overwritten(pointer, pointer->offset, pointer->offset + size);
+  ptrs_py_overwritten(pointer, ptrs_py_place(pointer)->offset,
+                      ptrs_py_place(pointer)->offset + size);
   Py_RETURN_NONE;
 }
 
@@ -219,13 +224,14 @@ ptrs_py_pointer_write_string(PyObject *self,
 {
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   // As pointer.write(), which subclasses may have changed.  ASCII alone has its bytes at hand.
-  if (n_args == 1 && !names && ptrs_py_is_plain(self) && !pointer->readonly &&
+  if (n_args == 1 && !names && ptrs_py_is_plain(self) && !ptrs_py_place(pointer)->readonly &&
       PyUnicode_CheckExact(args[0]) && PyUnicode_IS_COMPACT_ASCII(args[0])) {
     const Py_ssize_t length = PyUnicode_GET_LENGTH(args[0]);
     void *const text        = PyUnicode_DATA(args[0]);
     if (length < ptrs_py_peek_left(pointer) && !memchr(text, 0, (size_t)length) &&
         was_copied(pointer, PTRS_ACCESS_EXCLUSIVE, text, length + 1)) {
-      ptrs_py_overwritten(pointer, pointer->offset, pointer->offset + length + 1);
+      ptrs_py_overwritten(pointer, ptrs_py_place(pointer)->offset,
+                          ptrs_py_place(pointer)->offset + length + 1);
       Py_RETURN_NONE;
     }
   }

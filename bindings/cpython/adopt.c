@@ -143,7 +143,8 @@ static PyObject *
 adopt(Py_ssize_t address, Py_ssize_t size, uintptr_t function, PyObject *keepalive)
 {
   // Before there is a block, whose end would free what is the caller's until then
-  PtrsPyPointer *const pointer = ptrs_py_new_pointer(ptrs_py_objects[PTRS_PY_ADOPTED], 0);
+  PtrsPyPointer *const pointer = ptrs_py_new_ending(
+      ptrs_py_objects[PTRS_PY_ADOPTED], 0, function ? PTRS_PY_ENDING_FREE : PTRS_PY_ENDING_QUIET);
   if (!pointer) {
     return NULL;
   }
@@ -155,13 +156,11 @@ adopt(Py_ssize_t address, Py_ssize_t size, uintptr_t function, PyObject *keepali
                ? ptrs_py_raise(PyObject_CallFunction(ptrs_py_objects[PTRS_PY_NO_MEMORY], "n", size))
                : NULL;
   }
-  pointer->ending = function ? PTRS_PY_ENDING_FREE : PTRS_PY_ENDING_QUIET;
   if (keepalive != Py_None) {
     Py_INCREF(keepalive);
     ((PtrsPyAdopted *)pointer)->kept = keepalive;
   }
-  pointer->block = block;
-  pointer->owned = 1;
+  pointer->handle = block | PTRS_PY_OWNED;
   return (PyObject *)pointer;
 }
 
@@ -207,7 +206,7 @@ ptrs_py_leave_kept(PtrsPyPointer *pointer)
   }
   PtrsStatus status = PTRS_STATUS_SUCCESS;
   Py_BEGIN_ALLOW_THREADS;
-  status = ptrs_block_set_free(pointer->block, let_go, kept);
+  status = ptrs_block_set_free(ptrs_py_block(pointer), let_go, kept);
   Py_END_ALLOW_THREADS;
   // Without memory, the block is there, and what it keeps has to stay for ever
   if (status && status != PTRS_STATUS_NO_MEM) {
@@ -229,11 +228,10 @@ ptrs_py_new_adopted(PyObject *module, PyObject *args)
     PyErr_SetString(PyExc_TypeError, "the class AdoptedPointer is needed");
     return NULL;
   }
-  PtrsPyPointer *const pointer = ptrs_py_new_pointer(kind, block);
+  PtrsPyPointer *const pointer = ptrs_py_new_ending(kind, block, PTRS_PY_ENDING_PYTHON);
   if (pointer) {
     Py_INCREF(ending);
     ((PtrsPyAdopted *)pointer)->kept = ending;
-    pointer->ending                  = PTRS_PY_ENDING_PYTHON;
   }
   return (PyObject *)pointer;
 }
@@ -244,7 +242,7 @@ get_ending(PyObject *self, void *unused)
 {
   (void)unused;
   PtrsPyAdopted *const adopted = (PtrsPyAdopted *)self;
-  const char ending            = adopted->pointer.ending;
+  const char ending            = ptrs_py_place(&adopted->pointer)->ending;
   PyObject *const found = ending == PTRS_PY_ENDING_PYTHON ? adopted->kept : ending ? Py_None : NULL;
   if (!found) {
     PyErr_SetString(PyExc_AttributeError, "_ending");

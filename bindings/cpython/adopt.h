@@ -22,14 +22,15 @@ static inline PyObject *
 ptrs_py_take_kept(PtrsPyPointer *pointer)
 {
   PyObject **const kept = &((PtrsPyAdopted *)pointer)->kept;
-  return pointer->ending ? __atomic_exchange_n(kept, NULL, __ATOMIC_ACQ_REL) : NULL;
+  return ptrs_py_place(pointer)->ending ? __atomic_exchange_n(kept, NULL, __ATOMIC_ACQ_REL) : NULL;
 }
 
 /** The same where that is the pointer's own, and of no object of Python that ends the block. */
 static inline PyObject *
 ptrs_py_take_own(PtrsPyPointer *pointer)
 {
-  return pointer->ending == PTRS_PY_ENDING_PYTHON ? NULL : ptrs_py_take_kept(pointer);
+  return ptrs_py_place(pointer)->ending == PTRS_PY_ENDING_PYTHON ? NULL
+                                                                 : ptrs_py_take_kept(pointer);
 }
 
 /**

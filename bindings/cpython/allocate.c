@@ -71,41 +71,50 @@ new_block(PtrsAllocator *allocator, Py_ssize_t size, Py_ssize_t align)
   return status ? -(PtrsBlock)status : block;
 }
 
+// What a new block is for
+typedef struct {
+  Py_ssize_t size;
+  Py_ssize_t align;
+  Py_ssize_t slot_size; // negative: no array
+  Py_ssize_t count;
+} Request;
+
 // A pointer that owns a new block; NULL with or without an exception
-static PtrsPyPointer *
-new_owner(PtrsPyId kind, PtrsAllocator *allocator, Py_ssize_t size, Py_ssize_t align)
+static PyObject *
+new_owner(PtrsAllocator *allocator, const Request *request)
 {
-  const PtrsBlock block = new_block(allocator, size, align);
+  const PtrsBlock block = new_block(allocator, request->size, request->align);
   if (block == -(PtrsBlock)PTRS_STATUS_NO_MEM) {
     // Not by the Python function, which calls through cffi: in a thread that has not
     // done so before, cffi itself needs memory, and without any glibc ends the process
     PtrsRefusal refusal = {0, 0, 0};
     (void)ptrs_allocator_refusal(&refusal);
-    return (PtrsPyPointer *)ptrs_py_raise(PyObject_CallFunction(
-        ptrs_py_objects[PTRS_PY_NO_MEMORY], "nnnn", size, (Py_ssize_t)refusal.limit,
+    return ptrs_py_raise(PyObject_CallFunction(
+        ptrs_py_objects[PTRS_PY_NO_MEMORY], "nnnn", request->size, (Py_ssize_t)refusal.limit,
         (Py_ssize_t)refusal.lives, (Py_ssize_t)refusal.asked));
   }
   if (block <= 0) {
     return NULL;
   }
-  PtrsPyPointer *const pointer = ptrs_py_new_pointer(ptrs_py_objects[kind], block);
-  if (pointer) {
-    pointer->owned = 1;
-  } else {
+  PtrsPyPointer *const pointer =
+      request->slot_size < 0 ? ptrs_py_new_pointer(ptrs_py_objects[PTRS_PY_ALLOCATED], block, true)
+                             : ptrs_py_new_array(ptrs_py_objects[PTRS_PY_ARRAY], block,
+                                                 request->slot_size, request->count);
+  if (!pointer) {
     (void)ptrs_block_free(block);
   }
-  return pointer;
+  return (PyObject *)pointer;
 }
 
 // As new_owner(), from the allocator that is given or the default
-static PtrsPyPointer *
-new_owner_from(PtrsPyId kind, PyObject *given, Py_ssize_t size, Py_ssize_t align)
+static PyObject *
+new_owner_from(PyObject *given, const Request *request)
 {
   PtrsPySource source;
   if (!ptrs_py_source(given, &source)) {
     return NULL;
   }
-  PtrsPyPointer *const pointer = new_owner(kind, source.allocator, size, align);
+  PyObject *const pointer = new_owner(source.allocator, request);
   if (source.keeps) {
     Py_DECREF(source.keeps);
   }
@@ -121,10 +130,9 @@ typedef PyObject *(*Make)(PyObject *given,
 static PyObject *
 make_block(PyObject *given, PyObject *const *args, Py_ssize_t n_args, Py_ssize_t align)
 {
-  Py_ssize_t size = 0;
-  return n_args == 1 && ptrs_py_as_index(args[0], &size)
-             ? (PyObject *)new_owner_from(PTRS_PY_ALLOCATED, given, size, align)
-             : NULL;
+  Request request = {.align = align, .slot_size = -1};
+  return n_args == 1 && ptrs_py_as_index(args[0], &request.size) ? new_owner_from(given, &request)
+                                                                 : NULL;
 }
 
 static PyObject *
@@ -136,13 +144,8 @@ make_array(PyObject *given, PyObject *const *args, Py_ssize_t n_args, Py_ssize_t
       (size && count > PY_SSIZE_T_MAX / size)) {
     return NULL;
   }
-  PtrsPyPointer *const pointer = new_owner_from(PTRS_PY_ARRAY, given, count * size, align);
-  if (pointer) {
-    pointer->bound = size;
-    pointer->index = count;
-    pointer->kind  = PTRS_PY_KIND_ARRAY;
-  }
-  return (PyObject *)pointer;
+  const Request request = {.size = count * size, .align = align, .slot_size = size, .count = count};
+  return new_owner_from(given, &request);
 }
 
 // A function, which takes the allocator as an option

@@ -11,14 +11,15 @@
 static bool
 has_slots(const PtrsPyPointer *pointer)
 {
-  return pointer->kind == PTRS_PY_KIND_ARRAY || pointer->kind == PTRS_PY_KIND_SLOT;
+  return ptrs_py_place(pointer)->kind == PTRS_PY_KIND_ARRAY ||
+         ptrs_py_place(pointer)->kind == PTRS_PY_KIND_SLOT;
 }
 
 // The number of a slot; an array is at its first
 static Py_ssize_t
 index_of(const PtrsPyPointer *pointer)
 {
-  return pointer->kind == PTRS_PY_KIND_SLOT ? pointer->index : 0;
+  return ptrs_py_place(pointer)->kind == PTRS_PY_KIND_SLOT ? ptrs_py_place(pointer)->index : 0;
 }
 
 // Which of the two Python functions does the rest.  One that was made without a
@@ -38,17 +39,19 @@ static bool
 step_offset(PtrsPyPointer *pointer, Py_ssize_t n, Py_ssize_t *offset)
 {
   Py_ssize_t first = 0;
-  Py_ssize_t size  = ptrs_py_peek_size(pointer->block);
-  if (pointer->kind == PTRS_PY_KIND_SLICE) {
-    first = pointer->index;
-    size  = size < 0 || ptrs_py_left_in(pointer, size) < 0 ? -1 : pointer->offset + pointer->bound;
+  Py_ssize_t size  = ptrs_py_peek_size(ptrs_py_block(pointer));
+  if (ptrs_py_place(pointer)->kind == PTRS_PY_KIND_SLICE) {
+    first = ptrs_py_place(pointer)->index;
+    size  = size < 0 || ptrs_py_left_in(pointer, size) < 0
+                ? -1
+                : ptrs_py_place(pointer)->offset + ptrs_py_place(pointer)->bound;
   }
   // No pointer is behind its block, except after that has shrunk
-  if (size < 0 || n > PY_SSIZE_T_MAX - pointer->offset || pointer->offset + n < first ||
-      pointer->offset + n > size) {
+  if (size < 0 || n > PY_SSIZE_T_MAX - ptrs_py_place(pointer)->offset ||
+      ptrs_py_place(pointer)->offset + n < first || ptrs_py_place(pointer)->offset + n > size) {
     return false;
   }
-  *offset = pointer->offset + n;
+  *offset = ptrs_py_place(pointer)->offset + n;
   return true;
 }
 
@@ -61,9 +64,9 @@ step(PtrsPyPointer *pointer, Py_ssize_t n)
     if (!step_offset(pointer, n, &offset)) {
       return NULL;
     }
-    return pointer->kind == PTRS_PY_KIND_SLICE
-               ? ptrs_py_new_slice(pointer, Py_TYPE(pointer), offset, pointer->index,
-                                   pointer->bound - n)
+    return ptrs_py_place(pointer)->kind == PTRS_PY_KIND_SLICE
+               ? ptrs_py_new_slice(pointer, Py_TYPE(pointer), offset, ptrs_py_place(pointer)->index,
+                                   ptrs_py_place(pointer)->bound - n)
                : ptrs_py_new_alias(pointer, Py_TYPE(pointer), offset);
   }
   const Py_ssize_t from  = index_of(pointer);
@@ -114,12 +117,12 @@ ptrs_py_pointer_add(PyObject *a, PyObject *b)
 static PyObject *
 distance(const PtrsPyPointer *pointer, const PtrsPyPointer *other)
 {
-  if (pointer->block != other->block || !ptrs_py_is_plain((PyObject *)pointer) ||
+  if (ptrs_py_block(pointer) != ptrs_py_block(other) || !ptrs_py_is_plain((PyObject *)pointer) ||
       !ptrs_py_is_plain((PyObject *)other)) {
     return NULL;
   }
   if (!has_slots(pointer) || !has_slots(other)) {
-    return PyLong_FromSsize_t(pointer->offset - other->offset);
+    return PyLong_FromSsize_t(ptrs_py_place(pointer)->offset - ptrs_py_place(other)->offset);
   }
   return PyLong_FromSsize_t(index_of(pointer) - index_of(other));
 }
@@ -209,7 +212,7 @@ ptrs_py_pointer_slice(PyObject *self, PyObject *const *args, Py_ssize_t n_args, 
     const Py_ssize_t left = ptrs_py_peek_left(pointer);
     if (left >= 0 && start <= left && size <= left - start) {
       PyTypeObject *const type = (PyTypeObject *)ptrs_py_objects[PTRS_PY_SLICE];
-      const Py_ssize_t offset  = pointer->offset + start;
+      const Py_ssize_t offset  = ptrs_py_place(pointer)->offset + start;
       return ptrs_py_new_slice(pointer, type, offset, offset, size);
     }
   }
@@ -230,7 +233,7 @@ static bool
 find_target(PtrsPyPointer *pointer, PyObject *key, Py_ssize_t *offset, Py_ssize_t *bound)
 {
   Py_ssize_t n = 0;
-  if (pointer->readonly || !ptrs_py_is_plain((PyObject *)pointer)) {
+  if (ptrs_py_place(pointer)->readonly || !ptrs_py_is_plain((PyObject *)pointer)) {
     return false;
   }
   if (!has_slots(pointer)) {
@@ -240,8 +243,8 @@ find_target(PtrsPyPointer *pointer, PyObject *key, Py_ssize_t *offset, Py_ssize_
   if (!ptrs_py_as_index(key, &n) || n >= ptrs_py_peek_count(pointer)) {
     return false;
   }
-  *offset = n * pointer->bound;
-  *bound  = pointer->bound;
+  *offset = n * ptrs_py_place(pointer)->bound;
+  *bound  = ptrs_py_place(pointer)->bound;
   return true;
 }
 
@@ -259,7 +262,8 @@ ptrs_py_pointer_set(PyObject *self, PyObject *key, PyObject *value)
     if (ptrs_py_is_pointer(value)) {
       const PtrsPyPointer *const source = (PtrsPyPointer *)value;
       // What `pointer[n] <<= obj` does last: the object is there already
-      if (ptrs_py_is_plain(value) && source->block == pointer->block && source->offset == offset) {
+      if (ptrs_py_is_plain(value) && ptrs_py_block(source) == ptrs_py_block(pointer) &&
+          ptrs_py_place(source)->offset == offset) {
         return 0;
       }
     } else {

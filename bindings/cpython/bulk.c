@@ -46,7 +46,7 @@ static int
 store_integers(
     PtrsPyPointer *pointer, Py_ssize_t start, PyObject *list, int64_t *integers, Py_ssize_t count)
 {
-  const size_t stride = (size_t)pointer->bound;
+  const size_t stride = (size_t)ptrs_py_place(pointer)->bound;
   bool taken          = false;
   BEGIN_LIST(list);
   taken = take_integers(list, integers, count);
@@ -56,7 +56,7 @@ store_integers(
   }
   int status = 0;
   PTRS_PY_WAIT(status, (size_t)count <= PTRS_ACCESS_AT_ONCE / stride,
-               ptrs_access_store_integers(pointer->block, (size_t)start, stride, integers,
+               ptrs_access_store_integers(ptrs_py_block(pointer), (size_t)start, stride, integers,
                                           (size_t)count, would_block));
   return status;
 }
@@ -77,10 +77,10 @@ take_objects(PyObject *list, PyObject **objects, Py_ssize_t count)
 static int
 write_values(PtrsPyPointer *pointer, Py_ssize_t start, PtrsCodecValue *values, Py_ssize_t count)
 {
-  const size_t stride = (size_t)pointer->bound;
+  const size_t stride = (size_t)ptrs_py_place(pointer)->bound;
   int status          = 0;
   PTRS_PY_WAIT(status, (size_t)count <= PTRS_ACCESS_AT_ONCE / stride,
-               ptrs_access_store_values(pointer->block, (size_t)start, stride, values,
+               ptrs_access_store_values(ptrs_py_block(pointer), (size_t)start, stride, values,
                                         (size_t)count, would_block));
   return status;
 }
@@ -90,10 +90,11 @@ static bool
 fit(PtrsPyPointer *pointer, Py_ssize_t start, const PtrsCodecValue *values, Py_ssize_t count)
 {
   PtrsCodecShape shape;
-  const Py_ssize_t size = ptrs_py_peek_size(pointer->block);
-  bool good             = size >= start && (size - start) / pointer->bound >= count;
+  const Py_ssize_t size = ptrs_py_peek_size(ptrs_py_block(pointer));
+  bool good             = size >= start && (size - start) / ptrs_py_place(pointer)->bound >= count;
   for (Py_ssize_t i = 0; good && i < count; ++i) {
-    good = !ptrs_codec_measure(&values[i], &shape) && shape.size <= (size_t)pointer->bound;
+    good = !ptrs_codec_measure(&values[i], &shape) &&
+           shape.size <= (size_t)ptrs_py_place(pointer)->bound;
   }
   return good;
 }
@@ -117,9 +118,9 @@ write_held(PtrsPyPointer *pointer,
     keys[i]            = is_held ? ptrs_access_new_key() : 0;
     values[i].integer  = is_held ? keys[i] : values[i].integer;
   }
-  if (keys && ptrs_py_hold(held, start, pointer->bound, keys, objects, count)) {
+  if (keys && ptrs_py_hold(held, start, ptrs_py_place(pointer)->bound, keys, objects, count)) {
     status = write_values(pointer, start, values, count);
-    ptrs_py_tell_held(held, start, pointer->bound, keys, count, !status);
+    ptrs_py_tell_held(held, start, ptrs_py_place(pointer)->bound, keys, count, !status);
   }
   PyMem_Free(keys);
   Py_XDECREF(held);
@@ -195,13 +196,13 @@ ptrs_py_pointer_store_slots(PyObject *self,
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   Py_ssize_t first             = 0;
   PyObject *const list         = n_args == 2 && !names ? args[1] : NULL;
-  if (list && !pointer->readonly && ptrs_py_as_index(args[0], &first) &&
-      Py_TYPE(list) == &PyList_Type && pointer->bound > 0 && PyList_GET_SIZE(list) > 0 &&
-      first <= PY_SSIZE_T_MAX / pointer->bound) {
-    const Py_ssize_t start = first * pointer->bound;
+  if (list && !ptrs_py_place(pointer)->readonly && ptrs_py_as_index(args[0], &first) &&
+      Py_TYPE(list) == &PyList_Type && ptrs_py_place(pointer)->bound > 0 &&
+      PyList_GET_SIZE(list) > 0 && first <= PY_SSIZE_T_MAX / ptrs_py_place(pointer)->bound) {
+    const Py_ssize_t start = first * ptrs_py_place(pointer)->bound;
     const Py_ssize_t count = PyList_GET_SIZE(list);
     if (!store_list(pointer, start, list, count)) {
-      ptrs_py_overwritten(pointer, start, start + count * pointer->bound);
+      ptrs_py_overwritten(pointer, start, start + count * ptrs_py_place(pointer)->bound);
       Py_RETURN_NONE;
     }
     if (PyErr_Occurred()) {
@@ -246,15 +247,15 @@ list_of_integers(const int64_t *integers, Py_ssize_t count)
 static PyObject *
 load_integers(PtrsPyPointer *pointer, Py_ssize_t count)
 {
-  const size_t stride     = (size_t)pointer->bound;
+  const size_t stride     = (size_t)ptrs_py_place(pointer)->bound;
   int64_t *const integers = PyMem_New(int64_t, (size_t)count);
   if (!integers) {
     return PyErr_NoMemory();
   }
   int found = 0;
-  PTRS_PY_WAIT(
-      found, (size_t)count <= PTRS_ACCESS_AT_ONCE / stride,
-      ptrs_access_load_integers(pointer->block, 0, stride, integers, (size_t)count, would_block));
+  PTRS_PY_WAIT(found, (size_t)count <= PTRS_ACCESS_AT_ONCE / stride,
+               ptrs_access_load_integers(ptrs_py_block(pointer), 0, stride, integers, (size_t)count,
+                                         would_block));
   PyObject *const list = found == 1 ? list_of_integers(integers, count) : NULL;
   PyMem_Free(integers);
   return list;
@@ -266,7 +267,7 @@ load_objects(PtrsPyPointer *pointer, Py_ssize_t count)
 {
   PyObject *const list = new_list(count);
   for (Py_ssize_t i = 0; list && i < count; ++i) {
-    PyObject *const obj = ptrs_py_load(pointer, i * pointer->bound);
+    PyObject *const obj = ptrs_py_load(pointer, i * ptrs_py_place(pointer)->bound);
     if (!obj) {
       Py_DECREF(list);
       return NULL;

@@ -123,18 +123,19 @@ new_export(PtrsPyPointer *pointer)
     return NULL;
   }
   export->is_owned = false;
-  if (!begin(&export->guard, pointer->block)) {
+  if (!begin(&export->guard, ptrs_py_block(pointer))) {
     Py_DECREF(export);
     return NULL;
   }
   // Pinned, the block is there and keeps its size
   PtrsBlockInfo info = {0};
-  (void)ptrs_block_info(pointer->block, &info);
+  (void)ptrs_block_info(ptrs_py_block(pointer), &info);
   const Py_ssize_t end = (Py_ssize_t)info.size;
   export->is_owned     = info.flags & PTRS_BLOCK_OWNED;
   // No further than to the end of the block, also once that has shrunk
-  export->offset = pointer->offset < end ? pointer->offset : end;
-  export->size   = ptrs_py_left_in(pointer, end);
+  const Py_ssize_t offset = ptrs_py_place(pointer)->offset;
+  export->offset          = offset < end ? offset : end;
+  export->size            = ptrs_py_left_in(pointer, end);
   if (export->size < 0) {
     Py_DECREF(export);
     PyObject *const size = ptrs_py_slow_1(PTRS_PY_SLICE_SIZE, (PyObject *)pointer);
@@ -148,7 +149,7 @@ new_export(PtrsPyPointer *pointer)
   export->item_size = 1;
   export->format[0] = 'B';
   export->format[1] = '\0';
-  export->read_only = pointer->readonly;
+  export->read_only = ptrs_py_place(pointer)->readonly;
   return export;
 }
 

@@ -48,11 +48,7 @@ new_owner(PyObject *module, PyObject *args)
   if (!PyArg_ParseTuple(args, "OL", &kind, &block) || !is_pointer_class(kind)) {
     return NULL;
   }
-  PtrsPyPointer *const pointer = ptrs_py_new_pointer(kind, block);
-  if (pointer) {
-    pointer->owned = 1;
-  }
-  return (PyObject *)pointer;
+  return (PyObject *)ptrs_py_new_pointer(kind, block, true);
 }
 
 static PyObject *
@@ -64,7 +60,7 @@ new_stack(PyObject *module, PyObject *args)
   if (!PyArg_ParseTuple(args, "OL", &kind, &block) || !is_pointer_class(kind)) {
     return NULL;
   }
-  return (PyObject *)ptrs_py_new_pointer(kind, block);
+  return (PyObject *)ptrs_py_new_pointer(kind, block, false);
 }
 
 static PyObject *
@@ -79,14 +75,7 @@ new_array(PyObject *module, PyObject *args)
       !is_pointer_class(kind) || !is_position(slot_size) || !is_position(count)) {
     return NULL;
   }
-  PtrsPyPointer *const pointer = ptrs_py_new_pointer(kind, block);
-  if (pointer) {
-    pointer->owned = 1;
-    pointer->bound = slot_size;
-    pointer->index = count;
-    pointer->kind  = PTRS_PY_KIND_ARRAY;
-  }
-  return (PyObject *)pointer;
+  return (PyObject *)ptrs_py_new_array(kind, block, slot_size, count);
 }
 
 static PyObject *
@@ -112,7 +101,7 @@ new_slot_by(PyObject *(*make)(PtrsPyPointer *, PyObject *, Py_ssize_t), PyObject
       !is_pointer(pointer) || !is_position(index)) {
     return NULL;
   }
-  const Py_ssize_t slot_size = ((PtrsPyPointer *)pointer)->bound;
+  const Py_ssize_t slot_size = ptrs_py_place((PtrsPyPointer *)pointer)->bound;
   if (slot_size && index > PY_SSIZE_T_MAX / slot_size) {
     PyErr_SetString(PyExc_OverflowError, "no array has a slot of that number");
     return NULL;
@@ -171,8 +160,8 @@ disown(PyObject *module, PyObject *root)
   }
   // Believed only where it is so: a live block without an owner would leak
   PtrsBlockInfo info;
-  if (ptrs_block_info(((PtrsPyPointer *)root)->block, &info)) {
-    __atomic_store_n(&((PtrsPyPointer *)root)->owned, 0, __ATOMIC_RELAXED);
+  if (ptrs_block_info(ptrs_py_block((PtrsPyPointer *)root), &info)) {
+    (void)ptrs_py_disown((PtrsPyPointer *)root);
     Py_XDECREF(ptrs_py_take_own((PtrsPyPointer *)root));
   }
   Py_RETURN_NONE;

@@ -35,8 +35,8 @@ free_by_function(PtrsBlock block)
 static bool
 frees(const PtrsPyPointer *pointer)
 {
-  return !pointer->offset && !pointer->readonly &&
-         !(pointer->kind == PTRS_PY_KIND_SLOT && pointer->index);
+  const PtrsPyPlace *const place = ptrs_py_place(pointer);
+  return !place->offset && !place->readonly && !(place->kind == PTRS_PY_KIND_SLOT && place->index);
 }
 
 // Whether a block could be freed through this pointer, and was
@@ -44,12 +44,13 @@ static bool
 free_block(PtrsPyPointer *pointer)
 {
   PtrsPyPointer *const root = ptrs_py_root(pointer);
-  if (!frees(pointer) || root->ending == PTRS_PY_ENDING_PYTHON ||
-      !(root->ending == PTRS_PY_ENDING_FREE ? free_by_function(pointer->block)
-                                            : free_at_once(pointer->block))) {
+  const char ending         = ptrs_py_place(root)->ending;
+  if (!frees(pointer) || ending == PTRS_PY_ENDING_PYTHON ||
+      !(ending == PTRS_PY_ENDING_FREE ? free_by_function(ptrs_py_block(pointer))
+                                      : free_at_once(ptrs_py_block(pointer)))) {
     return false;
   }
-  __atomic_store_n(&root->owned, 0, __ATOMIC_RELAXED);
+  (void)ptrs_py_disown(root);
   return true;
 }
 
@@ -99,7 +100,7 @@ give(PtrsPyPointer *pointer)
   bool gone         = false;
   void *mem         = NULL;
   PtrsStatus status = PTRS_STATUS_SUCCESS;
-  if (!frees(pointer) || !ptrs_py_peek(pointer->block, &seen, &gone)) {
+  if (!frees(pointer) || !ptrs_py_peek(ptrs_py_block(pointer), &seen, &gone)) {
     return NULL;
   }
   // Before the memory is given away: later there may be no memory for it
@@ -108,13 +109,13 @@ give(PtrsPyPointer *pointer)
     return NULL;
   }
   Py_BEGIN_ALLOW_THREADS;
-  status = ptrs_block_give(pointer->block, &mem);
+  status = ptrs_block_give(ptrs_py_block(pointer), &mem);
   Py_END_ALLOW_THREADS;
   if (status) {
     Py_DECREF(address);
     return NULL;
   }
-  __atomic_store_n(&ptrs_py_root(pointer)->owned, 0, __ATOMIC_RELAXED);
+  (void)ptrs_py_disown(ptrs_py_root(pointer));
   if (mem != seen.mem) { // another thread has moved the block in between
     Py_DECREF(address);
     address = PyLong_FromVoidPtr(mem);
@@ -138,8 +139,8 @@ PyObject *
 ptrs_py_pointer_enter(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
-  if (!n_args && !names && ptrs_py_is_plain(self) && !pointer->offset && !pointer->readonly &&
-      ptrs_py_peek_size(pointer->block) >= 0) {
+  if (!n_args && !names && ptrs_py_is_plain(self) && !ptrs_py_place(pointer)->offset &&
+      !ptrs_py_place(pointer)->readonly && ptrs_py_peek_size(ptrs_py_block(pointer)) >= 0) {
     Py_INCREF(self);
     return self;
   }
@@ -175,7 +176,7 @@ warn_leaked(PyTypeObject *type, int64_t size, PyObject *source)
 static bool
 is_heard(const PtrsPyPointer *pointer)
 {
-  return pointer->ending != PTRS_PY_ENDING_QUIET && !ptrs_py_warnings_are_ignored();
+  return ptrs_py_place(pointer)->ending != PTRS_PY_ENDING_QUIET && !ptrs_py_warnings_are_ignored();
 }
 
 bool
@@ -184,15 +185,15 @@ ptrs_py_free_unheard(PtrsPyPointer *pointer)
   // At its very end, an interpreter lets objects go when there is no Python any more
   // (what is in gc.garbage, up to 3.9)
   if (!Py_IsInitialized()) {
-    (void)ptrs_access_drop_leaked(pointer->block);
-    pointer->owned = 0;
+    (void)ptrs_access_drop_leaked(ptrs_py_block(pointer));
+    (void)ptrs_py_disown(pointer);
     return true;
   }
   // An exception that is under way is for the finalizer to put aside
-  if (PyErr_Occurred() || is_heard(pointer) || !free_at_once(pointer->block)) {
+  if (PyErr_Occurred() || is_heard(pointer) || !free_at_once(ptrs_py_block(pointer))) {
     return false;
   }
-  pointer->owned = 0;
+  (void)ptrs_py_disown(pointer);
   return true;
 }
 
@@ -205,7 +206,7 @@ finalize(PtrsPyPointer *pointer, PyObject *source)
   ptrs_py_error_take(&error);
   int64_t size = 0;
   Py_BEGIN_ALLOW_THREADS;
-  size = ptrs_access_drop_leaked(pointer->block);
+  size = ptrs_access_drop_leaked(ptrs_py_block(pointer));
   Py_END_ALLOW_THREADS;
   if (size >= 0 && is_heard(pointer)) {
     warn_leaked(Py_TYPE(pointer), size, source);
@@ -218,7 +219,7 @@ void
 ptrs_py_finalize(PyObject *self)
 {
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
-  if (Py_IsInitialized() && __atomic_exchange_n(&pointer->owned, 0, __ATOMIC_RELAXED)) {
+  if (Py_IsInitialized() && ptrs_py_disown(pointer)) {
     finalize(pointer, self);
   }
 }
@@ -227,7 +228,7 @@ void
 ptrs_py_finalize_late(PtrsPyPointer *pointer)
 {
   if (!ptrs_py_free_unheard(pointer)) {
-    pointer->owned = 0;
+    (void)ptrs_py_disown(pointer);
     finalize(pointer, Py_None);
   }
 }

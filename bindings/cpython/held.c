@@ -12,7 +12,7 @@
 static PtrsPyHeldObjects *
 held_of(PtrsPyPointer *pointer)
 {
-  return (PtrsPyHeldObjects *)__atomic_load_n(&ptrs_py_root(pointer)->held, __ATOMIC_ACQUIRE);
+  return (PtrsPyHeldObjects *)ptrs_py_held_of(ptrs_py_root(pointer));
 }
 
 PyObject *
@@ -21,8 +21,8 @@ ptrs_py_own_held(PtrsPyPointer *pointer)
   PtrsPyPointer *const root = ptrs_py_root(pointer);
   PyObject *kept            = (PyObject *)held_of(root);
   if (!kept) {
-    PyObject *const made =
-        PyObject_CallFunction(ptrs_py_objects[PTRS_PY_HELD_OF], "L", (long long)root->block);
+    PyObject *const made = PyObject_CallFunction(ptrs_py_objects[PTRS_PY_HELD_OF], "L",
+                                                 (long long)ptrs_py_block(root));
     if (made && !PyObject_TypeCheck(made, ptrs_py_held_type)) {
       PyErr_Format(PyExc_TypeError, "held objects are needed, not %.100s", Py_TYPE(made)->tp_name);
       Py_DECREF(made);
@@ -32,7 +32,7 @@ ptrs_py_own_held(PtrsPyPointer *pointer)
       return NULL;
     }
     // A finalizer in that call, or another thread, may have done the same: then theirs are used
-    if (__atomic_compare_exchange_n(&root->held, &kept, made, false, __ATOMIC_ACQ_REL,
+    if (__atomic_compare_exchange_n(&root->link, &kept, made, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE)) {
       kept = made;
     } else {
@@ -121,7 +121,7 @@ is_too_large(PtrsPyPointer *pointer, Py_ssize_t offset, Py_ssize_t bound)
 {
   PtrsEntry seen;
   bool gone = false;
-  return ptrs_py_peek(pointer->block, &seen, &gone)
+  return ptrs_py_peek(ptrs_py_block(pointer), &seen, &gone)
              ? !ptrs_access_entry_fits_reference(&seen, (size_t)offset, (size_t)bound)
              : gone;
 }
@@ -162,9 +162,9 @@ store_held(PtrsPyPointer *pointer, Py_ssize_t offset, Py_ssize_t bound, PyObject
     return -1;
   }
   int64_t size = 0;
-  PTRS_PY_WAIT(
-      size, true,
-      ptrs_access_store_value(pointer->block, (size_t)offset, (size_t)bound, &value, would_block));
+  PTRS_PY_WAIT(size, true,
+               ptrs_access_store_value(ptrs_py_block(pointer), (size_t)offset, (size_t)bound,
+                                       &value, would_block));
   ptrs_py_tell_held(held, offset, 0, &key, 1, size >= 0);
   if (size >= 0) {
     ptrs_py_held_overwritten((PtrsPyHeldObjects *)held, offset, offset + (Py_ssize_t)size);
@@ -176,7 +176,7 @@ store_held(PtrsPyPointer *pointer, Py_ssize_t offset, Py_ssize_t bound, PyObject
 int
 ptrs_py_store(PtrsPyPointer *pointer, Py_ssize_t offset, Py_ssize_t bound, PyObject *obj)
 {
-  const int64_t size = ptrs_py_store_object(pointer->block, offset, bound, obj);
+  const int64_t size = ptrs_py_store_object(ptrs_py_block(pointer), offset, bound, obj);
   if (size >= 0) {
     ptrs_py_overwritten(pointer, offset, offset + (Py_ssize_t)size);
     return 1;
@@ -189,7 +189,7 @@ PyObject *
 ptrs_py_load(PtrsPyPointer *pointer, Py_ssize_t offset)
 {
   int64_t key         = 0;
-  PyObject *const obj = ptrs_py_load_object(pointer->block, offset, &key);
+  PyObject *const obj = ptrs_py_load_object(ptrs_py_block(pointer), offset, &key);
   if (obj || !key) {
     return obj;
   }

@@ -39,7 +39,8 @@ iterate_object(PyObject *self)
 {
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   // As pointer.dereference(), which subclasses may have changed
-  PyObject *const obj = ptrs_py_is_plain(self) ? ptrs_py_load(pointer, pointer->offset) : NULL;
+  PyObject *const obj =
+      ptrs_py_is_plain(self) ? ptrs_py_load(pointer, ptrs_py_place(pointer)->offset) : NULL;
   if (!obj) {
     return PyErr_Occurred() ? NULL : ptrs_py_slow_1(PTRS_PY_ITER, self);
   }

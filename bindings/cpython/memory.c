@@ -28,7 +28,7 @@ is_served(PyObject *obj)
 static bool
 is_target(PyObject *obj)
 {
-  return is_served(obj) && !((PtrsPyPointer *)obj)->readonly;
+  return is_served(obj) && !ptrs_py_place((PtrsPyPointer *)obj)->readonly;
 }
 
 // Take a number of bytes; false also where a slot or a slice has fewer, or a shrink has cut the
@@ -36,20 +36,21 @@ is_target(PyObject *obj)
 static bool
 as_size(PyObject *obj, PtrsPyPointer *pointer, Py_ssize_t *size)
 {
+  const PtrsPyPlace *const place = ptrs_py_place(pointer);
   return ptrs_py_as_index(obj, size) &&
-         (pointer->kind == PTRS_PY_KIND_SLICE  ? *size <= ptrs_py_peek_left(pointer)
-          : pointer->kind == PTRS_PY_KIND_SLOT ? *size <= pointer->bound
-                                               : true);
+         (place->kind == PTRS_PY_KIND_SLICE  ? *size <= ptrs_py_peek_left(pointer)
+          : place->kind == PTRS_PY_KIND_SLOT ? *size <= place->bound
+                                             : true);
 }
 
 static bool
 enter(Side *side, size_t size, bool *would_block)
 {
-  if (ptrs_block_try_enter(side->pointer->block, side->access, &side->entry, would_block) ||
+  if (ptrs_block_try_enter(ptrs_py_block(side->pointer), side->access, &side->entry, would_block) ||
       *would_block) {
     return false;
   }
-  const size_t offset = (size_t)side->pointer->offset;
+  const size_t offset = (size_t)ptrs_py_place(side->pointer)->offset;
   // An argument may have run code that has cut a slice
   if (offset <= side->entry.size && size <= side->entry.size - offset &&
       ptrs_py_left_in(side->pointer, (Py_ssize_t)side->entry.size) >= 0) {
@@ -62,7 +63,7 @@ enter(Side *side, size_t size, bool *would_block)
 static uint8_t *
 bytes_of(const Side *side)
 {
-  return side->entry.mem + side->pointer->offset;
+  return side->entry.mem + ptrs_py_place(side->pointer)->offset;
 }
 
 // Copy inside one block
@@ -70,7 +71,7 @@ static PtrsStatus
 copy_inside(const PtrsPyPointer *dst, const PtrsPyPointer *src, size_t size, bool *would_block)
 {
   Side both           = {.pointer = dst, .access = PTRS_ACCESS_EXCLUSIVE};
-  const size_t offset = (size_t)src->offset;
+  const size_t offset = (size_t)ptrs_py_place(src)->offset;
   PtrsStatus status   = PTRS_STATUS_OUT_OF_BOUNDS;
   if (enter(&both, size, would_block)) {
     if (offset <= both.entry.size && size <= both.entry.size - offset) {
@@ -88,9 +89,10 @@ static PtrsStatus
 copy(const PtrsPyPointer *dst, const PtrsPyPointer *src, size_t size, bool *would_block)
 {
   if (!would_block) {
-    return ptrs_block_copy(dst->block, (size_t)dst->offset, src->block, (size_t)src->offset, size);
+    return ptrs_block_copy(ptrs_py_block(dst), (size_t)ptrs_py_place(dst)->offset,
+                           ptrs_py_block(src), (size_t)ptrs_py_place(src)->offset, size);
   }
-  if (dst->block == src->block) {
+  if (ptrs_py_block(dst) == ptrs_py_block(src)) {
     return copy_inside(dst, src, size, would_block);
   }
   Side to           = {.pointer = dst, .access = PTRS_ACCESS_EXCLUSIVE};
@@ -111,8 +113,10 @@ copy(const PtrsPyPointer *dst, const PtrsPyPointer *src, size_t size, bool *woul
 static bool
 overlap(const PtrsPyPointer *a, const PtrsPyPointer *b, Py_ssize_t size)
 {
-  const Py_ssize_t distance = a->offset < b->offset ? b->offset - a->offset : a->offset - b->offset;
-  return a->block == b->block && distance < size;
+  const Py_ssize_t distance = ptrs_py_place(a)->offset < ptrs_py_place(b)->offset
+                                  ? ptrs_py_place(b)->offset - ptrs_py_place(a)->offset
+                                  : ptrs_py_place(a)->offset - ptrs_py_place(b)->offset;
+  return ptrs_py_block(a) == ptrs_py_block(b) && distance < size;
 }
 
 // Copy from another pointer; false where the slow path has to tell why not
@@ -129,7 +133,7 @@ static PtrsStatus
 write_raw(const PtrsPyPointer *dst, const void *data, size_t size, bool *would_block)
 {
   if (!would_block) {
-    return ptrs_block_write(dst->block, (size_t)dst->offset, size, data);
+    return ptrs_block_write(ptrs_py_block(dst), (size_t)ptrs_py_place(dst)->offset, size, data);
   }
   Side to = {.pointer = dst, .access = PTRS_ACCESS_EXCLUSIVE};
   if (!enter(&to, size, would_block)) {
@@ -179,7 +183,7 @@ copy_from_buffer(PtrsPyPointer *dst, PyObject *src, Py_ssize_t size)
 static PyObject *
 written(PtrsPyPointer *dst, Py_ssize_t size)
 {
-  ptrs_py_overwritten(dst, dst->offset, dst->offset + size);
+  ptrs_py_overwritten(dst, ptrs_py_place(dst)->offset, ptrs_py_place(dst)->offset + size);
   Py_INCREF(dst);
   return (PyObject *)dst;
 }
@@ -225,7 +229,7 @@ static PtrsStatus
 fill(const PtrsPyPointer *dst, int byte, size_t size, bool *would_block)
 {
   if (!would_block) {
-    return ptrs_block_fill(dst->block, (size_t)dst->offset, size, byte);
+    return ptrs_block_fill(ptrs_py_block(dst), (size_t)ptrs_py_place(dst)->offset, size, byte);
   }
   Side to = {.pointer = dst, .access = PTRS_ACCESS_EXCLUSIVE};
   if (!enter(&to, size, would_block)) {
@@ -271,7 +275,8 @@ compare(const PtrsPyPointer *a, const PtrsPyPointer *b, size_t size, bool *would
   int order = 0;
   if (!would_block) {
     const PtrsStatus status =
-        ptrs_block_compare(a->block, (size_t)a->offset, b->block, (size_t)b->offset, size, &order);
+        ptrs_block_compare(ptrs_py_block(a), (size_t)ptrs_py_place(a)->offset, ptrs_py_block(b),
+                           (size_t)ptrs_py_place(b)->offset, size, &order);
     return status ? 0 : order + 2;
   }
   Side left  = {.pointer = a, .access = PTRS_ACCESS_SHARED};

@@ -27,25 +27,30 @@ ptrs_py_peek_size(PtrsBlock block)
 Py_ssize_t
 ptrs_py_left_in(const PtrsPyPointer *pointer, Py_ssize_t size)
 {
-  const Py_ssize_t left = size > pointer->offset ? size - pointer->offset : 0;
-  if (pointer->kind == PTRS_PY_KIND_SLICE) {
-    return pointer->offset > size || pointer->bound > left ? -1 : pointer->bound;
+  const Py_ssize_t left =
+      size > ptrs_py_place(pointer)->offset ? size - ptrs_py_place(pointer)->offset : 0;
+  if (ptrs_py_place(pointer)->kind == PTRS_PY_KIND_SLICE) {
+    return ptrs_py_place(pointer)->offset > size || ptrs_py_place(pointer)->bound > left
+               ? -1
+               : ptrs_py_place(pointer)->bound;
   }
-  return pointer->kind == PTRS_PY_KIND_SLOT && pointer->bound < left ? pointer->bound : left;
+  return ptrs_py_place(pointer)->kind == PTRS_PY_KIND_SLOT && ptrs_py_place(pointer)->bound < left
+             ? ptrs_py_place(pointer)->bound
+             : left;
 }
 
 Py_ssize_t
 ptrs_py_peek_left(PtrsPyPointer *pointer)
 {
-  const Py_ssize_t size = ptrs_py_peek_size(pointer->block);
+  const Py_ssize_t size = ptrs_py_peek_size(ptrs_py_block(pointer));
   return size < 0 ? -1 : ptrs_py_left_in(pointer, size);
 }
 
 Py_ssize_t
 ptrs_py_peek_count(PtrsPyPointer *pointer)
 {
-  const Py_ssize_t size = ptrs_py_peek_size(pointer->block);
-  return size < 0 || !pointer->bound ? -1 : size / pointer->bound;
+  const Py_ssize_t size = ptrs_py_peek_size(ptrs_py_block(pointer));
+  return size < 0 || !ptrs_py_place(pointer)->bound ? -1 : size / ptrs_py_place(pointer)->bound;
 }
 
 bool

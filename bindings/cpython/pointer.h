@@ -33,26 +33,77 @@ typedef enum {
   PTRS_PY_ENDING_PYTHON /* an object of Python does what there is to do */
 } PtrsPyEnding;
 
-/**
- * A pointer.  All fields but `owned` and `held` stay as they were made; without a global lock
- * these two are accessed atomically.
- */
+/** Where in its block a pointer points, and what its steps are; stays as it was made. */
 typedef struct {
-  PyObject_HEAD PtrsBlock block;
   Py_ssize_t offset; // bytes from the start of the block
   Py_ssize_t bound;  // bytes that a store may take, as far as the block reaches; slice: to its end
   Py_ssize_t index;  // slot: its number; array: its slots, where these have no bytes; slice: the
                      // offset where it starts
-  PyObject *root;    // the pointer that owns the block; NULL in that pointer itself
-  PyObject *held;    // the held objects of the block, in the root; or NULL
+  char kind;         // PtrsPyKind
+  char stepped;      // slot: steps from the array have led here, and lead back to it
+  char readonly;     // no operation on this pointer, or on one made of it, changes the block
+  char is_alias;     // another pointer owns the block
+  char ending;       // PtrsPyEnding; unless that is none, the pointer is a PtrsPyAdopted
+} PtrsPyPlace;
+
+/**
+ * A pointer.  What malloc() returns points to the start of its block, and needs no place: it is
+ * one of a million of them where memory counts.
+ *
+ * All fields but PTRS_PY_OWNED, and `link` of an owner, stay as they were made; without a global
+ * lock these two are accessed atomically.
+ */
+typedef struct {
+  PyObject_HEAD int64_t handle; // the block, and PTRS_PY_OWNED: this pointer has to free it
+  PtrsPyPlace *place;           // NULL: ptrs_py_start
+  PyObject *link;               // alias: the pointer that owns the block; else what the block's
+                                // memory refers to, the held objects, or NULL
   PyObject *weakrefs;
-  char owned;    // the block has to be freed by this pointer
-  char kind;     // PtrsPyKind
-  char stepped;  // slot: steps from the array have led here, and lead back to it
-  char readonly; // no operation on this pointer, or on one that is made of it, changes the block
-  char ending;   // PtrsPyEnding; unless that is none, the pointer is a PtrsPyAdopted
 } PtrsPyPointer;
 
+/** The sign of a handle, which a block does not have. */
+#  define PTRS_PY_OWNED INT64_MIN
+
+/** The start of a block. */
+extern const PtrsPyPlace ptrs_py_start;
+
+static inline const PtrsPyPlace *
+ptrs_py_place(const PtrsPyPointer *pointer)
+{
+  return pointer->place ? pointer->place : &ptrs_py_start;
+}
+
+// Other threads read the handle while an owner lets its block go
+#  ifdef Py_GIL_DISABLED
+#    define PTRS_PY_HANDLE(pointer) __atomic_load_n(&(pointer)->handle, __ATOMIC_RELAXED)
+#  else
+#    define PTRS_PY_HANDLE(pointer) ((pointer)->handle)
+#  endif
+
+static inline PtrsBlock
+ptrs_py_block(const PtrsPyPointer *pointer)
+{
+  return PTRS_PY_HANDLE(pointer) & INT64_MAX;
+}
+
+static inline bool
+ptrs_py_is_owner(const PtrsPyPointer *pointer)
+{
+  return PTRS_PY_HANDLE(pointer) < 0;
+}
+
+/** Let the block go to the caller; whether the pointer owned it. */
+static inline bool
+ptrs_py_disown(PtrsPyPointer *pointer)
+{
+#  ifdef Py_GIL_DISABLED
+  return __atomic_fetch_and(&pointer->handle, INT64_MAX, __ATOMIC_RELAXED) < 0;
+#  else
+  const bool owned = pointer->handle < 0;
+  pointer->handle &= INT64_MAX;
+  return owned;
+#  endif
+}
 /** A pointer to memory that something else has allocated; see adopt.h. */
 typedef struct {
   PtrsPyPointer pointer;
@@ -88,11 +139,27 @@ ptrs_py_is_pointer(PyObject *obj)
 static inline PtrsPyPointer *
 ptrs_py_root(PtrsPyPointer *pointer)
 {
-  return pointer->root ? (PtrsPyPointer *)pointer->root : pointer;
+  return ptrs_py_place(pointer)->is_alias ? (PtrsPyPointer *)pointer->link : pointer;
 }
 
-/** A pointer of a class to the start of a block, which it does not own. */
-PtrsPyPointer *ptrs_py_new_pointer(PyObject *type, PtrsBlock block);
+/** The held objects of the block that a pointer itself owns, or NULL; borrowed. */
+static inline PyObject *
+ptrs_py_held_of(PtrsPyPointer *root)
+{
+  return ptrs_py_place(root)->is_alias ? NULL : __atomic_load_n(&root->link, __ATOMIC_ACQUIRE);
+}
+
+/** A pointer of a class to the start of a block. */
+PtrsPyPointer *ptrs_py_new_pointer(PyObject *type, PtrsBlock block, bool owned);
+
+/** A pointer to a block that ends in a way, whose class has the field for that. */
+PtrsPyPointer *ptrs_py_new_ending(PyObject *type, PtrsBlock block, PtrsPyEnding ending);
+
+/** A pointer that owns an array of slots. */
+PtrsPyPointer *ptrs_py_new_array(PyObject *type,
+                                 PtrsBlock block,
+                                 Py_ssize_t slot_size,
+                                 Py_ssize_t count);
 
 /** A pointer to another offset of the same block. */
 PyObject *ptrs_py_new_alias(PtrsPyPointer *pointer, PyTypeObject *type, Py_ssize_t offset);
@@ -113,8 +180,8 @@ PyObject *ptrs_py_new_slice(PtrsPyPointer *pointer,
 /** An alias of the same kind whose operations do not change the block. */
 PyObject *ptrs_py_new_readonly(PtrsPyPointer *pointer);
 
-/** Keep the memory of a pointer that is gone, for the next one; false if that cannot be. */
-bool ptrs_py_recycle(PyObject *self);
+/** Give the memory of a pointer that is gone back, or keep it for the next one. */
+void ptrs_py_give_back(PyObject *self);
 
 #endif
 #endif

@@ -15,9 +15,9 @@ ptrs_py_get_size(PyObject *self, void *unused)
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   const Py_ssize_t left        = ptrs_py_peek_left(pointer);
   if (left < 0) {
-    return ptrs_py_slow_1(pointer->kind == PTRS_PY_KIND_SLOT    ? PTRS_PY_SLOT_SIZE
-                          : pointer->kind == PTRS_PY_KIND_SLICE ? PTRS_PY_SLICE_SIZE
-                                                                : PTRS_PY_SIZE,
+    return ptrs_py_slow_1(ptrs_py_place(pointer)->kind == PTRS_PY_KIND_SLOT    ? PTRS_PY_SLOT_SIZE
+                          : ptrs_py_place(pointer)->kind == PTRS_PY_KIND_SLICE ? PTRS_PY_SLICE_SIZE
+                                                                               : PTRS_PY_SIZE,
                           self);
   }
   return PyLong_FromSsize_t(left);
@@ -28,10 +28,10 @@ ptrs_py_get_capacity(PyObject *self, void *unused)
 {
   (void)unused;
   const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
-  const size_t offset                = (size_t)pointer->offset;
+  const size_t offset                = (size_t)ptrs_py_place(pointer)->offset;
   PtrsEntry seen;
   bool gone = false;
-  if (!ptrs_py_peek(pointer->block, &seen, &gone)) {
+  if (!ptrs_py_peek(ptrs_py_block(pointer), &seen, &gone)) {
     return ptrs_py_slow_1(PTRS_PY_CAPACITY, self);
   }
   return PyLong_FromSize_t(seen.capacity > offset ? seen.capacity - offset : 0);
@@ -44,18 +44,18 @@ ptrs_py_get_address(PyObject *self, void *unused)
   const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   PtrsEntry seen;
   bool gone = false;
-  if (!ptrs_py_peek(pointer->block, &seen, &gone)) {
+  if (!ptrs_py_peek(ptrs_py_block(pointer), &seen, &gone)) {
     return ptrs_py_slow_1(PTRS_PY_ADDRESS, self);
   }
   // As a number: a block that has shrunk may end before the offset
-  return PyLong_FromSize_t((uintptr_t)seen.mem + (size_t)pointer->offset);
+  return PyLong_FromSize_t((uintptr_t)seen.mem + (size_t)ptrs_py_place(pointer)->offset);
 }
 
 PyObject *
 ptrs_py_get_offset(PyObject *self, void *unused)
 {
   (void)unused;
-  return PyLong_FromSsize_t(((PtrsPyPointer *)self)->offset);
+  return PyLong_FromSsize_t(ptrs_py_place((PtrsPyPointer *)self)->offset);
 }
 
 PyObject *
@@ -64,7 +64,7 @@ ptrs_py_get_freed(PyObject *self, void *unused)
   (void)unused;
   PtrsEntry seen;
   bool gone       = false;
-  const bool live = ptrs_py_peek(((PtrsPyPointer *)self)->block, &seen, &gone);
+  const bool live = ptrs_py_peek(ptrs_py_block((PtrsPyPointer *)self), &seen, &gone);
   return live || gone ? PyBool_FromLong(gone) : ptrs_py_slow_1(PTRS_PY_FREED, self);
 }
 
@@ -74,7 +74,8 @@ ptrs_py_get_assigned(PyObject *self, void *unused)
   (void)unused;
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   // As pointer.dereference(), which subclasses may have changed
-  PyObject *const obj = ptrs_py_is_plain(self) ? ptrs_py_load(pointer, pointer->offset) : NULL;
+  PyObject *const obj =
+      ptrs_py_is_plain(self) ? ptrs_py_load(pointer, ptrs_py_place(pointer)->offset) : NULL;
   if (!obj) {
     return PyErr_Occurred() ? NULL : ptrs_py_slow_1(PTRS_PY_ASSIGNED, self);
   }
@@ -86,7 +87,7 @@ PyObject *
 ptrs_py_get_slot_size(PyObject *self, void *unused)
 {
   (void)unused;
-  return PyLong_FromSsize_t(((PtrsPyPointer *)self)->bound);
+  return PyLong_FromSsize_t(ptrs_py_place((PtrsPyPointer *)self)->bound);
 }
 
 PyObject *
@@ -94,7 +95,8 @@ ptrs_py_get_index(PyObject *self, void *unused)
 {
   (void)unused;
   const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
-  return PyLong_FromSsize_t(pointer->kind == PTRS_PY_KIND_SLOT ? pointer->index : 0);
+  return PyLong_FromSsize_t(
+      ptrs_py_place(pointer)->kind == PTRS_PY_KIND_SLOT ? ptrs_py_place(pointer)->index : 0);
 }
 
 static PyObject *
@@ -156,7 +158,7 @@ ptrs_py_get_parameter(PyObject *self, void *unused)
 {
   (void)unused;
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
-  const Py_ssize_t left        = pointer->readonly ? -1 : ptrs_py_peek_left(pointer);
+  const Py_ssize_t left        = ptrs_py_place(pointer)->readonly ? -1 : ptrs_py_peek_left(pointer);
   PyObject *const size         = left < 0 ? NULL : PyLong_FromSsize_t(left);
   PyObject *const over =
       size ? PyDict_GetItemWithError(ptrs_py_objects[PTRS_PY_ARRAYS_OVER], size) : NULL;

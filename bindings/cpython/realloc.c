@@ -14,8 +14,9 @@ resize(PtrsPyPointer *pointer, size_t size)
   int status = 0;
   // Any change of size may have to wait, or to copy the block
   Py_BEGIN_ALLOW_THREADS;
-  status = pointer->kind == PTRS_PY_KIND_ARRAY ? ptrs_access_resize_slots(pointer->block, size)
-                                               : ptrs_access_resize(pointer->block, size);
+  status = ptrs_py_place(pointer)->kind == PTRS_PY_KIND_ARRAY
+               ? ptrs_access_resize_slots(ptrs_py_block(pointer), size)
+               : ptrs_access_resize(ptrs_py_block(pointer), size);
   Py_END_ALLOW_THREADS;
   return status;
 }
@@ -29,9 +30,9 @@ resized(PyObject *self, PyObject *number)
   PyObject *const type         = (PyObject *)Py_TYPE(self);
   const bool is_array          = type == ptrs_py_objects[PTRS_PY_ARRAY];
   Py_ssize_t size              = 0;
-  if ((type != ptrs_py_objects[PTRS_PY_ALLOCATED] && !is_array) || pointer->offset ||
-      pointer->readonly || !ptrs_py_as_index(number, &size) ||
-      (is_array && (!pointer->bound || size % pointer->bound))) {
+  if ((type != ptrs_py_objects[PTRS_PY_ALLOCATED] && !is_array) || ptrs_py_place(pointer)->offset ||
+      ptrs_py_place(pointer)->readonly || !ptrs_py_as_index(number, &size) ||
+      (is_array && (!ptrs_py_place(pointer)->bound || size % ptrs_py_place(pointer)->bound))) {
     return NULL;
   }
   const int status = resize(pointer, (size_t)size);

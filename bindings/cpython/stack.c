@@ -106,7 +106,7 @@ enter(PtrsBlock block, void *mem, size_t size, void *ctx)
   if (Py_EnterRecursiveCall(" on entering a stack function")) {
     return;
   }
-  frame->pointer = ptrs_py_new_pointer(ptrs_py_objects[PTRS_PY_STACK], block);
+  frame->pointer = ptrs_py_new_pointer(ptrs_py_objects[PTRS_PY_STACK], block, false);
   if (frame->pointer) {
     frame->result = call_function(frame);
   }

@@ -18,7 +18,9 @@ ptrs_py_pointer_str(PyObject *self)
   int64_t key                        = 0;
   // Of values alone, whose text runs no Python; a subclass may say what is here
   PyObject *const obj =
-      ptrs_py_is_plain(self) ? ptrs_py_load_object(pointer->block, pointer->offset, &key) : NULL;
+      ptrs_py_is_plain(self)
+          ? ptrs_py_load_object(ptrs_py_block(pointer), ptrs_py_place(pointer)->offset, &key)
+          : NULL;
   PyObject *const text = obj ? PyObject_Str(obj) : NULL;
   Py_XDECREF(obj);
   if (text) {
@@ -33,7 +35,7 @@ ptrs_py_pointer_str(PyObject *self)
 static PyObject *
 describe(PtrsPyPointer *pointer)
 {
-  PyObject *const obj = ptrs_py_load(pointer, pointer->offset);
+  PyObject *const obj = ptrs_py_load(pointer, ptrs_py_place(pointer)->offset);
   PtrsEntry seen;
   bool gone = false;
   if (!obj) {
@@ -41,14 +43,14 @@ describe(PtrsPyPointer *pointer)
   }
   Py_DECREF(obj);
   const char *const name = PyUnicode_AsUTF8(((PyHeapTypeObject *)Py_TYPE(pointer))->ht_name);
-  if (!name || !ptrs_py_peek(pointer->block, &seen, &gone)) {
+  if (!name || !ptrs_py_peek(ptrs_py_block(pointer), &seen, &gone)) {
     return NULL;
   }
   char text[160];
-  const uintptr_t address = (uintptr_t)seen.mem + (size_t)pointer->offset;
+  const uintptr_t address = (uintptr_t)seen.mem + (size_t)ptrs_py_place(pointer)->offset;
   const int length = snprintf(text, sizeof(text), "<%s at 0x%" PRIxPTR ", %zd bytes, assigned%s>",
                               name, address, ptrs_py_left_in(pointer, (Py_ssize_t)seen.size),
-                              pointer->readonly ? ", read-only" : "");
+                              ptrs_py_place(pointer)->readonly ? ", read-only" : "");
   // Programs can give the classes other names
   return length < (int)sizeof(text) ? PyUnicode_FromStringAndSize(text, length) : NULL;
 }

@@ -16,8 +16,7 @@ pointer_traverse(PyObject *self, visitproc visit, void *arg)
 {
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   Py_VISIT(Py_TYPE(self));
-  Py_VISIT(pointer->root);
-  Py_VISIT(pointer->held);
+  Py_VISIT(pointer->link);
   return 0;
 }
 
@@ -26,7 +25,10 @@ pointer_traverse(PyObject *self, visitproc visit, void *arg)
 static int
 pointer_clear(PyObject *self)
 {
-  Py_CLEAR(((PtrsPyPointer *)self)->held);
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  if (!ptrs_py_place(pointer)->is_alias) {
+    Py_CLEAR(pointer->link);
+  }
   return 0;
 }
 
@@ -35,7 +37,7 @@ static bool
 needs_finalizer(PtrsPyPointer *pointer)
 {
   return Py_TYPE(pointer)->tp_finalize != ptrs_py_finalize ||
-         (pointer->owned && !ptrs_py_free_unheard(pointer));
+         (ptrs_py_is_owner(pointer) && !ptrs_py_free_unheard(pointer));
 }
 
 static void
@@ -56,15 +58,12 @@ pointer_dealloc(PyObject *self)
   if (pointer->weakrefs) {
     PyObject_ClearWeakRefs(self);
   }
-  if (pointer->owned) {
+  if (ptrs_py_is_owner(pointer)) {
     ptrs_py_finalize_late(pointer);
   }
-  Py_CLEAR(pointer->root);
-  Py_CLEAR(pointer->held);
+  Py_CLEAR(pointer->link);
   Py_XDECREF(ptrs_py_take_kept(pointer));
-  if (!ptrs_py_recycle(self)) {
-    type->tp_free(self);
-  }
+  ptrs_py_give_back(self);
   Py_DECREF(type);
 }
 
@@ -111,8 +110,8 @@ pointer_richcompare(PyObject *self, PyObject *other, int op)
   if (!ptrs_py_is_pointer(other)) {
     return compare_slowly(self, other, op);
   }
-  if (a->block == b->block) {
-    Py_RETURN_RICHCOMPARE(a->offset, b->offset, op);
+  if (ptrs_py_block(a) == ptrs_py_block(b)) {
+    Py_RETURN_RICHCOMPARE(ptrs_py_place(a)->offset, ptrs_py_place(b)->offset, op);
   }
   // Pointers into different blocks have no order
   return op == Py_EQ || op == Py_NE ? PyBool_FromLong(op == Py_NE)
@@ -123,7 +122,8 @@ static Py_hash_t
 pointer_hash(PyObject *self)
 {
   const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
-  uint64_t bits = (uint64_t)pointer->block * 0x9E3779B97F4A7C15U + (uint64_t)pointer->offset;
+  uint64_t bits                      = (uint64_t)ptrs_py_block(pointer) * 0x9E3779B97F4A7C15U +
+                  (uint64_t)ptrs_py_place(pointer)->offset;
   bits ^= bits >> 32;
   bits *= 0x9E3779B97F4A7C15U;
   const Py_hash_t hash = (Py_hash_t)(bits ^ bits >> 29);
@@ -136,7 +136,7 @@ static PyObject *
 get_block(PyObject *self, void *unused)
 {
   (void)unused;
-  return PyLong_FromLongLong(((PtrsPyPointer *)self)->block);
+  return PyLong_FromLongLong(ptrs_py_block((PtrsPyPointer *)self));
 }
 
 // Not to be changed: a class says how the memory is freed
@@ -164,56 +164,69 @@ static PyObject *
 get_root(PyObject *self, void *unused)
 {
   (void)unused;
-  PyObject *const root = ((PtrsPyPointer *)self)->root;
-  return Py_BuildValue("O", root ? root : Py_None);
+  PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  return Py_BuildValue("O", ptrs_py_place(pointer)->is_alias ? pointer->link : Py_None);
 }
 
 static PyObject *
 get_owned(PyObject *self, void *unused)
 {
   (void)unused;
-  return PyBool_FromLong(__atomic_load_n(&((PtrsPyPointer *)self)->owned, __ATOMIC_RELAXED));
+  return PyBool_FromLong(ptrs_py_is_owner((PtrsPyPointer *)self));
 }
 
 static PyObject *
 get_held(PyObject *self, void *unused)
 {
   (void)unused;
-  PyObject *const held = __atomic_load_n(&((PtrsPyPointer *)self)->held, __ATOMIC_ACQUIRE);
+  PyObject *const held = ptrs_py_held_of((PtrsPyPointer *)self);
   return Py_BuildValue("O", held ? held : Py_None);
+}
+
+static PyObject *
+get_offset(PyObject *self, void *unused)
+{
+  (void)unused;
+  return PyLong_FromSsize_t(ptrs_py_place((PtrsPyPointer *)self)->offset);
+}
+
+static PyObject *
+get_bound(PyObject *self, void *unused)
+{
+  (void)unused;
+  return PyLong_FromSsize_t(ptrs_py_place((PtrsPyPointer *)self)->bound);
 }
 
 static PyObject *
 get_index(PyObject *self, void *unused)
 {
   (void)unused;
-  const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
+  const PtrsPyPlace *const place = ptrs_py_place((PtrsPyPointer *)self);
   return PyLong_FromSsize_t(
-      pointer->kind == PTRS_PY_KIND_SLOT || pointer->kind == PTRS_PY_KIND_SLICE ? pointer->index
-                                                                                : 0);
+      place->kind == PTRS_PY_KIND_SLOT || place->kind == PTRS_PY_KIND_SLICE ? place->index : 0);
 }
 
 static PyObject *
 get_n_empty(PyObject *self, void *unused)
 {
   (void)unused;
-  const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
-  return PyLong_FromSsize_t(pointer->kind == PTRS_PY_KIND_ARRAY ? pointer->index : 0);
+  const PtrsPyPlace *const place = ptrs_py_place((PtrsPyPointer *)self);
+  return PyLong_FromSsize_t(place->kind == PTRS_PY_KIND_ARRAY ? place->index : 0);
 }
 
 static PyObject *
 get_stepped(PyObject *self, void *unused)
 {
   (void)unused;
-  const PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
-  return PyBool_FromLong(pointer->kind == PTRS_PY_KIND_ARRAY || pointer->stepped);
+  const PtrsPyPlace *const place = ptrs_py_place((PtrsPyPointer *)self);
+  return PyBool_FromLong(place->kind == PTRS_PY_KIND_ARRAY || place->stepped);
 }
 
 static PyObject *
 get_readonly(PyObject *self, void *unused)
 {
   (void)unused;
-  return PyBool_FromLong(((PtrsPyPointer *)self)->readonly);
+  return PyBool_FromLong(ptrs_py_place((PtrsPyPointer *)self)->readonly);
 }
 
 static PyGetSetDef pointer_fields[] = {
@@ -221,12 +234,11 @@ static PyGetSetDef pointer_fields[] = {
     {"_readonly", get_readonly, NULL, NULL, NULL},   {"_block", get_block, NULL, NULL, NULL},
     {"_root", get_root, NULL, NULL, NULL},           {"_owned", get_owned, NULL, NULL, NULL},
     {"_held", get_held, NULL, NULL, NULL},           {"_index", get_index, NULL, NULL, NULL},
-    {"_n_empty", get_n_empty, NULL, NULL, NULL},     {NULL, NULL, NULL, NULL, NULL},
+    {"_n_empty", get_n_empty, NULL, NULL, NULL},     {"_offset", get_offset, NULL, NULL, NULL},
+    {"_bound", get_bound, NULL, NULL, NULL},         {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMemberDef pointer_members[] = {
-    {"_offset", T_PYSSIZET, offsetof(PtrsPyPointer, offset), READONLY, NULL},
-    {"_bound", T_PYSSIZET, offsetof(PtrsPyPointer, bound), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(PtrsPyPointer, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };

@@ -122,6 +122,12 @@ def test_pointers_are_tracked_and_traversed() -> None:
         assert ptr._held in gc.get_referents(ptr)
 
 
+@pytest.mark.skipif(sys.maxsize < 2**32, reason="pointers of 32 bits take less")
+def test_the_pointer_of_a_block_takes_64_bytes() -> None:
+    with malloc(28) as ptr:
+        assert sys.getsizeof(ptr) == 64
+
+
 def test_cycles_are_collected_with_their_blocks() -> None:
     class Thing:
         pass
