@@ -21,6 +21,7 @@
 #include "ptrs/pool.h"
 #include "ptrs/system.h"
 #include "random.h"
+#include "together.h"
 
 #define ROUNDS 9
 #define ALIGN PTRS_ALIGN_DEFAULT
@@ -67,38 +68,6 @@ pair_plain(size_t times)
     void *volatile mem = malloc(64);
     free(mem);
   }
-}
-
-#define PAIRS ((size_t)1000000)
-#define THREADS_MAX 2
-
-static void *
-run_pairs(void *pair)
-{
-  (*(void (**)(size_t))pair)(PAIRS);
-  return NULL;
-}
-
-// Nanoseconds for a pair in each of several threads at once, the least of several rounds
-static double
-cost_in_threads(void (*pair)(size_t), size_t n_threads)
-{
-  double best = 1e12;
-  for (int round = 0; round < ROUNDS; ++round) {
-    pthread_t threads[THREADS_MAX];
-    size_t n_started   = 0;
-    const double start = measure_seconds();
-    while (n_started < n_threads &&
-           !pthread_create(&threads[n_started], NULL, run_pairs, (void *)&pair)) {
-      ++n_started;
-    }
-    for (size_t i = 0; i < n_started; ++i) {
-      (void)pthread_join(threads[i], NULL);
-    }
-    const double cost = (measure_seconds() - start) / (double)PAIRS * 1e9;
-    best              = cost < best ? cost : best;
-  }
-  return best;
 }
 
 static void
@@ -331,8 +300,10 @@ main(int argc, char **argv)
   measure_both(guard_recycled, NULL, 20000, &a, &b);
   tell("guarded allocation and free, recycled, us", "<= 3", a / 1000, a <= 3000);
   // Last, since it starts threads.  How malloc and free scale is what the machine allows.
-  a = cost_in_threads(pair_checked, 2) / cost_in_threads(pair_checked, 1);
-  b = cost_in_threads(pair_plain, 2) / cost_in_threads(pair_plain, 1);
+  if (!together_print()) {
+    return 1;
+  }
+  together_ratios(&a, &b);
   tell("a checked pair in 2 threads, x in 1", "-", a, true);
   tell("malloc and free in 2 threads, x in 1", "-", b, true);
   tell("the first by the second", "<= 1.25", a / b, a / b <= 1.25);

@@ -241,6 +241,44 @@ released_under_threads(void)
   }
 }
 
+// A thread inside of a block becomes a user of an allocator that has no other; the allocator
+// ends with the last of them, or with the last block
+static void
+find_and_free(size_t index, void *ctx)
+{
+  _Atomic PtrsBlock *const blocks = (_Atomic PtrsBlock *)ctx;
+  for (size_t i = index; i < N_BLOCKS; i += N_THREADS) {
+    PtrsAllocator *found = NULL;
+    PtrsAllocator *other = NULL;
+    CHECK_EQ(ptrs_block_allocator(blocks[i], &found), PTRS_STATUS_SUCCESS);
+    const PtrsStatus status = ptrs_block_allocator(blocks[N_BLOCKS - 1 - i], &other);
+    check_answer(status);
+    CHECK_EQ(ptrs_block_free(blocks[i]), PTRS_STATUS_SUCCESS);
+    if (!status) {
+      CHECK_PTR(other, found);
+      ptrs_allocator_release(other);
+    }
+    ptrs_allocator_release(found);
+  }
+}
+
+static void
+found_by_its_blocks(void)
+{
+  for (int round = 0; round < 100; ++round) {
+    PtrsStats before;
+    PtrsStats after;
+    Stage stage;
+    ptrs_allocator_stats(ptrs_system_allocator(), &before);
+    set_up(&stage);
+    ptrs_allocator_release(stage.arena);
+    ptrs_allocator_release(stage.other);
+    crew_run(N_THREADS, find_and_free, stage.blocks);
+    ptrs_allocator_stats(ptrs_system_allocator(), &after);
+    CHECK_EQ(after.current_blocks, before.current_blocks);
+  }
+}
+
 static void
 use_all_in_child(void *ctx)
 {
@@ -292,6 +330,7 @@ main(void)
   TAP_RUN(reset_against_everything);
   TAP_RUN(close_against_everything);
   TAP_RUN(released_under_threads);
+  TAP_RUN(found_by_its_blocks);
   TAP_RUN(fork_while_blocks_are_ended);
   return tap_end();
 }

@@ -8,26 +8,22 @@
 #include "allocators/bump.h"
 #include "allocators/lifecycle.h"
 #include "base/checked.h"
-#include "base/spin.h"
 #include "blocks/invalidate.h"
 #include "ptrs/block.h"
 
 typedef struct {
   PtrsAllocator base;
-  PtrsSpin lock; // of the next two fields
-  PtrsBump bump;
-  bool is_closed;
+  PtrsBump bump; // under the lock of the lifecycle
   PtrsLifecycle lifecycle;
 } PtrsArena;
+
+// Functions for checked blocks, which hold the lock
 
 static void *
 arena_take(PtrsAllocator *allocator, size_t size, size_t align, size_t *clean)
 {
   PtrsArena *const arena = (PtrsArena *)allocator;
-  ptrs_spin_lock(&arena->lock);
-  void *const mem = arena->is_closed ? NULL : ptrs_bump_alloc(&arena->bump, size, align, clean);
-  ptrs_spin_unlock(&arena->lock);
-  return mem;
+  return arena->lifecycle.is_closed ? NULL : ptrs_bump_alloc(&arena->bump, size, align, clean);
 }
 
 static void *
@@ -39,9 +35,37 @@ arena_place(PtrsAllocator *allocator,
             size_t *clean)
 {
   PtrsArena *const arena = (PtrsArena *)allocator;
-  ptrs_spin_lock(&arena->lock);
-  void *const new_mem = ptrs_bump_place(&arena->bump, mem, old_size, new_size, align, clean);
-  ptrs_spin_unlock(&arena->lock);
+  return ptrs_bump_place(&arena->bump, mem, old_size, new_size, align, clean);
+}
+
+static void
+arena_put_back(PtrsAllocator *allocator, void *mem, size_t size)
+{
+  ptrs_bump_free(&((PtrsArena *)allocator)->bump, mem, size);
+}
+
+// Functions of the allocator
+
+static void *
+take(PtrsAllocator *allocator, size_t size, size_t align, size_t *clean)
+{
+  ptrs_lifecycle_lock(allocator->lifecycle);
+  void *const mem = arena_take(allocator, size, align, clean);
+  ptrs_lifecycle_unlock(allocator->lifecycle);
+  return mem;
+}
+
+static void *
+place(PtrsAllocator *allocator,
+      void *mem,
+      size_t old_size,
+      size_t new_size,
+      size_t align,
+      size_t *clean)
+{
+  ptrs_lifecycle_lock(allocator->lifecycle);
+  void *const new_mem = arena_place(allocator, mem, old_size, new_size, align, clean);
+  ptrs_lifecycle_unlock(allocator->lifecycle);
   return new_mem;
 }
 
@@ -49,14 +73,14 @@ static void *
 arena_alloc(PtrsAllocator *allocator, size_t size, size_t align)
 {
   size_t clean = 0;
-  return arena_take(allocator, size, align, &clean);
+  return take(allocator, size, align, &clean);
 }
 
 static void *
 arena_zalloc(PtrsAllocator *allocator, size_t size, size_t align)
 {
   size_t clean    = 0;
-  void *const mem = arena_take(allocator, size, align, &clean);
+  void *const mem = take(allocator, size, align, &clean);
   if (mem && clean < size) {
     memset(mem, 0, size - clean);
   }
@@ -71,9 +95,8 @@ arena_zrealloc(PtrsAllocator *allocator,
                size_t new_size,
                size_t align)
 {
-  size_t clean = 0;
-  uint8_t *const new_mem =
-      (uint8_t *)arena_place(allocator, mem, old_size, new_size, align, &clean);
+  size_t clean           = 0;
+  uint8_t *const new_mem = (uint8_t *)place(allocator, mem, old_size, new_size, align, &clean);
   if (new_mem && new_mem != mem) {
     // No other block has taken the old bytes meanwhile: only the end of the last block goes
     // back to the chunk, and a block that was moved is not the last one any more
@@ -89,7 +112,7 @@ static void *
 arena_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_size, size_t align)
 {
   size_t clean        = 0;
-  void *const new_mem = arena_place(allocator, mem, old_size, new_size, align, &clean);
+  void *const new_mem = place(allocator, mem, old_size, new_size, align, &clean);
   if (new_mem && new_mem != mem) {
     memcpy(new_mem, mem, ptrs_min(old_size, new_size));
   }
@@ -99,36 +122,29 @@ arena_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_s
 static void
 arena_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
 {
-  PtrsArena *const arena = (PtrsArena *)allocator;
   (void)align;
-  ptrs_spin_lock(&arena->lock);
-  ptrs_bump_free(&arena->bump, mem, size);
-  ptrs_spin_unlock(&arena->lock);
+  ptrs_lifecycle_lock(allocator->lifecycle);
+  arena_put_back(allocator, mem, size);
+  ptrs_lifecycle_unlock(allocator->lifecycle);
 }
 
 static void
 arena_stats(PtrsAllocator *allocator, PtrsStats *stats)
 {
-  PtrsArena *const arena = (PtrsArena *)allocator;
-  ptrs_spin_lock(&arena->lock);
-  *stats = arena->bump.stats;
-  ptrs_spin_unlock(&arena->lock);
+  ptrs_lifecycle_lock(allocator->lifecycle);
+  *stats = ((PtrsArena *)allocator)->bump.stats;
+  ptrs_lifecycle_unlock(allocator->lifecycle);
 }
 
 static PtrsStatus
 arena_clear(PtrsAllocator *allocator)
 {
   PtrsArena *const arena = (PtrsArena *)allocator;
-  ptrs_spin_lock(&arena->lock);
   if (ptrs_lifecycle_is_lending(&arena->lifecycle)) {
-    ptrs_spin_unlock(&arena->lock);
     return PTRS_STATUS_PINNED;
   }
-  arena->is_closed = true;
   ptrs_bump_rewind(&arena->bump, NULL);
-  PtrsChunk *const chunks = ptrs_bump_take_chunks(&arena->bump);
-  ptrs_spin_unlock(&arena->lock);
-  ptrs_bump_give_back(&arena->bump, chunks);
+  ptrs_bump_give_back(&arena->bump, ptrs_bump_take_chunks(&arena->bump));
   return PTRS_STATUS_SUCCESS;
 }
 
@@ -136,10 +152,10 @@ static PtrsStatus
 arena_limit(PtrsAllocator *allocator, size_t new_limit, size_t *limit)
 {
   PtrsArena *const arena = (PtrsArena *)allocator;
-  ptrs_spin_lock(&arena->lock);
+  ptrs_lifecycle_lock(&arena->lifecycle);
   const PtrsStatus status =
       ptrs_budget_set(&arena->bump.limit, arena->bump.stats.current_bytes, new_limit, limit);
-  ptrs_spin_unlock(&arena->lock);
+  ptrs_lifecycle_unlock(&arena->lifecycle);
   return status;
 }
 
@@ -168,12 +184,9 @@ find_mark(PtrsArena *arena, Rewind *rewind)
 static bool
 lies_behind(const PtrsSlot *slot, void *ctx)
 {
-  PtrsArena *const arena = (PtrsArena *)slot->allocator;
-  ptrs_spin_lock(&arena->lock);
+  PtrsArena *const arena     = (PtrsArena *)slot->allocator;
   const PtrsMark *const mark = find_mark(arena, (Rewind *)ctx);
-  const bool behind          = mark && ptrs_bump_is_behind(&arena->bump, mark, slot->mem);
-  ptrs_spin_unlock(&arena->lock);
-  return behind;
+  return mark && ptrs_bump_is_behind(&arena->bump, mark, slot->mem);
 }
 
 static PtrsStatus
@@ -181,17 +194,14 @@ rewind_bump(PtrsAllocator *allocator, void *ctx)
 {
   PtrsArena *const arena = (PtrsArena *)allocator;
   Rewind *const rewind   = (Rewind *)ctx;
-  PtrsStatus status      = PTRS_STATUS_SUCCESS;
-  ptrs_spin_lock(&arena->lock);
   if (!rewind->to_start && !find_mark(arena, rewind)) {
-    status = PTRS_STATUS_STALE;
-  } else if (ptrs_lifecycle_is_lending(&arena->lifecycle)) {
-    status = PTRS_STATUS_PINNED;
-  } else {
-    ptrs_bump_rewind(&arena->bump, rewind->mark);
+    return PTRS_STATUS_STALE;
   }
-  ptrs_spin_unlock(&arena->lock);
-  return status;
+  if (ptrs_lifecycle_is_lending(&arena->lifecycle)) {
+    return PTRS_STATUS_PINNED;
+  }
+  ptrs_bump_rewind(&arena->bump, rewind->mark);
+  return PTRS_STATUS_SUCCESS;
 }
 
 PtrsStatus
@@ -203,6 +213,7 @@ ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena)
       .clear        = arena_clear,
       .take         = arena_take,
       .place        = arena_place,
+      .put_back     = arena_put_back,
   };
   if (!parent || !chunk_size || chunk_size > PTRS_SIZE_MAX) {
     return PTRS_STATUS_BAD_ARG;
@@ -232,7 +243,7 @@ ptrs_arena_new(PtrsAllocator *parent, size_t chunk_size, PtrsAllocator **arena)
       .bump = {.parent = parent, .chunk_size = chunk_size},
   };
   *made = fresh;
-  ptrs_lifecycle_init(&made->lifecycle, &made->base, parent, &made->lock, &ops);
+  ptrs_lifecycle_init(&made->lifecycle, &made->base, parent, &ops);
   *arena = &made->base;
   return PTRS_STATUS_SUCCESS;
 }
@@ -256,15 +267,12 @@ ptrs_arena_mark(PtrsAllocator *arena, uint64_t *mark)
   if (status) {
     return status;
   }
-  PtrsArena *const self = (PtrsArena *)arena;
-  ptrs_spin_lock(&self->lock);
-  const PtrsMark *const made = ptrs_bump_mark(&self->bump);
+  const PtrsMark *const made = ptrs_bump_mark(&((PtrsArena *)arena)->bump);
   if (made) {
     *mark = made->number;
   } else {
     status = PTRS_STATUS_NO_MEM;
   }
-  ptrs_spin_unlock(&self->lock);
   ptrs_lifecycle_unlock(arena->lifecycle);
   return status;
 }
@@ -289,10 +297,8 @@ ptrs_arena_release_unused(PtrsAllocator *arena, size_t *size)
   if (status) {
     return status;
   }
-  PtrsArena *const self = (PtrsArena *)arena;
-  ptrs_spin_lock(&self->lock);
+  PtrsArena *const self   = (PtrsArena *)arena;
   PtrsChunk *const unused = ptrs_bump_take_unused(&self->bump, size);
-  ptrs_spin_unlock(&self->lock);
   ptrs_lifecycle_unlock(arena->lifecycle);
   ptrs_bump_give_back(&self->bump, unused);
   ptrs_lifecycle_settle(ptrs_lifecycle_above(arena->lifecycle));

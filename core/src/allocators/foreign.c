@@ -156,7 +156,7 @@ ptrs_foreign_new(const char *path,
     return PTRS_STATUS_NO_MEM;
   }
   *made = found;
-  ptrs_lifecycle_init(&made->lifecycle, &made->base, NULL, NULL, &ops);
+  ptrs_lifecycle_init(&made->lifecycle, &made->base, NULL, &ops);
   *allocator = &made->base;
   return PTRS_STATUS_SUCCESS;
 }

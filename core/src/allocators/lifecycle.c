@@ -43,8 +43,12 @@ ptrs_lifecycle_check_parent(const PtrsAllocator *parent, size_t size, size_t ali
 static void *
 borrow(PtrsAllocator *parent, size_t size, size_t align, size_t *clean)
 {
-  if (parent->lifecycle && parent->lifecycle->ops->take) {
-    return parent->lifecycle->ops->take(parent, size, align, clean);
+  PtrsLifecycle *const lifecycle = parent->lifecycle;
+  if (lifecycle && lifecycle->ops->take) {
+    ptrs_lifecycle_lock(lifecycle);
+    void *const mem = lifecycle->ops->take(parent, size, align, clean);
+    ptrs_lifecycle_unlock(lifecycle);
+    return mem;
   }
   *clean = size;
   return parent->zalloc(parent, size, align);

@@ -38,8 +38,8 @@ void ptrs_lifecycle_cancel_loan(PtrsAllocator *allocator);
 // the caller has to be one of its users, and holds no lock.
 void ptrs_lifecycle_end_loan(PtrsAllocator *allocator);
 
-// Whether others hold memory of this one.  To be called under the allocator's own
-// lock, so that nothing is borrowed meanwhile.
+// Whether others hold memory of this one.  To be called under the lock under which memory is
+// taken, so that nothing is borrowed meanwhile.
 bool ptrs_lifecycle_is_lending(const PtrsLifecycle *lifecycle);
 
 // For PtrsAllocator.capacity, where blocks have exactly the bytes that were asked for.

@@ -229,7 +229,7 @@ ptrs_limit_new(PtrsAllocator *parent, size_t size, PtrsAllocator **limit)
   made->base   = base;
   made->parent = parent;
   ptrs_atomic_put(&made->limit, size);
-  ptrs_lifecycle_init(&made->lifecycle, &made->base, parent, NULL, &ops);
+  ptrs_lifecycle_init(&made->lifecycle, &made->base, parent, &ops);
   *limit = &made->base;
   return PTRS_STATUS_SUCCESS;
 }

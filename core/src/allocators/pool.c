@@ -8,7 +8,6 @@
 #include "allocators/lifecycle.h"
 #include "base/budget.h"
 #include "base/checked.h"
-#include "base/spin.h"
 #include "base/stats.h"
 
 // Bytes of a slab, and its fewest blocks, if the caller leaves the number to the pool
@@ -28,12 +27,10 @@ typedef struct Slab {
 
 typedef struct {
   PtrsAllocator base;
-  PtrsSpin lock; // of the fields down to `slabs`
-  FreeBlock *free_blocks;
-  uint8_t *fresh; // first block of the newest slab that was never used
+  FreeBlock *free_blocks; // this and what follows down to `slabs`: under the lifecycle's lock
+  uint8_t *fresh;         // first block of the newest slab that was never used
   size_t n_fresh;
   PtrsStats stats;
-  bool is_closed;
   Slab *slabs; // newest first
   size_t stride;
   size_t align;
@@ -63,20 +60,21 @@ add_slab(PtrsPool *pool)
   return true;
 }
 
-static void *
-pool_alloc(PtrsAllocator *allocator, size_t size, size_t align)
+// Functions for checked blocks, which hold the lock
+
+static inline void *
+pool_take(PtrsAllocator *allocator, size_t size, size_t align, size_t *clean)
 {
   PtrsPool *const pool = (PtrsPool *)allocator;
-  if (size > pool->base.max_size || align > pool->align) {
+  if (size > pool->base.max_size || align > pool->align || pool->lifecycle.is_closed) {
     return NULL;
   }
-  ptrs_spin_lock(&pool->lock);
   void *mem = pool->free_blocks;
   if (!ptrs_budget_allows(pool->limit, pool->stats.current_bytes, size)) {
     mem = NULL;
   } else if (mem) {
     pool->free_blocks = pool->free_blocks->next;
-  } else if (!pool->is_closed && (pool->n_fresh || add_slab(pool))) {
+  } else if (pool->n_fresh || add_slab(pool)) {
     mem = pool->fresh;
     pool->fresh += pool->stride;
     pool->n_fresh -= 1;
@@ -84,7 +82,51 @@ pool_alloc(PtrsAllocator *allocator, size_t size, size_t align)
   if (mem) {
     ptrs_stats_alloc(&pool->stats, size);
   }
-  ptrs_spin_unlock(&pool->lock);
+  *clean = 0;
+  return mem;
+}
+
+static inline void *
+pool_place(PtrsAllocator *allocator,
+           void *mem,
+           size_t old_size,
+           size_t new_size,
+           size_t align,
+           size_t *clean)
+{
+  PtrsPool *const pool = (PtrsPool *)allocator;
+  (void)align;
+  if (new_size > pool->base.max_size) {
+    return NULL;
+  }
+  if (new_size > old_size &&
+      !ptrs_budget_allows(pool->limit, pool->stats.current_bytes, new_size - old_size)) {
+    return NULL;
+  }
+  ptrs_stats_resize(&pool->stats, old_size, new_size);
+  *clean = 0;
+  return mem;
+}
+
+static inline void
+pool_put_back(PtrsAllocator *allocator, void *mem, size_t size)
+{
+  PtrsPool *const pool   = (PtrsPool *)allocator;
+  FreeBlock *const block = (FreeBlock *)mem;
+  block->next            = pool->free_blocks;
+  pool->free_blocks      = block;
+  ptrs_stats_free(&pool->stats, size);
+}
+
+// Functions of the allocator
+
+static void *
+pool_alloc(PtrsAllocator *allocator, size_t size, size_t align)
+{
+  size_t clean = 0;
+  ptrs_lifecycle_lock(allocator->lifecycle);
+  void *const mem = pool_take(allocator, size, align, &clean);
+  ptrs_lifecycle_unlock(allocator->lifecycle);
   return mem;
 }
 
@@ -101,52 +143,20 @@ pool_zalloc(PtrsAllocator *allocator, size_t size, size_t align)
 static void *
 pool_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_size, size_t align)
 {
-  PtrsPool *const pool = (PtrsPool *)allocator;
-  (void)align;
-  if (new_size > pool->base.max_size) {
-    return NULL;
-  }
-  ptrs_spin_lock(&pool->lock);
-  const bool allowed =
-      new_size <= old_size ||
-      ptrs_budget_allows(pool->limit, pool->stats.current_bytes, new_size - old_size);
-  if (allowed) {
-    ptrs_stats_resize(&pool->stats, old_size, new_size);
-  }
-  ptrs_spin_unlock(&pool->lock);
-  return allowed ? mem : NULL;
-}
-
-static void *
-pool_take(PtrsAllocator *allocator, size_t size, size_t align, size_t *clean)
-{
-  *clean = 0;
-  return pool_alloc(allocator, size, align);
-}
-
-static void *
-pool_place(PtrsAllocator *allocator,
-           void *mem,
-           size_t old_size,
-           size_t new_size,
-           size_t align,
-           size_t *clean)
-{
-  *clean = 0;
-  return pool_realloc(allocator, mem, old_size, new_size, align);
+  size_t clean = 0;
+  ptrs_lifecycle_lock(allocator->lifecycle);
+  void *const new_mem = pool_place(allocator, mem, old_size, new_size, align, &clean);
+  ptrs_lifecycle_unlock(allocator->lifecycle);
+  return new_mem;
 }
 
 static void
 pool_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
 {
-  PtrsPool *const pool   = (PtrsPool *)allocator;
-  FreeBlock *const block = (FreeBlock *)mem;
   (void)align;
-  ptrs_spin_lock(&pool->lock);
-  block->next       = pool->free_blocks;
-  pool->free_blocks = block;
-  ptrs_stats_free(&pool->stats, size);
-  ptrs_spin_unlock(&pool->lock);
+  ptrs_lifecycle_lock(allocator->lifecycle);
+  pool_put_back(allocator, mem, size);
+  ptrs_lifecycle_unlock(allocator->lifecycle);
 }
 
 static size_t
@@ -161,20 +171,19 @@ pool_capacity(PtrsAllocator *allocator, const void *mem, size_t size, size_t ali
 static void
 pool_stats(PtrsAllocator *allocator, PtrsStats *stats)
 {
-  PtrsPool *const pool = (PtrsPool *)allocator;
-  ptrs_spin_lock(&pool->lock);
-  *stats = pool->stats;
-  ptrs_spin_unlock(&pool->lock);
+  ptrs_lifecycle_lock(allocator->lifecycle);
+  *stats = ((PtrsPool *)allocator)->stats;
+  ptrs_lifecycle_unlock(allocator->lifecycle);
 }
 
 static PtrsStatus
 pool_limit(PtrsAllocator *allocator, size_t new_limit, size_t *limit)
 {
   PtrsPool *const pool = (PtrsPool *)allocator;
-  ptrs_spin_lock(&pool->lock);
+  ptrs_lifecycle_lock(&pool->lifecycle);
   const PtrsStatus status =
       ptrs_budget_set(&pool->limit, pool->stats.current_bytes, new_limit, limit);
-  ptrs_spin_unlock(&pool->lock);
+  ptrs_lifecycle_unlock(&pool->lifecycle);
   return status;
 }
 
@@ -192,19 +201,15 @@ static PtrsStatus
 pool_clear(PtrsAllocator *allocator)
 {
   PtrsPool *const pool = (PtrsPool *)allocator;
-  ptrs_spin_lock(&pool->lock);
   if (ptrs_lifecycle_is_lending(&pool->lifecycle)) {
-    ptrs_spin_unlock(&pool->lock);
     return PTRS_STATUS_PINNED;
   }
   Slab *const slabs          = pool->slabs;
   pool->slabs                = NULL;
   pool->free_blocks          = NULL;
   pool->n_fresh              = 0;
-  pool->is_closed            = true;
   pool->stats.current_blocks = 0;
   pool->stats.current_bytes  = 0;
-  ptrs_spin_unlock(&pool->lock);
   give_back(pool, slabs);
   return PTRS_STATUS_SUCCESS;
 }
@@ -243,6 +248,7 @@ ptrs_pool_new(PtrsAllocator *parent,
       .clear        = pool_clear,
       .take         = pool_take,
       .place        = pool_place,
+      .put_back     = pool_put_back,
   };
   if (!parent || !block_size || !ptrs_align_is_valid(align)) {
     return PTRS_STATUS_BAD_ARG;
@@ -277,7 +283,7 @@ ptrs_pool_new(PtrsAllocator *parent,
     return PTRS_STATUS_NO_MEM;
   }
   *made = plan;
-  ptrs_lifecycle_init(&made->lifecycle, &made->base, parent, &made->lock, &ops);
+  ptrs_lifecycle_init(&made->lifecycle, &made->base, parent, &ops);
   *pool = &made->base;
   return PTRS_STATUS_SUCCESS;
 }
@@ -373,9 +379,7 @@ ptrs_pool_release_unused(PtrsAllocator *allocator, size_t *size)
     return status;
   }
   PtrsPool *const pool = (PtrsPool *)allocator;
-  ptrs_spin_lock(&pool->lock);
-  Slab *const unused = take_unused(pool);
-  ptrs_spin_unlock(&pool->lock);
+  Slab *const unused   = take_unused(pool);
   ptrs_lifecycle_unlock(allocator->lifecycle);
   *size = length(unused) * pool->slab_size;
   give_back(pool, unused);

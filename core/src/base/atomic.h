@@ -96,6 +96,19 @@ ptrs_atomic_clear_bits(PtrsAtomic *atomic, uint64_t bits)
   }
 }
 
+// Decrement a count that is more than 1; false, and nothing done, if it is 1.
+static inline bool
+ptrs_atomic_take_unless_last(PtrsAtomic *atomic)
+{
+  uint64_t seen = ptrs_atomic_peek(atomic);
+  while (seen != 1) {
+    if (ptrs_atomic_swap_if(atomic, &seen, seen - 1)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // Decrement a count; true if the count is 0 then.  All that other threads did before their
 // own decrements has happened before this returns true.
 static inline bool

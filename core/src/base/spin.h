@@ -11,11 +11,20 @@ typedef struct {
   PtrsAtomic locked;
 } PtrsSpin;
 
+// Wait for a lock that another thread holds, and lock
+void ptrs_spin_wait(PtrsSpin *spin);
+
+static inline bool
+ptrs_spin_try_lock(PtrsSpin *spin)
+{
+  return !ptrs_atomic_exchange(&spin->locked, 1);
+}
+
 static inline void
 ptrs_spin_lock(PtrsSpin *spin)
 {
-  for (unsigned round = 0; ptrs_atomic_exchange(&spin->locked, 1); ++round) {
-    ptrs_os_backoff(round);
+  if (!ptrs_spin_try_lock(spin)) {
+    ptrs_spin_wait(spin);
   }
 }
 

@@ -68,7 +68,9 @@ retire_slots(PtrsLifecycle *lifecycle, bool free_memory)
   uint32_t index = 0;
   for (PtrsSlot *slot = ptrs_chain_pop(&lifecycle->invalidated, &index); slot;
        slot           = ptrs_chain_pop(&lifecycle->invalidated, &index)) {
-    if (lifecycle->ops->move) {
+    if (lifecycle->ops->put_back) {
+      ptrs_lifecycle_retire(lifecycle, slot, index, free_memory);
+    } else if (lifecycle->ops->move) {
       ptrs_table_retire(slot, index, true, free_memory);
     } else {
       const bool is_long = free_memory && ptrs_slot_is_long(slot, 0);
@@ -76,7 +78,6 @@ retire_slots(PtrsLifecycle *lifecycle, bool free_memory)
       ptrs_table_retire(slot, index, is_long, free_memory);
       ptrs_table_end_work(slot, is_long);
     }
-    ptrs_lifecycle_release(lifecycle); // never the last user: the caller is one
   }
 }
 

@@ -15,7 +15,7 @@
 typedef struct {
   bool (*selects)(const PtrsSlot *slot, void *ctx); // NULL: all
   bool leaves_pinned;                               // to their last pins, instead of PINNED
-  // Gives the memory of all these blocks back, under the lifecycle's mutex; on an error no
+  // Gives the memory of all these blocks back, under the lifecycle's lock; on an error no
   // block ends.  NULL: the blocks are freed one by one.
   PtrsStatus (*clear)(PtrsAllocator *allocator, void *ctx);
   void *ctx;

@@ -211,8 +211,19 @@ end_locked(PtrsSlot *slot, PtrsBlock block, PtrsLifecycle *lifecycle)
     ptrs_table_retire(slot, ptrs_block_index(block), true, true);
     return;
   }
-  if (lifecycle && lifecycle->ops->move) {
+  if (lifecycle && lifecycle->ops->put_back) {
     ptrs_lifecycle_unlink(lifecycle, slot);
+    ptrs_lifecycle_retire(lifecycle, slot, ptrs_block_index(block), true);
+    ptrs_lifecycle_unlock_ended(lifecycle);
+    return;
+  }
+  const bool is_long = ptrs_slot_is_long(slot, 0);
+  if (lifecycle) {
+    // The lock is released before memory is given back
+    ptrs_lifecycle_unlink(lifecycle, slot);
+    ptrs_lifecycle_retain(lifecycle);
+  }
+  if (lifecycle && lifecycle->ops->move) {
     ptrs_lifecycle_unlock(lifecycle);
     // As above: a fork meanwhile finds memory without a block
     ptrs_table_retire(slot, ptrs_block_index(block), true, true);
@@ -220,21 +231,12 @@ end_locked(PtrsSlot *slot, PtrsBlock block, PtrsLifecycle *lifecycle)
     ptrs_lifecycle_release(lifecycle);
     return;
   }
-  const bool is_long = ptrs_slot_is_long(slot, 0);
-  // The lock is released before memory is given back, unless both have to be one step
-  const bool unlocks = lifecycle && !lifecycle->ops->take;
-  if (lifecycle) {
-    ptrs_lifecycle_unlink(lifecycle, slot);
-  }
   ptrs_table_begin_work(slot, is_long);
-  if (unlocks) {
+  if (lifecycle) {
     ptrs_lifecycle_unlock(lifecycle);
   }
   ptrs_table_retire(slot, ptrs_block_index(block), is_long, true);
   ptrs_table_end_work(slot, is_long);
-  if (lifecycle && !unlocks) {
-    ptrs_lifecycle_unlock(lifecycle);
-  }
   if (lifecycle) {
     ptrs_lifecycle_settle(lifecycle);
     ptrs_lifecycle_release(lifecycle);

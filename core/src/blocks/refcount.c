@@ -4,15 +4,15 @@
 #include "blocks/chain.h"
 
 static void
-fork_lock_mutex(void *ctx)
+fork_lock(void *ctx)
 {
-  ptrs_os_mutex_lock(&((PtrsLifecycle *)ctx)->mutex);
+  ptrs_lifecycle_lock((PtrsLifecycle *)ctx);
 }
 
 static void
-fork_unlock_mutex(void *ctx)
+fork_unlock(void *ctx)
 {
-  ptrs_os_mutex_unlock(&((PtrsLifecycle *)ctx)->mutex);
+  ptrs_lifecycle_unlock((PtrsLifecycle *)ctx);
 }
 
 // The thread that was about to end blocks does not exist in the child of a fork; the table
@@ -27,70 +27,43 @@ fork_in_child(void *ctx)
     ptrs_chain_add(&lifecycle->blocks, slot, index);
   }
   lifecycle->is_invalidating = false;
-  ptrs_os_mutex_unlock(&lifecycle->mutex);
-}
-
-static void
-fork_lock_memory(void *ctx)
-{
-  ptrs_spin_lock((PtrsSpin *)ctx);
-}
-
-static void
-fork_unlock_memory(void *ctx)
-{
-  ptrs_spin_unlock((PtrsSpin *)ctx);
+  ptrs_lifecycle_unlock(lifecycle);
 }
 
 void
 ptrs_lifecycle_init(PtrsLifecycle *lifecycle,
                     PtrsAllocator *allocator,
                     PtrsAllocator *parent,
-                    PtrsSpin *memory_lock,
                     const PtrsLifecycleOps *ops)
 {
   const PtrsLifecycle fresh = {
       .ops         = ops,
       .allocator   = allocator,
       .parent      = parent,
-      .memory_lock = memory_lock,
       .depth       = ptrs_lifecycle_depth_below(parent),
       .blocks      = PTRS_NO_SLOT,
       .invalidated = PTRS_NO_SLOT,
-      .fork_mutex  = {.level   = PTRS_FORK_LIFECYCLE,
-                      .prepare = fork_lock_mutex,
-                      .parent  = fork_unlock_mutex,
+      .fork        = {.level   = PTRS_FORK_LIFECYCLE,
+                      .prepare = fork_lock,
+                      .parent  = fork_unlock,
                       .child   = fork_in_child,
                       .ctx     = lifecycle},
-      .fork_memory = {.level   = PTRS_FORK_MEMORY,
-                      .prepare = fork_lock_memory,
-                      .parent  = fork_unlock_memory,
-                      .child   = fork_unlock_memory,
-                      .ctx     = memory_lock},
   };
   *lifecycle = fresh;
-  ptrs_os_mutex_init(&lifecycle->mutex);
   ptrs_lifecycle_retain(lifecycle);
   if (parent && parent->lifecycle) {
     ptrs_lifecycle_retain(parent->lifecycle);
   }
   allocator->lifecycle = lifecycle;
-  ptrs_fork_add(&lifecycle->fork_mutex);
-  if (memory_lock) {
-    ptrs_fork_add(&lifecycle->fork_memory);
-  }
+  ptrs_fork_add(&lifecycle->fork);
 }
 
 static void
 destroy(PtrsLifecycle *lifecycle)
 {
-  ptrs_fork_remove(&lifecycle->fork_mutex);
-  if (lifecycle->memory_lock) {
-    ptrs_fork_remove(&lifecycle->fork_memory);
-  }
+  ptrs_fork_remove(&lifecycle->fork);
   // Without users there is no borrower that could refuse this
   (void)lifecycle->ops->clear(lifecycle->allocator);
-  ptrs_os_mutex_destroy(&lifecycle->mutex);
   ptrs_os_free(lifecycle->allocator, lifecycle->ops->object_size, lifecycle->ops->object_align);
 }
 
@@ -100,11 +73,27 @@ ptrs_lifecycle_retain(PtrsLifecycle *lifecycle)
   (void)ptrs_atomic_count(&lifecycle->n_users, 1);
 }
 
+// Whether the caller was the last user, and there are no blocks.  The count becomes 0 under the
+// lock: either this thread finds no block then, or the one that ends the last block finds no user.
+static bool
+is_last(PtrsLifecycle *lifecycle)
+{
+  if (ptrs_atomic_take_unless_last(&lifecycle->n_users)) {
+    return false;
+  }
+  ptrs_lifecycle_lock(lifecycle);
+  // A thread inside of a block may have become a user meanwhile
+  const bool is_last =
+      ptrs_atomic_take_last(&lifecycle->n_users) && lifecycle->blocks == PTRS_NO_SLOT;
+  ptrs_lifecycle_unlock(lifecycle);
+  return is_last;
+}
+
 void
 ptrs_lifecycle_release(PtrsLifecycle *lifecycle)
 {
   // An allocator that goes was a user of its parent
-  while (lifecycle && ptrs_atomic_take_last(&lifecycle->n_users)) {
+  while (lifecycle && is_last(lifecycle)) {
     PtrsLifecycle *const above = ptrs_lifecycle_above(lifecycle);
     destroy(lifecycle);
     ptrs_lifecycle_settle(above);
@@ -113,21 +102,18 @@ ptrs_lifecycle_release(PtrsLifecycle *lifecycle)
 }
 
 void
-ptrs_lifecycle_lock(PtrsLifecycle *lifecycle)
+ptrs_lifecycle_unlock_ended(PtrsLifecycle *lifecycle)
 {
-  ptrs_os_mutex_lock(&lifecycle->mutex);
-}
-
-bool
-ptrs_lifecycle_try_lock(PtrsLifecycle *lifecycle)
-{
-  return ptrs_os_mutex_try_lock(&lifecycle->mutex);
-}
-
-void
-ptrs_lifecycle_unlock(PtrsLifecycle *lifecycle)
-{
-  ptrs_os_mutex_unlock(&lifecycle->mutex);
+  const bool is_last = lifecycle->blocks == PTRS_NO_SLOT && !ptrs_atomic_peek(&lifecycle->n_users);
+  if (!is_last && !ptrs_atomic_peek(&lifecycle->is_dropped)) {
+    // Not to be touched any more: another thread may end the next block
+    ptrs_lifecycle_unlock(lifecycle);
+    return;
+  }
+  ptrs_lifecycle_retain(lifecycle);
+  ptrs_lifecycle_unlock(lifecycle);
+  ptrs_lifecycle_settle(lifecycle);
+  ptrs_lifecycle_release(lifecycle);
 }
 
 void
@@ -190,7 +176,6 @@ void
 ptrs_lifecycle_link(PtrsLifecycle *lifecycle, PtrsSlot *slot, uint32_t index)
 {
   ptrs_chain_add(&lifecycle->blocks, slot, index);
-  ptrs_lifecycle_retain(lifecycle);
 }
 
 void

@@ -254,7 +254,7 @@ ptrs_guard_new(unsigned flags, size_t quarantine_size, PtrsAllocator **guard)
   };
   *made = fresh;
   ptrs_guard_table_init();
-  ptrs_lifecycle_init(&made->lifecycle, &made->base, NULL, NULL, &ops);
+  ptrs_lifecycle_init(&made->lifecycle, &made->base, NULL, &ops);
   *guard = &made->base;
   return PTRS_STATUS_SUCCESS;
 }
