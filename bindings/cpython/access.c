@@ -40,6 +40,27 @@ ptrs_py_pointer_ilshift(PyObject *self, PyObject *obj)
              : ptrs_py_slow_2(is_slice(pointer) ? PTRS_PY_SLICE_MOVE : PTRS_PY_MOVE, self, obj);
 }
 
+// As store(), also beyond the end of a slot.  What would leave the block, or a slice, is for the
+// slow path, which warns first.
+static PyObject *
+store_unsafe(PtrsPyPointer *pointer, PyObject *obj)
+{
+  const bool is_cut      = is_slice(pointer) && ptrs_py_peek_left(pointer) < 0;
+  const Py_ssize_t bound = is_slice(pointer) ? pointer->bound : PY_SSIZE_T_MAX;
+  if (pointer->readonly || is_cut || ptrs_py_store(pointer, pointer->offset, bound, obj) != 1) {
+    return NULL;
+  }
+  Py_INCREF(pointer);
+  return (PyObject *)pointer;
+}
+
+PyObject *
+ptrs_py_pointer_ixor(PyObject *self, PyObject *obj)
+{
+  PyObject *const result = store_unsafe((PtrsPyPointer *)self, obj);
+  return result || PyErr_Occurred() ? result : ptrs_py_slow_2(PTRS_PY_IXOR, self, obj);
+}
+
 // Whether the image of an object that is stored by value has at most `bound` bytes
 static bool
 is_within(PyObject *obj, Py_ssize_t bound)
@@ -132,6 +153,14 @@ ptrs_py_pointer_move(PyObject *self, PyObject *const *args, Py_ssize_t n_args, P
 {
   if (n_args == 1 && !names) {
     return ptrs_py_pointer_ilshift(self, args[0]);
+  }
+  // The one argument with a name is `unsafe`, or an error
+  if (n_args == 1 && PyTuple_GET_SIZE(names) == 1 && args[1] == Py_True &&
+      !PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "unsafe")) {
+    PyObject *const result = store_unsafe((PtrsPyPointer *)self, args[0]);
+    if (result || PyErr_Occurred()) {
+      return result;
+    }
   }
   const PtrsPyId id = is_slice((PtrsPyPointer *)self) ? PTRS_PY_SLICE_MOVE : PTRS_PY_MOVE;
   return ptrs_py_slow_method(id, self, args, n_args, names);

@@ -108,6 +108,7 @@
     ROW(SLICE_SIZE, "SlicePointer", "size", ptrs_py_get_size)                                      \
     ROW(CAPACITY, "Location", "capacity", ptrs_py_get_capacity)                                    \
     ROW(ADDRESS, "Location", "address", ptrs_py_get_address)                                       \
+    ROW(ALIGNMENT, "Location", "alignment", ptrs_py_get_alignment)                                 \
     ROW(OFFSET, "Location", "offset", ptrs_py_get_offset)                                          \
     ROW(FREED, "Location", "freed", ptrs_py_get_freed)                                             \
     ROW(ASSIGNED, "Pointer", "assigned", ptrs_py_get_assigned)                                     \
@@ -122,6 +123,7 @@
  */
 #  define PTRS_PY_OPERATORS(ROW)                                                                   \
     ROW(ILSHIFT, "Pointer", "__ilshift__")                                                         \
+    ROW(IXOR, "Pointer", "__ixor__")                                                               \
     ROW(SLICE_ILSHIFT, "SlicePointer", "__ilshift__")                                              \
     ROW(SLICE_INVERT, "SlicePointer", "__invert__")                                                \
     ROW(INVERT, "Pointer", "__invert__")                                                           \
@@ -180,6 +182,7 @@ PTRS_PY_PROPERTIES(ROW)
 #  undef ROW
 
 PyObject *ptrs_py_pointer_ilshift(PyObject *self, PyObject *obj);
+PyObject *ptrs_py_pointer_ixor(PyObject *self, PyObject *obj);
 PyObject *ptrs_py_pointer_invert(PyObject *self);
 PyObject *ptrs_py_pointer_add(PyObject *a, PyObject *b);
 PyObject *ptrs_py_pointer_subtract(PyObject *a, PyObject *b);

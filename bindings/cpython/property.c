@@ -52,6 +52,21 @@ ptrs_py_get_address(PyObject *self, void *unused)
 }
 
 PyObject *
+ptrs_py_get_alignment(PyObject *self, void *unused)
+{
+  (void)unused;
+  PtrsEntry entry;
+  bool would_block      = false;
+  const PtrsBlock block = ((PtrsPyPointer *)self)->block;
+  if (ptrs_block_try_enter(block, PTRS_ACCESS_SHARED, &entry, &would_block) || would_block) {
+    return ptrs_py_slow_1(PTRS_PY_ALIGNMENT, self);
+  }
+  const size_t align = ptrs_entry_align(&entry);
+  ptrs_block_leave(&entry);
+  return PyLong_FromSize_t(align);
+}
+
+PyObject *
 ptrs_py_get_offset(PyObject *self, void *unused)
 {
   (void)unused;

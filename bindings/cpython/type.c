@@ -257,6 +257,7 @@ static PyType_Slot pointer_slots[] = {
     {Py_tp_str, (void *)ptrs_py_pointer_str},
     {Py_tp_repr, (void *)ptrs_py_pointer_repr},
     {Py_nb_inplace_lshift, (void *)ptrs_py_pointer_ilshift},
+    {Py_nb_inplace_xor, (void *)ptrs_py_pointer_ixor},
     {Py_nb_invert, (void *)ptrs_py_pointer_invert},
     {Py_nb_add, (void *)ptrs_py_pointer_add},
     {Py_nb_subtract, (void *)ptrs_py_pointer_subtract},
@@ -279,6 +280,7 @@ static const int direct_slots[] = {
     Py_nb_inplace_lshift, Py_nb_invert,        Py_nb_add,      Py_nb_subtract,
     Py_mp_subscript,      Py_mp_ass_subscript, Py_tp_finalize, Py_tp_richcompare,
     Py_tp_hash,           Py_tp_iter,          Py_tp_str,      Py_tp_repr,
+    Py_nb_inplace_xor,
 };
 
 PyObject *

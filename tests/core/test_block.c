@@ -32,6 +32,10 @@ alloc_describes_itself(void)
       CHECK_EQ(info.size, sizes[i]);
       CHECK(info.capacity >= info.size);
       CHECK_EQ(info.align, align);
+      PtrsEntry entry;
+      CHECK_EQ(ptrs_block_enter(block, PTRS_ACCESS_SHARED, &entry), PTRS_STATUS_SUCCESS);
+      CHECK_EQ(ptrs_entry_align(&entry), align);
+      ptrs_block_leave(&entry);
       CHECK_PTR(info.allocator, heap());
       CHECK_EQ(info.flags, 0);
       CHECK_EQ(info.pins, 0);

@@ -124,6 +124,18 @@ def ilshift(ptr: Any, obj: Any) -> Any:
     return ptr
 
 
+def unsafe(ptr: Any, obj: Any, how: int) -> Any:
+    """Store without the limit of a slot, but inside of the block, where nothing else is."""
+    value = ~obj if isinstance(obj, Pointer) else obj
+    root = ptr if ptr._root is None else ptr._root
+    if pointers.sizeof(value) > root.size - ptr.offset:
+        return "too large"
+    if how:
+        return ptr.move(obj, unsafe=True)
+    ptr ^= obj
+    return ptr
+
+
 def on_stack(size: Any, *objects: Any) -> Any:
     @stack_alloc(size)
     def function(ptr: Any, *args: Any, key: Any = None) -> Any:
@@ -212,6 +224,7 @@ USING: "dict[str, Callable[..., Any]]" = {
     "realloc": realloc,
     "move": lambda ptr, obj: ptr.move(obj),
     "ilshift": ilshift,
+    "unsafe": unsafe,
     "load": lambda ptr: ~ptr,
     "dereference": lambda ptr: ptr.dereference(),
     # An array without bytes may have any number of slots

@@ -12,6 +12,7 @@ counted, or show a list or array that is half made.
 import contextlib
 import ctypes
 import gc
+import operator
 import sys
 import warnings
 from types import SimpleNamespace
@@ -160,6 +161,7 @@ OPERATIONS: "dict[str, Callable[[Any], Any]]" = {
     "store held": lambda n: n.p.move(Keys()),
     "store over held": lambda n: n.held.move(5),
     "store a pointer": lambda n: n.p.move(n.held),
+    "store unsafe by an operator": lambda n: operator.ixor(n.slot, "text"),
     "store unsafe": lambda n: n.p.move(Keys(), unsafe=True),
     "load": lambda n: ~n.p,
     "load held": lambda n: ~n.held,

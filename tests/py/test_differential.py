@@ -171,6 +171,7 @@ using = st.one_of(
             "give",
         )
     ),
+    operation("unsafe", pick, values, st.sampled_from(["0", "1"])),
     *(operation(name, pick, values) for name in ("move", "ilshift", "ilshift", "fill")),
     *(
         operation(name, pick, indices)
@@ -221,6 +222,7 @@ def test_every_operation_on_every_kind_of_pointer(paths: "tuple[Path_, Path_]") 
         "store slice": ["0", "2", "[1, 'x']"], "write": ["b'abc'"], "memset": ["0", "3"],
         "memcpy": ["b'abcd'", "4"], "memmove": ["P(0)", "4"], "memcmp": ["P(1)", "4"],
         "equal": ["P(0)"], "less": ["P(0)"], "cast": ["ctypes.c_int"], "argument": ["7"],
+        "unsafe": ["5", "0"],
     }  # fmt: skip
     names = [
         "load", "dereference", "unpack", "tolist", "slots", "read", "str", "repr", "facts",

@@ -330,6 +330,9 @@ PTRS_API PtrsStatus ptrs_block_try_enter(PtrsBlock block,
                                          PtrsEntry *entry,
                                          bool *would_block);
 
+/** The alignment of a block that was entered, in bytes, as it was asked for. */
+PTRS_API size_t ptrs_entry_align(const PtrsEntry *entry);
+
 /**
  * As ptrs_block_free(), but never waits.
  *

@@ -334,6 +334,12 @@ ptrs_block_try_enter(PtrsBlock block, PtrsAccess access, PtrsEntry *entry, bool 
   return status;
 }
 
+size_t
+ptrs_entry_align(const PtrsEntry *entry)
+{
+  return ptrs_slot_align((const PtrsSlot *)entry->slot);
+}
+
 void
 ptrs_block_leave(const PtrsEntry *entry)
 {
