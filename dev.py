@@ -33,6 +33,7 @@ SOURCES = (
     "pointers",
     "meson.build",
     "meson_options.txt",
+    "pointers_pytest.py",
     "pyproject.toml",
 )
 NO_TESTS = 5  # the exit code of a pytest that has found none

@@ -241,7 +241,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(tags=CI)
 def typing(session: nox.Session) -> None:
     """Check the types of the package, and of code that uses it."""
-    session.install("mypy", "basedpyright", "typing-extensions")
+    session.install("mypy", "basedpyright", "typing-extensions", "pytest")
     session.run("mypy")
     session.run("mypy", "--strict", "tests/typing")
     # Pyright, as a package that brings all that it needs

@@ -49,10 +49,12 @@ def test_cffi_is_the_only_dependency(installed: Distribution) -> None:
     assert "platform_python_implementation" in needed[0]
 
 
-def test_only_the_package_and_its_program_are_installed(files: list[PackagePath]) -> None:
+def test_only_package_program_and_plugin_are_installed(files: list[PackagePath]) -> None:
     programs = [path for path in files if path.parts[0] == ".."]
     assert [path.stem for path in programs] == ["pointers"]
-    folders = {path.parts[0] for path in files if path not in programs}
+    plugin = [path for path in files if path.stem.partition(".")[0] == "pointers_pytest"]
+    assert plugin
+    folders = {path.parts[0] for path in files if path not in [*programs, *plugin]}
     assert "pointers" in folders
     folders.remove("pointers")
     assert [folder.endswith(".dist-info") for folder in folders] == [True]

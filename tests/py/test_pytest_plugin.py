@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""The plugin of pytest: which tests it lets fail, and with which words."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pointers import malloc
+from pointers._interop.leaks import Leaks
+
+PAGE = (Path(__file__).parents[2] / "docs" / "pytest.md").read_text("utf-8")
+PYPY = sys.implementation.name != "cpython"
+
+
+def run(folder: Path, *options: str) -> str:
+    """Run the tests in a folder, and return what pytest tells, without addresses."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=folder,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done
+    return re.sub("0x[0-9a-f]+", "0x...", done.stdout).replace(f"{folder}/", "")
+
+
+def told(output: str) -> list[str]:
+    """Return the lines that name blocks, and before them the test or fixture."""
+    return re.findall(r"^(?:.* ha(?:s|ve) left .*:|  .* bytes .*)$", output, re.MULTILINE)
+
+
+def test_the_example(tmp_path: Path) -> None:
+    (example,) = re.findall("^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    (expected,) = re.findall("^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    (tmp_path / "test_codec.py").write_text(example, "utf-8")
+    lines = re.sub("0x[0-9a-f]+", "0x...", expected).splitlines()
+    output = run(tmp_path, "--pointers-leaks")
+    if PYPY:
+        output, lines = (re.sub(r", at .*", "", text) for text in (output, expected))
+        assert re.sub("0x[0-9a-f]+", "0x...", lines).splitlines() == told(output)
+    else:
+        assert told(output) == lines
+        assert told(run(tmp_path)) == lines[-2:]
+
+
+TESTS = """
+    import gc, sys, warnings
+    import pytest
+
+    def test_nothing_is_imported_before_it_is_asked_for():
+        assert OPTION or "pointers" not in sys.modules
+
+    kept, later = [], []
+
+    def malloc(size):
+        from pointers import malloc
+        return malloc(size)
+
+    def test_pytest_does_not_compile_the_package():
+        import pointers
+        assert type(pointers.__loader__).__name__ == "SourceFileLoader"
+
+    @pytest.fixture(scope="module")
+    def lazy():
+        ptr = malloc(10)
+        yield ptr
+        ptr.free()
+
+    @pytest.fixture(scope="class")
+    def leaving():
+        kept.append(malloc(11))
+
+    @pytest.fixture
+    def narrow(lazy):
+        with malloc(12) as ptr:
+            yield ptr
+
+    @pytest.fixture
+    def unfreed():
+        return malloc(13)
+
+    def test_wide_fixtures_in_the_middle_of_a_test(request, no_leaked_blocks):
+        request.getfixturevalue("lazy")
+        request.getfixturevalue("narrow")
+
+    class TestOfClass:
+        def test_the_last_of_the_class(self, leaving, no_leaked_blocks):
+            pass
+
+    def test_what_a_fixture_has_left(no_leaked_blocks, unfreed):
+        pass
+
+    def test_drops_what_other_tests_were_told_of(no_leaked_blocks):
+        assert len(kept) == 1
+        kept.clear()
+        gc.collect()
+
+    def test_fails(no_leaked_blocks):
+        ptr = malloc(14)
+        kept.append(malloc(15))
+        raise ZeroDivisionError
+
+    def test_skips(no_leaked_blocks):
+        ptr = malloc(16)
+        pytest.skip("here")
+
+    @pytest.mark.xfail(strict=True)
+    def test_is_expected_to_fail(no_leaked_blocks):
+        ptr = malloc(17)
+        assert False
+
+    def test_after_these(no_leaked_blocks):
+        kept.clear()
+        sys.last_value = sys.last_traceback = sys.last_exc = None
+        gc.collect()
+
+    def test_cycles_that_let_go(no_leaked_blocks):
+        with malloc(18) as ptr, pytest.raises(ValueError) as caught:
+            raise ValueError
+        cycle = [caught, ptr]
+        cycle.append(cycle)
+
+    def test_cycles_that_do_not(no_leaked_blocks):
+        cycle = [malloc(19)]
+        cycle.append(cycle)
+
+    def test_blocks_that_may_stay(no_leaked_blocks):
+        ptr = malloc(20)
+        kept.append(ptr + 4)
+        no_leaked_blocks.allow(ptr)
+        with pytest.raises(TypeError, match="must be a Pointer"):
+            no_leaked_blocks.allow(5)
+
+    @pytest.mark.keeps_blocks
+    def test_marked():
+        kept.append(malloc(21))
+
+    def test_expects_the_warning(no_leaked_blocks):
+        with pytest.warns(ResourceWarning, match="22 bytes"):
+            malloc(22)
+            gc.collect()
+
+    def test_other_warnings_pass(no_leaked_blocks, recwarn):
+        warnings.warn("one", ResourceWarning)
+        assert [str(each.message) for each in recwarn] == ["one"]
+
+    def test_other_warnings_pass_to_pytest(no_leaked_blocks):
+        warnings.warn("warning of the test")
+
+    @pytest.mark.parametrize("size", [23, 24])
+    def test_several(no_leaked_blocks, capfd, size):
+        print("captured")
+        kept.extend([malloc(size), malloc(100 + size).view()])
+"""
+
+OF_FIXTURE = [
+    "test_tests.py::test_what_a_fixture_has_left has left 1 of its blocks:",
+    "  13 bytes at 0x...",
+    "test_tests.py::test_cycles_that_do_not has left 1 of its blocks:",
+    "  AllocatedPointer to 19 bytes was dropped without free(), in a cycle of objects",
+    "test_tests.py::test_several[23] has left 2 of its blocks:",
+    "  23 bytes at 0x...",
+    "  123 bytes at 0x..., in use by 1 view or what was made of views",
+    "test_tests.py::test_several[24] has left 2 of its blocks:",
+    "  24 bytes at 0x...",
+    "  124 bytes at 0x..., in use by 1 view or what was made of views",
+]
+LAST = "test_tests.py::TestOfClass::test_the_last_of_the_class"
+OF_CLASS = [
+    f"fixtures that ended after {LAST} have left 1 blocks:",
+    "  11 bytes at 0x..., of fixture 'leaving' of scope class",
+]
+
+
+@pytest.mark.parametrize("option", ["--pointers-leaks", ""])
+def test_whose_blocks_are_told_of(tmp_path: Path, option: str) -> None:
+    code = re.sub("^    ", "", TESTS, flags=re.MULTILINE).replace("OPTION", repr(bool(option)))
+    (tmp_path / "test_tests.py").write_text(code, "utf-8")
+    options = ["--strict-markers", *([option] if option else [])]
+    output = run(tmp_path, *options)
+    expected = [*(OF_CLASS if option else ()), *OF_FIXTURE]
+    if PYPY:
+        output = re.sub(r"(without free\(\)), .*", r"\1, in a cycle of objects", output)
+    assert told(output) == expected
+    assert "1 failed" in output
+    assert "UserWarning: warning of the test" in output
+    if option and importlib.util.find_spec("xdist") is not None:
+        assert sorted(told(run(tmp_path, *options, "-n2"))) == sorted(expected)
+
+
+def test_what_is_no_pointer_is_not_let_stay() -> None:
+    with Leaks().watch() as window, malloc(8) as ptr:
+        window.allow(ptr)
+        wrong: Any
+        for wrong in (5, None, malloc):
+            with pytest.raises(TypeError, match="pointer must be a Pointer, not"):
+                window.allow(wrong)
