@@ -43,7 +43,7 @@ const Workload workloads[] = {
     {"alloc-testN", "the same on threads, which share the places out", 1024, run_alloc_test, true,
      TOUCH_CHECK, 0.01},
     {"sh6", "1 to 709 B, small ones more often, a fifth survives; in order and in reverse", 1000,
-     run_sh6, true, TOUCH_ENDS, 1},
+     run_sh6, true, TOUCH_ENDS, 0.02},
     {"sh8", "the same sizes, freed by other threads", 4200, run_sh8, true, TOUCH_ENDS, 0.5},
     {"larson", "8 to 999 B, 5000 places a thread, which successors inherit", 999, run_larson, true,
      TOUCH_ENDS, 0.02},

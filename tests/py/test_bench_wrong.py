@@ -33,7 +33,7 @@ def bench(tmp_path: Path) -> Bench:
         ("failing", "failed", "exit code 3: out of luck", 1),
         ("silent", "failed", "no JSON object", 1),
         ("nonsense", "failed", "its answer.ns_per_op is 'much'", 1),
-        ("dying", "killed", "SIGSEGV", 1),
+        ("dying", "killed", "was killed by signal 11 (Segmentation fault)", 1),
     ],
 )
 def test_a_failing_case_is_reported_and_the_others_are_measured(

@@ -142,9 +142,7 @@ def _measure(options: argparse.Namespace) -> Document | None:
     workloads = program.workloads(binary)
     workloads += [] if options.program else of_python()
     with own.built(options.workload, binary, [one["name"] for one in workloads]) as mine:
-        workloads += [
-            {"name": path.stem, "description": f"from {path.name}"} for path in options.workload
-        ]
+        workloads += own.listed(options.workload)
         found, notes = allocators.choose(options.allocators, partial(program.problem, binary))
         if options.list:
             _print_list(workloads, found, notes)

@@ -17,6 +17,8 @@ from pointers._cli.bench.result.document import UsageError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from pointers._cli.bench.result.schema import Workload
+
 # As the header's own name says; it lies beside the program
 _HEADER = "ptrs-workload.h"
 _LAST_LINES = 2000
@@ -39,6 +41,11 @@ def _build(source: Path, program: Path, folder: str) -> Path:
     if done.returncode:
         raise UsageError(f"{source} cannot be built:\n{done.stderr.strip()[-_LAST_LINES:]}")
     return built
+
+
+def listed(paths: Sequence[Path]) -> list[Workload]:
+    """Return the workloads as they are listed."""
+    return [{"name": path.stem, "description": f"from {path.name}"} for path in paths]
 
 
 @contextlib.contextmanager

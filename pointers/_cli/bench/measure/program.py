@@ -112,23 +112,16 @@ def _ended(process: subprocess.Popen[str] | None) -> None:
     process.communicate()
 
 
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # the real-time signals have no names
-        return f"signal {number}"
-
-
 def _read(text: str) -> Outcome:
     """Read the JSON object that a run prints."""
     try:
-        answer = parse(text)
-        unsupported = answer.get("unsupported")
+        said = parse(text)
+        unsupported = said.get("unsupported")
     except (ValueError, AttributeError):
         return Outcome("failed", f"printed no JSON object but {text.strip()[:80]!r}")
     if unsupported is not None:
         return Outcome("unsupported", str(unsupported))
-    answer = {"peak_live_bytes": None, "fragmentation": None, **answer}
+    answer: dict[str, Any] = {"peak_live_bytes": None, "fragmentation": None, **said}
     try:
         schema.check(answer, schema.Figures, "its answer")
     except ValueError as error:
@@ -194,7 +187,7 @@ def measure(
     except subprocess.TimeoutExpired:
         return Outcome("timeout", f"was ended after {time_limit:g} s")
     if code < 0:
-        killer = f"was killed by {_signal_name(-code)}"
+        killer = f"was killed by signal {-code} ({signal.strsignal(-code)})"
         return Outcome("killed", f"{killer}: {errors}" if errors else killer)
     outcome = _read(output)
     if code and outcome.status != "unsupported":

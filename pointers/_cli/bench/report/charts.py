@@ -253,12 +253,9 @@ def curves(
         axis=alt.Axis(values=counts, format="~s", title=by),
     )
     # The title stands above the axis, where there is room for it
-    above = {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleX": 0, "titleY": -8}
-    y = alt.Y(
-        "value:Q",
-        scale=alt.Scale(type="log", nice=False, padding=8),
-        axis=alt.Axis(title=axis, format="~g", tickCount=5, **above),
-    )
+    place: dict[str, Any] = {"titleAlign": "left", "titleAnchor": "end", "titleX": 0, "titleY": -8}
+    y_axis = alt.Axis(title=axis, format="~g", tickCount=5, titleAngle=0, **place)
+    y = alt.Y("value:Q", scale=alt.Scale(type="log", nice=False, padding=8), axis=y_axis)
     marks = {"fill": _raw("colour:N", alt.Fill), "fillOpacity": _raw("filled:Q", alt.FillOpacity)}
     layers = [
         _chart(rows).mark_line(size=1.6).encode(x, y, colour, alt.Detail("name:N")),

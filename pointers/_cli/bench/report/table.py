@@ -150,8 +150,8 @@ def _memory(document: Document) -> Table:
 
 
 def _used(case: Case, name: Literal["page_faults", "user_seconds", "system_seconds"]) -> Cell:
-    values = [one[name] for one in case["measurements"] if name in one]
-    return _number(summarize(values))
+    values = (one.get(name) for one in case["measurements"])
+    return _number(summarize(value for value in values if value is not None))
 
 
 def _details(document: Document) -> Table:

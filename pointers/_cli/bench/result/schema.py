@@ -187,8 +187,14 @@ class Document(TypedDict):
     cases: list[Case]
 
 
-_NAMES = {list: "an array", dict: "an object", float: "int or float"}
+_NAMES = {"list": "an array", "dict": "an object", "float": "int or float"}
 fields = cache(get_type_hints)
+
+
+def _fits(value: object, kind: Any) -> bool:
+    if isinstance(value, bool):  # an int to Python, and not to JSON
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
 
 
 def check(value: Any, shape: Any = Document, place: str = "") -> None:
@@ -202,17 +208,12 @@ def check(value: Any, shape: Any = Document, place: str = "") -> None:
             check(value, inner[0], place)
         return
     is_table = hasattr(shape, "__total__")
-    if origin is Literal:
-        fits, wanted = value in inner, " or ".join(inner)
-    else:
-        kind = dict if is_table else origin or shape
-        # A bool is an int to Python, and not to JSON
-        fits = isinstance(value, (int, float) if kind is float else kind)
-        fits = fits and (kind is bool or not isinstance(value, bool))
-        wanted = _NAMES.get(kind, kind.__name__)
-    if not fits:
+    kind = dict if is_table else origin or shape
+    if value not in inner if kind is Literal else not _fits(value, kind):
+        name = str(getattr(kind, "__name__", ""))
+        wanted = " or ".join(inner) if kind is Literal else _NAMES.get(name, name)
         raise ValueError(f"{place or 'the document'} is {value!r:.60}, not {wanted}")
-    for index, item in enumerate(value if origin is list else ()):
+    for index, item in enumerate(value if kind is list else ()):
         check(item, inner[0], f"{place}[{index}]")
     for key, of_key in fields(shape).items() if is_table else ():
         if key in value:

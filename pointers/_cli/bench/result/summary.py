@@ -22,8 +22,8 @@ LEAST_ROUNDS = 6
 
 FASTER, SLOWER, SAME, UNKNOWN = "faster", "slower", "no difference", "too few rounds"
 
-_SUMMED_UP: tuple[Literal["ns_per_op", "peak_rss_bytes", "fragmentation", "ratio"], ...]
-_SUMMED_UP = ("ns_per_op", "peak_rss_bytes", "fragmentation", "ratio")
+_Figure = Literal["ns_per_op", "peak_rss_bytes", "fragmentation", "ratio"]
+_SUMMED_UP: tuple[_Figure, ...] = ("ns_per_op", "peak_rss_bytes", "fragmentation", "ratio")
 
 
 def interval(values: Collection[float]) -> tuple[float, float] | tuple[None, None]:
