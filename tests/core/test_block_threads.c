@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "operations.h"
+#include "ptrs/stack.h"
 #include "ptrs/system.h"
 #include "tap.h"
 #include "threads.h"
@@ -251,6 +252,50 @@ opposite_copies_do_not_deadlock(void)
   }
 }
 
+// The end of a stack function waits for an access by another thread
+typedef struct {
+  _Atomic PtrsBlock block;
+  atomic_bool inside;
+  atomic_bool left;
+} Guest;
+
+static void *
+stay_inside(void *argument)
+{
+  Guest *const guest = (Guest *)argument;
+  PtrsEntry entry;
+  CHECK_EQ(ptrs_block_enter(guest->block, PTRS_ACCESS_SHARED, &entry), PTRS_STATUS_SUCCESS);
+  guest->inside = true;
+  sleep_ms(50);
+  CHECK_FILLED(entry.mem, entry.size, 0x3C);
+  guest->left = true;
+  ptrs_block_leave(&entry);
+  return NULL;
+}
+
+static void
+invite(PtrsBlock block, void *mem, size_t size, void *ctx)
+{
+  pthread_t thread;
+  Guest *const guest = (Guest *)ctx;
+  memset(mem, 0x3C, size);
+  guest->block = block;
+  CHECK_EQ(pthread_create(&thread, NULL, stay_inside, guest), 0);
+  CHECK_EQ(pthread_detach(thread), 0);
+  while (!guest->inside) {
+    sleep_ms(1);
+  }
+}
+
+static void
+exit_waits_for_guests(void)
+{
+  static Guest guest;
+  CHECK_EQ(ptrs_stack_call(1000, 16, 0, invite, &guest), PTRS_STATUS_SUCCESS);
+  CHECK(guest.left);
+  check_all_refuse(guest.block, PTRS_STATUS_STALE);
+}
+
 int
 main(void)
 {
@@ -261,5 +306,6 @@ main(void)
   TAP_RUN(exclusive_means_alone);
   TAP_RUN(readers_see_whole_resizes);
   TAP_RUN(opposite_copies_do_not_deadlock);
+  TAP_RUN(exit_waits_for_guests);
   return tap_end();
 }

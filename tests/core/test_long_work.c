@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "blocks/invalidate.h"
 #include "child.h"
+#include "long_work.h"
 #include "operations.h"
 #include "ptrs/arena.h"
 #include "ptrs/block.h"
@@ -20,22 +20,6 @@
 #include "threads.h"
 
 #define LONG ((size_t)1 << 20)
-
-// Long work begins, and lasts until may_end is set
-static atomic_bool has_begun;
-static atomic_bool may_end;
-static atomic_bool is_slow;
-
-static void
-work(void)
-{
-  if (is_slow) {
-    has_begun = true;
-    while (!may_end) {
-      sleep_ms(1);
-    }
-  }
-}
 
 static void *
 slow_alloc(PtrsAllocator *allocator, size_t size, size_t align)
@@ -53,7 +37,7 @@ slow_realloc(PtrsAllocator *allocator, void *mem, size_t old_size, size_t new_si
   memcpy(new_mem, mem, old_size < new_size ? old_size : new_size);
   memset(mem, 0xDD, old_size);
   system->free(system, mem, old_size, align);
-  work();
+  long_work();
   return new_mem;
 }
 
@@ -62,7 +46,7 @@ slow_free(PtrsAllocator *allocator, void *mem, size_t size, size_t align)
 {
   (void)allocator;
   ptrs_system_allocator()->free(ptrs_system_allocator(), mem, size, align);
-  work();
+  long_work();
 }
 
 static size_t
@@ -123,40 +107,12 @@ use_others(const Blocks *blocks)
   CHECK_EQ(ptrs_block_free(blocks->large), PTRS_STATUS_SUCCESS);
 }
 
-static void
-set_slow(void)
-{
-  has_begun = false;
-  may_end   = false;
-  is_slow   = true;
-}
-
-// Begin long work in another thread; returns while that thread is at it
-static pthread_t
-begin(void *(*function)(void *ctx), void *ctx)
-{
-  pthread_t thread;
-  CHECK_EQ(pthread_create(&thread, NULL, function, ctx), 0);
-  while (!has_begun) {
-    sleep_ms(1);
-  }
-  is_slow = false; // for all other blocks
-  return thread;
-}
-
-static void
-end(pthread_t thread)
-{
-  may_end = true;
-  CHECK_EQ(pthread_join(thread, NULL), 0);
-}
-
 static void *
 free_slowly(void *ctx)
 {
   Blocks *const blocks = (Blocks *)ctx;
   make_all(blocks, LONG);
-  set_slow();
+  long_work_prepare();
   CHECK_EQ(ptrs_block_free(blocks->block), PTRS_STATUS_SUCCESS);
   return NULL;
 }
@@ -166,7 +122,7 @@ resize_slowly(void *ctx)
 {
   Blocks *const blocks = (Blocks *)ctx;
   make_all(blocks, LONG);
-  set_slow();
+  long_work_prepare();
   CHECK_EQ(ptrs_block_realloc(blocks->block, 2 * LONG), PTRS_STATUS_SUCCESS);
   return NULL;
 }
@@ -178,7 +134,7 @@ changed(uint8_t *mem, size_t kept, size_t capacity, void *ctx)
   (void)kept;
   CHECK_FILLED(mem, LONG / 2, 'x');
   CHECK_FILLED(mem + LONG / 2, capacity - LONG / 2, 0);
-  work();
+  long_work();
 }
 
 // A rule that is told of a resize may take as long as the copy
@@ -189,7 +145,7 @@ resize_by_rules(void *ctx)
   const PtrsResizeRules rules = {.changed = changed};
   make_all(blocks, LONG / 2);
   CHECK_EQ(ptrs_block_fill(blocks->block, 0, LONG / 2, 'x'), PTRS_STATUS_SUCCESS);
-  set_slow();
+  long_work_prepare();
   CHECK_EQ(ptrs_block_realloc_if(blocks->block, LONG, &rules), PTRS_STATUS_SUCCESS);
   return NULL;
 }
@@ -198,15 +154,13 @@ static void
 others_are_served_meanwhile(void)
 {
   Blocks blocks    = {.allocator = &slow};
-  has_begun        = false;
-  pthread_t thread = begin(free_slowly, &blocks);
+  pthread_t thread = long_work_begin(free_slowly, &blocks);
   use_others(&blocks);
-  end(thread);
+  long_work_end(thread);
 
-  has_begun = false;
-  thread    = begin(resize_slowly, &blocks);
+  thread = long_work_begin(resize_slowly, &blocks);
   use_others(&blocks);
-  end(thread);
+  long_work_end(thread);
   CHECK_EQ(ptrs_block_free(blocks.block), PTRS_STATUS_SUCCESS);
 }
 
@@ -221,13 +175,12 @@ others_of_the_same_allocator_are_served(void)
   for (size_t i = 0; i < 4; ++i) {
     Blocks blocks          = {.allocator = allocators[i]};
     uint64_t mark          = 0;
-    has_begun              = false;
-    const pthread_t thread = begin(resize_by_rules, &blocks);
+    const pthread_t thread = long_work_begin(resize_by_rules, &blocks);
     use_others(&blocks);
     CHECK_EQ(ptrs_arena_mark(allocators[i], &mark),
              i == 1 ? PTRS_STATUS_SUCCESS : PTRS_STATUS_BAD_ARG);
     CHECK(!ptrs_allocator_is_closed(allocators[i]));
-    end(thread);
+    long_work_end(thread);
     CHECK_EQ(ptrs_block_realloc(blocks.block, LONG / 2), PTRS_STATUS_SUCCESS);
     check_block(blocks.block, LONG / 2, 0, 'x');
     CHECK_EQ(ptrs_block_free(blocks.block), PTRS_STATUS_SUCCESS);
@@ -257,7 +210,7 @@ static void
 expect_told(void *ctx)
 {
   const Blocks *const blocks = (const Blocks *)ctx;
-  CHECK(!is_slow && may_end);
+  CHECK(!long_work_is_slow && long_work_may_end);
   CHECK_EQ(ptrs_block_realloc(blocks->block, LONG / 2), PTRS_STATUS_SUCCESS);
   check_block(blocks->block, LONG / 2, 0, 'x');
   use_others(blocks);
@@ -268,7 +221,7 @@ let_end_soon(void *ctx)
 {
   (void)ctx;
   sleep_ms(60);
-  may_end = true;
+  long_work_may_end = true;
   return NULL;
 }
 
@@ -276,13 +229,12 @@ static void
 fork_during(void *(*function)(void *ctx), void (*in_child)(void *ctx), Blocks *blocks)
 {
   pthread_t other;
-  has_begun              = false;
-  const pthread_t thread = begin(function, blocks);
+  const pthread_t thread = long_work_begin(function, blocks);
   CHECK_EQ(pthread_create(&other, NULL, let_end_soon, NULL), 0);
   child_run(in_child, blocks);
-  CHECK(may_end);
+  CHECK(long_work_may_end);
   CHECK_EQ(pthread_join(other, NULL), 0);
-  end(thread);
+  long_work_end(thread);
 }
 
 static void
@@ -307,93 +259,6 @@ forks_wait_for_rules(void)
   ptrs_allocator_release(arena);
 }
 
-// Ending many blocks at once holds the lock of their allocator
-static bool
-select_none(const PtrsSlot *slot, void *ctx)
-{
-  (void)slot;
-  (void)ctx;
-  return false;
-}
-
-static PtrsStatus
-clear_slowly(PtrsAllocator *allocator, void *ctx)
-{
-  (void)allocator;
-  (void)ctx;
-  work();
-  return PTRS_STATUS_STALE;
-}
-
-static void *
-end_none(void *ctx)
-{
-  const PtrsInvalidation invalidation = {.selects = select_none, .clear = clear_slowly};
-  set_slow();
-  CHECK_EQ(ptrs_invalidate(((PtrsAllocator *)ctx)->lifecycle, &invalidation), PTRS_STATUS_STALE);
-  return NULL;
-}
-
-static void
-try_free_waits_for_no_allocator(void)
-{
-  PtrsAllocator *pool = NULL;
-  bool would_block    = false;
-  CHECK_EQ(ptrs_pool_new(ptrs_system_allocator(), 64, 16, 8, &pool), PTRS_STATUS_SUCCESS);
-  const PtrsBlock block  = make(pool, 64);
-  has_begun              = false;
-  const pthread_t thread = begin(end_none, pool);
-  CHECK_EQ(ptrs_block_try_free(block, 100, &would_block), PTRS_STATUS_SUCCESS);
-  CHECK(would_block);
-  check_block(block, 64, 0, 0);
-  end(thread);
-  would_block = false;
-  CHECK_EQ(ptrs_block_try_free(block, 100, &would_block), PTRS_STATUS_SUCCESS);
-  CHECK(!would_block);
-  CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_STALE);
-  ptrs_allocator_release(pool);
-}
-
-static void
-try_zalloc_waits_for_no_allocator_of(PtrsAllocator *allocator)
-{
-  PtrsBlock block        = 0;
-  bool would_block       = false;
-  PtrsStats stats        = {0};
-  has_begun              = false;
-  const pthread_t thread = begin(end_none, allocator);
-  CHECK(ptrs_block_try_zalloc(allocator, 64, 16, &would_block, &block));
-  CHECK(would_block);
-  CHECK_EQ(block, 0);
-  end(thread);
-  ptrs_allocator_stats(allocator, &stats);
-  CHECK_EQ(stats.total_blocks, 0);
-  would_block = false;
-  CHECK_EQ(ptrs_block_try_zalloc(allocator, 64, 16, &would_block, &block), PTRS_STATUS_SUCCESS);
-  CHECK(!would_block);
-  CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_SUCCESS);
-  // The second user ends without ending the allocator
-  ptrs_allocator_retain(allocator);
-  ptrs_allocator_release(allocator);
-  CHECK_EQ(ptrs_block_try_zalloc(allocator, 8, 16, NULL, &block), PTRS_STATUS_SUCCESS);
-  CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_SUCCESS);
-  CHECK_EQ(ptrs_allocator_close(allocator), PTRS_STATUS_SUCCESS);
-  CHECK_EQ(ptrs_block_try_zalloc(allocator, 8, 16, &would_block, &block), PTRS_STATUS_CLOSED);
-  CHECK(!would_block);
-  ptrs_allocator_release(allocator);
-}
-
-static void
-try_zalloc_waits_for_no_allocator(void)
-{
-  PtrsAllocator *pool  = NULL;
-  PtrsAllocator *arena = NULL;
-  CHECK_EQ(ptrs_pool_new(ptrs_system_allocator(), 64, 16, 8, &pool), PTRS_STATUS_SUCCESS);
-  CHECK_EQ(ptrs_arena_new(ptrs_system_allocator(), 4096, &arena), PTRS_STATUS_SUCCESS);
-  try_zalloc_waits_for_no_allocator_of(pool);
-  try_zalloc_waits_for_no_allocator_of(arena);
-}
-
 int
 main(void)
 {
@@ -402,7 +267,5 @@ main(void)
   TAP_RUN(others_of_the_same_allocator_are_served);
   TAP_RUN(forks_wait_for_it);
   TAP_RUN(forks_wait_for_rules);
-  TAP_RUN(try_free_waits_for_no_allocator);
-  TAP_RUN(try_zalloc_waits_for_no_allocator);
   return tap_end();
 }

@@ -5,7 +5,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -326,49 +325,6 @@ callers_may_limit(void)
            PTRS_STATUS_STACK_EXHAUSTED);
 }
 
-typedef struct {
-  _Atomic PtrsBlock block;
-  atomic_bool inside;
-  atomic_bool left;
-} Guest;
-
-static void *
-stay_inside(void *argument)
-{
-  Guest *const guest = (Guest *)argument;
-  PtrsEntry entry;
-  CHECK_EQ(ptrs_block_enter(guest->block, PTRS_ACCESS_SHARED, &entry), PTRS_STATUS_SUCCESS);
-  guest->inside = true;
-  sleep_ms(50);
-  CHECK_FILLED(entry.mem, entry.size, 0x3C);
-  guest->left = true;
-  ptrs_block_leave(&entry);
-  return NULL;
-}
-
-static void
-invite(PtrsBlock block, void *mem, size_t size, void *ctx)
-{
-  pthread_t thread;
-  Guest *const guest = (Guest *)ctx;
-  memset(mem, 0x3C, size);
-  guest->block = block;
-  CHECK_EQ(pthread_create(&thread, NULL, stay_inside, guest), 0);
-  CHECK_EQ(pthread_detach(thread), 0);
-  while (!guest->inside) {
-    sleep_ms(1);
-  }
-}
-
-static void
-exit_waits_for_guests(void)
-{
-  static Guest guest;
-  CHECK_EQ(ptrs_stack_call(1000, 16, 0, invite, &guest), PTRS_STATUS_SUCCESS);
-  CHECK(guest.left);
-  check_all_refuse(guest.block, PTRS_STATUS_STALE);
-}
-
 // The thread library does not know the stack of a signal handler
 static PtrsStatus status_in_handler;
 static PtrsStatus available_in_handler;
@@ -417,7 +373,6 @@ main(void)
   TAP_RUN(size_is_that_of_the_thread);
   TAP_RUN(nested_blocks_share_a_quarter);
   TAP_RUN(callers_may_limit);
-  TAP_RUN(exit_waits_for_guests);
   TAP_RUN(unknown_stacks_are_refused);
   return tap_end();
 }

@@ -42,7 +42,7 @@ EXPECTED_OF_CALLS = *EXPECTED, ctypes.ArgumentError
 
 
 def seen(value: Any) -> Any:
-    return type(value).__name__ if type(value).__module__ == "_reentered" else value
+    return type(value).__name__ if type(value).__module__ in ("_meddlers", "_reentered") else value
 
 
 def loaded(ptr: Any) -> Any:

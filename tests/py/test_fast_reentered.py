@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _reentered import MEDDLERS
+from _meddlers import MEDDLERS
 
 from pointers._ffi import fast
 
