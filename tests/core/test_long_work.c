@@ -4,7 +4,6 @@
 // served: if these had to wait, the test would hang.
 #define _GNU_SOURCE
 #include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 

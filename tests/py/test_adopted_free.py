@@ -151,8 +151,9 @@ def test_an_exception_that_leaves_a_with_frees_only_after_the_last_view(buffer: 
 def test_a_function_of_c_may_wait_for_another_thread(run_python: Any) -> None:
     done = run_python(
         """
-        import ctypes, threading, time, faulthandler
+        import ctypes, threading, faulthandler
         from pointers import *
+        from pointers._ffi import lib
 
         faulthandler.dump_traceback_later(60, exit=True)
         libc = ctypes.CDLL(None)
@@ -162,8 +163,12 @@ def test_a_function_of_c_may_wait_for_another_thread(run_python: Any) -> None:
             libc.sem_init(semaphore, 0, 0)
             ptr = from_address(address, 64, free=libc.sem_wait)
             view = ptr.view() if leak else None
-            post = threading.Timer(0.2, lambda: libc.sem_post(semaphore))
-            post.start()
+            def post(block=ptr._block):
+                while lib.ptrs_access_size_of(block) >= 0:
+                    pass  # until it is gone, and the function of C called
+                libc.sem_post(semaphore)
+            other = threading.Thread(target=post)
+            other.start()
             if leak:
                 del ptr
                 view.release()
@@ -171,7 +176,7 @@ def test_a_function_of_c_may_wait_for_another_thread(run_python: Any) -> None:
                 import gc; gc.collect()
             else:
                 free(ptr)
-            post.join()
+            other.join()
         print("done")
         """,
         "-W",

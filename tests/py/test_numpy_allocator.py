@@ -72,11 +72,13 @@ def test_resize_in_and_outside_of_the_block(source: Allocator) -> None:
         ours.resize(1000)
         array.resize(1000)
     assert name_of(array) == "default_allocator"
+    kept = 10
     for size in (2000, 3, 50):
         ours.resize(size)
+        kept = min(kept, size)
         assert name_of(ours).startswith("pointers")
-        assert ours[:3].tolist() == [0, 1, 2]
-        assert size < 10 or not ours[10:].any()
+        assert ours[:kept].tolist() == list(range(kept))
+        assert not ours[kept:].any()
     for size in (0, 50):
         ours.resize(size)
         assert not ours.any()
