@@ -45,9 +45,10 @@ ptrs_py_pointer_ilshift(PyObject *self, PyObject *obj)
 static PyObject *
 store_unsafe(PtrsPyPointer *pointer, PyObject *obj)
 {
-  const bool is_cut      = is_slice(pointer) && ptrs_py_peek_left(pointer) < 0;
-  const Py_ssize_t bound = is_slice(pointer) ? pointer->bound : PY_SSIZE_T_MAX;
-  if (pointer->readonly || is_cut || ptrs_py_store(pointer, pointer->offset, bound, obj) != 1) {
+  const PtrsPyPlace *const place = ptrs_py_place(pointer);
+  const bool is_cut              = is_slice(pointer) && ptrs_py_peek_left(pointer) < 0;
+  const Py_ssize_t bound         = is_slice(pointer) ? place->bound : PY_SSIZE_T_MAX;
+  if (place->readonly || is_cut || ptrs_py_store(pointer, place->offset, bound, obj) != 1) {
     return NULL;
   }
   Py_INCREF(pointer);

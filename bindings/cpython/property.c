@@ -57,7 +57,7 @@ ptrs_py_get_alignment(PyObject *self, void *unused)
   (void)unused;
   PtrsEntry entry;
   bool would_block      = false;
-  const PtrsBlock block = ((PtrsPyPointer *)self)->block;
+  const PtrsBlock block = ptrs_py_block((PtrsPyPointer *)self);
   if (ptrs_block_try_enter(block, PTRS_ACCESS_SHARED, &entry, &would_block) || would_block) {
     return ptrs_py_slow_1(PTRS_PY_ALIGNMENT, self);
   }
