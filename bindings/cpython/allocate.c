@@ -2,6 +2,7 @@
 // New blocks: malloc and calloc, as functions and as methods of allocators.
 #include "access/access.h"
 #include "cpython/default.h"
+#include "cpython/heap.h"
 #include "cpython/operations.h"
 #include "cpython/peek.h"
 #include "cpython/pointer.h"
@@ -71,6 +72,16 @@ new_block(PtrsAllocator *allocator, Py_ssize_t size, Py_ssize_t align)
   return status ? -(PtrsBlock)status : block;
 }
 
+// Written where it changes alone: threads without a global lock share it
+static void
+note_region(const PtrsAllocator *allocator)
+{
+  const bool in_region = allocator->block_flags & PTRS_BLOCK_IN_REGION;
+  if (__atomic_load_n(&ptrs_py_made_in_region, __ATOMIC_RELAXED) != in_region) {
+    __atomic_store_n(&ptrs_py_made_in_region, in_region, __ATOMIC_RELAXED);
+  }
+}
+
 // What a new block is for
 typedef struct {
   Py_ssize_t size;
@@ -103,6 +114,7 @@ new_owner(PtrsAllocator *allocator, const Request *request)
   if (!pointer) {
     (void)ptrs_block_free(block);
   }
+  note_region(allocator);
   return (PyObject *)pointer;
 }
 

@@ -13,11 +13,21 @@
 
 #ifndef PYPY_VERSION
 
+bool ptrs_py_made_in_region;
+
 static bool
 free_at_once(PtrsBlock block)
 {
   bool would_block = false;
   return !ptrs_block_try_free(block, PTRS_ACCESS_AT_ONCE, &would_block) && !would_block;
+}
+
+// The same for a block of an arena, which goes with all others of its arena
+static bool
+free_in_region(PtrsBlock block)
+{
+  bool would_block = false;
+  return !ptrs_block_try_free_in_region(block, PTRS_ACCESS_AT_ONCE, &would_block) && !would_block;
 }
 
 // The same by a function of C, which may wait for another thread
@@ -179,6 +189,20 @@ is_heard(const PtrsPyPointer *pointer)
   return ptrs_py_place(pointer)->ending != PTRS_PY_ENDING_QUIET && !ptrs_py_warnings_are_ignored();
 }
 
+// Free the block of a pointer that was dropped, where nobody hears of that.  Blocks of an arena
+// need no look at the filters, of which there are many; whether the block may be one is a guess by
+// the last one that was allocated.
+static bool
+free_unheard(const PtrsPyPointer *pointer)
+{
+  const PtrsBlock block = ptrs_py_block(pointer);
+  const bool guessed    = __atomic_load_n(&ptrs_py_made_in_region, __ATOMIC_RELAXED);
+  if (guessed && free_in_region(block)) {
+    return true;
+  }
+  return is_heard(pointer) ? !guessed && free_in_region(block) : free_at_once(block);
+}
+
 bool
 ptrs_py_free_unheard(PtrsPyPointer *pointer)
 {
@@ -190,7 +214,7 @@ ptrs_py_free_unheard(PtrsPyPointer *pointer)
     return true;
   }
   // An exception that is under way is for the finalizer to put aside
-  if (PyErr_Occurred() || is_heard(pointer) || !free_at_once(ptrs_py_block(pointer))) {
+  if (PyErr_Occurred() || !free_unheard(pointer)) {
     return false;
   }
   (void)ptrs_py_disown(pointer);

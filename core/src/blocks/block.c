@@ -174,8 +174,9 @@ ptrs_block_free(PtrsBlock block)
   return PTRS_STATUS_SUCCESS;
 }
 
-PtrsStatus
-ptrs_block_try_free(PtrsBlock block, size_t limit, bool *would_block)
+// As ptrs_block_try_free(), for blocks that have all of some flags
+static PtrsStatus
+try_free(PtrsBlock block, size_t limit, unsigned flags, bool *would_block)
 {
   PtrsSlot *slot    = NULL;
   PtrsStatus status = ptrs_slot_try_enter(block, false, &slot, would_block);
@@ -187,7 +188,7 @@ ptrs_block_try_free(PtrsBlock block, size_t limit, bool *would_block)
     status = PTRS_STATUS_PINNED;
   } else if (slot->flags & PTRS_BLOCK_NOT_FREEABLE) {
     status = PTRS_STATUS_NOT_FREEABLE;
-  } else if (ptrs_slot_capacity(slot) > limit) {
+  } else if (ptrs_slot_capacity(slot) > limit || (slot->flags & flags) != flags) {
     *would_block = true;
   }
   if (!status && !*would_block) {
@@ -197,6 +198,18 @@ ptrs_block_try_free(PtrsBlock block, size_t limit, bool *would_block)
     ptrs_slot_leave_exclusive(slot);
   }
   return status;
+}
+
+PtrsStatus
+ptrs_block_try_free(PtrsBlock block, size_t limit, bool *would_block)
+{
+  return try_free(block, limit, 0, would_block);
+}
+
+PtrsStatus
+ptrs_block_try_free_in_region(PtrsBlock block, size_t limit, bool *would_block)
+{
+  return try_free(block, limit, PTRS_BLOCK_IN_REGION, would_block);
 }
 
 // Find the slot and the flags of a live block; the flags never change during its lifetime

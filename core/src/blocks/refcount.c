@@ -142,7 +142,7 @@ lock_at_once(PtrsLifecycle *lifecycle)
 }
 
 PtrsStatus
-ptrs_lifecycle_try_enter(PtrsLifecycle *lifecycle, bool *would_block)
+ptrs_lifecycle_enter_slowly(PtrsLifecycle *lifecycle, bool *would_block)
 {
   if (!would_block) {
     ptrs_lifecycle_wait(lifecycle);

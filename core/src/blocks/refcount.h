@@ -109,12 +109,6 @@ ptrs_lifecycle_depth_below(const PtrsAllocator *parent)
 // Lock, wait until no thread is invalidating blocks, and stay locked.
 void ptrs_lifecycle_wait(PtrsLifecycle *lifecycle);
 
-// As ptrs_lifecycle_wait(); CLOSED, and not locked, if the allocator has been closed.
-PtrsStatus ptrs_lifecycle_enter(PtrsLifecycle *lifecycle);
-
-// The same, but where that would wait, set *would_block and return CLOSED.  NULL: it waits.
-PtrsStatus ptrs_lifecycle_try_enter(PtrsLifecycle *lifecycle, bool *would_block);
-
 // Lock in any state; the second one only if no other thread holds the lock.
 static inline void
 ptrs_lifecycle_lock(PtrsLifecycle *lifecycle)
@@ -132,6 +126,24 @@ static inline void
 ptrs_lifecycle_unlock(PtrsLifecycle *lifecycle)
 {
   ptrs_spin_unlock(&lifecycle->lock);
+}
+
+// As ptrs_lifecycle_wait(); CLOSED, and not locked, if the allocator has been closed.
+PtrsStatus ptrs_lifecycle_enter(PtrsLifecycle *lifecycle);
+
+// The same, but where that would wait, set *would_block and return CLOSED.  NULL: it waits.
+PtrsStatus ptrs_lifecycle_enter_slowly(PtrsLifecycle *lifecycle, bool *would_block);
+
+static inline PtrsStatus
+ptrs_lifecycle_try_enter(PtrsLifecycle *lifecycle, bool *would_block)
+{
+  if (ptrs_lifecycle_try_lock(lifecycle)) {
+    if (!lifecycle->is_invalidating && !lifecycle->is_closed) {
+      return PTRS_STATUS_SUCCESS;
+    }
+    ptrs_lifecycle_unlock(lifecycle);
+  }
+  return ptrs_lifecycle_enter_slowly(lifecycle, would_block);
 }
 
 // Unlock after a block has ended.  An allocator without users goes with its last block, and
