@@ -151,7 +151,7 @@ def test_an_exception_that_leaves_a_with_frees_only_after_the_last_view(buffer: 
 def test_a_function_of_c_may_wait_for_another_thread(run_python: Any) -> None:
     done = run_python(
         """
-        import ctypes, threading, faulthandler
+        import ctypes, gc, threading, faulthandler
         from pointers import *
         from pointers._ffi import lib
 
@@ -173,7 +173,8 @@ def test_a_function_of_c_may_wait_for_another_thread(run_python: Any) -> None:
                 del ptr
                 view.release()
                 del view
-                import gc; gc.collect()
+                while other.is_alive():
+                    gc.collect()
             else:
                 free(ptr)
             other.join()
