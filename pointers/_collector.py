@@ -27,9 +27,14 @@ LEAST = 64 * 1024 * 1024
 _ROUNDS = 8
 
 # Rounds without a byte less, after which others are not worth the time that each takes, which
-# grows with the heap.  One ends all that was made of a view; the next is for what the
-# finalizers of the first have let go.
+# grows with the heap.  The second is for what the finalizers of the first have let go.
 _FUTILE_ROUNDS = 2
+
+#: Weak references to the buffers behind views, by the blocks that they pin, once each; also some
+#: of buffers and of blocks that are gone.
+exports: dict[int, Any] = {}
+_MIN_EXPORTS = 64
+_max_exports = _MIN_EXPORTS
 
 _NO_MEM = lib.PTRS_STATUS_NO_MEM
 _PINNED = lib.PTRS_STATUS_PINNED
@@ -122,9 +127,40 @@ def retry(refusal: int, status: int, function: Callable[..., int], *arguments: A
     return status
 
 
-def retry_pinned(status: int, function: Callable[..., int], *arguments: Any) -> int:
+def retry_pinned(status: int, function: Callable[..., int], block: int, *arguments: Any) -> int:
     """Call a C function again that refused a pinned block, if that may help now."""
+    if COUNTS_REFERENCES or abs(status) != _PINNED or not _FUTILE_ROUNDS:
+        return status
+    gc.collect()
+    status = function(block, *arguments)
+    # A round takes long, and all garbage goes with the first, but for what finalizers refer to
+    if abs(status) == _PINNED and _ends_soon(block):
+        status = retry(_PINNED, status, function, block, *arguments)
+    return status
+
+
+def retry_in_use(status: int, function: Callable[..., int], *arguments: Any) -> int:
+    """Call a C function again that refused an allocator in use, if that may help now."""
     return retry(_PINNED, status, function, *arguments)
+
+
+def _ends_soon(block: int) -> bool:
+    """Whether a pin of a block waits for the end of a buffer that nothing reaches any more."""
+    buffer = exports.get(block)
+    lives = buffer is not None and buffer() is not None
+    n_pins: int = lib.ptrs_access_pins_of(block)
+    return n_pins > lives
+
+
+def note_export(block: int, buffer: Any) -> None:
+    """Remember the weak reference to a buffer that pins a block, in the place of an earlier one."""
+    global _max_exports
+    exports[block] = buffer
+    if len(exports) > _max_exports:
+        for other, kept in list(exports.items()):
+            if kept() is None:
+                exports.pop(other, None)
+        _max_exports = 2 * len(exports) + _MIN_EXPORTS
 
 
 def retry_no_memory(status: int, function: Callable[..., int], *arguments: Any) -> int:

@@ -28,9 +28,11 @@ from pointers._typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pointers._pointer.finalizers import warn_leaked
     from pointers._pointer.stack_errors import suspended_error
+    from pointers._pointer.views import pin
 elif fast is not None:
     later(globals(), "pointers._pointer.finalizers", "warn_leaked")
     later(globals(), "pointers._pointer.stack_errors", "suspended_error")
+    later(globals(), "pointers._pointer.views", "pin")
 
 
 def _install() -> None:
@@ -53,6 +55,7 @@ def _install() -> None:
         "count_slots": _array._Slots._count,
         "default_allocator": default,
         "no_memory": no_memory,
+        "pin": pin,
         "suspended_error": suspended_error,
         "warn_leaked": warn_leaked,
     }

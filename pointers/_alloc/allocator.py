@@ -6,7 +6,7 @@ from __future__ import annotations
 from pointers._alloc.base import AllocatorBase, bind
 from pointers._alloc.blocks import allocate_array, allocate_block
 from pointers._alloc.records import BlockInfo, Stats, record
-from pointers._collector import retry_pinned
+from pointers._collector import retry_in_use
 from pointers._errors import status_error
 from pointers._ffi import fast, ffi, lib
 from pointers._later import later
@@ -104,7 +104,7 @@ class Allocator(AllocatorBase):
         """
         stats = ffi.new("PtrsStats *")
         lib.ptrs_allocator_stats(self._cdata, stats)
-        told: Stats = record(Stats, Stats._fields, stats)
+        told: Stats = record(Stats, stats)
         return told
 
     def blocks(self) -> Iterator[BlockInfo]:
@@ -126,7 +126,7 @@ class Allocator(AllocatorBase):
 
     def _end_blocks(self, action: str, function: Any, *arguments: Any, **messages: str) -> None:
         try:
-            status = retry_pinned(function(*arguments), function, *arguments)
+            status = retry_in_use(function(*arguments), function, *arguments)
             if status:
                 pinned = _IN_USE.format(action=action)
                 raise status_error(status, pinned=pinned, **messages)

@@ -54,7 +54,7 @@ class Guard(Allocator):
         status = lib.ptrs_guard_info(self._cdata, info)
         if status:
             raise status_error(status)
-        told: GuardInfo = record(GuardInfo, GuardInfo._fields, info)
+        told: GuardInfo = record(GuardInfo, info)
         return told
 
 

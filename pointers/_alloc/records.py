@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from pointers._typing import TYPE_CHECKING, Any, Callable
+from pointers._ffi import ffi
+from pointers._typing import TYPE_CHECKING, Any
 
 _TEXTS = {
     "current_bytes": "Bytes of the blocks that live, as they were asked for.",
@@ -19,7 +20,7 @@ _TEXTS = {
     "address": "Where its memory was.",
     "size": "Bytes that were asked for.",
     "alignment": "Bytes, as they were asked for.",
-    "pins": "Views, and other uses of its address.",
+    "pins": "Views, and other uses of its address; where nothing is compiled, views are one.",
     "age": "Blocks that were allocated since; None where no trace was kept.",
     "allocated_at": "The line that allocated it, then its callers; None where no trace was kept.",
     "allocator": "Where its memory comes from; None for memory of C.",
@@ -101,6 +102,7 @@ class GuardInfo(NamedTuple):
     max_mappings: int
 
 
-def record(kind: Callable[..., Any], fields: tuple[str, ...], struct: Any) -> Any:
-    """Return a record of the fields of a C struct."""
-    return kind(*[getattr(struct, name) for name in fields])
+def record(kind: Any, struct: Any) -> Any:
+    """Return a record of the first fields of a C struct, which are numbers of 64 bits."""
+    # Not by their names, nor as unsigned ones: on PyPy that takes four times as long
+    return tuple.__new__(kind, ffi.unpack(ffi.cast("int64_t *", struct), len(kind._fields)))

@@ -52,11 +52,13 @@ EMPTY = Empty()
 class _Record:
     """Memory for a private copy of an image; its own, or that of the C heap."""
 
-    __slots__ = ("load", "value")
+    __slots__ = ("count", "load", "value")
 
     def __init__(self) -> None:
         self.load = ffi.gc(ffi.new("PtrsAccessLoad *"), lib.ptrs_access_load_clear)
         self.value = self.load.value
+        # Of an unsigned number, PyPy makes one of any length, which takes as long as all the rest
+        self.count = ffi.cast("intptr_t *", ffi.addressof(self.value, "count"))
 
 
 # Records that no load is using.  A load takes one away and puts it back: a
@@ -94,14 +96,14 @@ def load(block: int, offset: int) -> Any:
     value = record.value
     result: Any
     if kind == _INT:
-        count = value.count
+        count = record.count[0]
         result = _integer(value, count) if count else value.integer
     elif kind == _STR:
-        result = _text(value, value.count)
+        result = _text(value, record.count[0])
     elif kind == _FLOAT:
         result = value.real
     elif kind == _BYTES:
-        result = _buffer(value.data, value.count)[:]
+        result = _buffer(value.data, record.count[0])[:]
     elif kind == _REFERENCE:
         result = Key(value.integer)
     elif kind == _BOOL:

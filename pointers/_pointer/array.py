@@ -12,10 +12,10 @@ from pointers._pointer.steps import as_steps
 from pointers._typing import TYPE_CHECKING, Any, Iterator, Self, TypeVar, overload
 
 if TYPE_CHECKING or fast is None:
-    from pointers._pointer.bulk import load_slots, store_slots
+    from pointers._pointer.bulk import load_each, load_slots, store_slots
     from pointers._pointer.slots_iterator import SlotsIterator
 else:
-    later(globals(), "pointers._pointer.bulk", "load_slots store_slots")
+    later(globals(), "pointers._pointer.bulk", "load_each load_slots store_slots")
     later(globals(), "pointers._pointer.slots_iterator", "SlotsIterator")
 
 T = TypeVar("T")
@@ -48,6 +48,9 @@ class _Slots(HeapPointer[T]):
             slots = f"its slots are 0 to {count - 1}" if count else "it has no slots"
             raise IndexError(f"slot {index} is outside of the array: {slots}")
         return index
+
+    def _slot_at(self, index: int) -> ArraySlotPointer[T]:
+        return new_slot(ArraySlotPointer, self, index)
 
     def _slot(self, index: int, limit: int) -> ArraySlotPointer[T]:
         return new_slot(ArraySlotPointer, self, self._checked_index(index, limit))
@@ -190,7 +193,10 @@ class AllocatedArrayPointer(_Slots[T]):
         """
         count = self._count()
         objects: list[T] | None = load_slots(self._block, 0, self._bound, count)
-        return [slot.dereference() for slot in self] if objects is None else objects
+        if objects is None:
+            root: Any = self if self._root is None else self._root
+            objects = load_each(self, count, root._held, self._slot_at)
+        return objects
 
     def fill(self, obj: T) -> Self:
         """Store one object in every slot, or in none; return self.

@@ -165,9 +165,10 @@ if TYPE_CHECKING or fast is None:
         """Return an alias of the same kind whose operations do not change the block."""
         alias = new_alias(pointer, pointer._offset)
         alias._bound = pointer._bound
-        alias._index = pointer._index
-        alias._n_empty = pointer._n_empty
-        alias._stepped = pointer._stepped
+        if pointer._bound != NO_LIMIT:  # the others have no slots and no parts
+            alias._index = pointer._index
+            alias._n_empty = pointer._n_empty
+            alias._stepped = pointer._stepped
         alias._readonly = True
         return alias
 

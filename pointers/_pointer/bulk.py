@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from pointers._codec.layout import sizeof
+from pointers._codec.load import EMPTY, Key, load
 from pointers._codec.scratch import scratch
 from pointers._codec.store import STORES
 from pointers._codec.synth import store_key
 from pointers._collector import again
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
+from pointers._pointer.base import MISSING
 from pointers._pointer.held import HeldObjects
 from pointers._typing import Any, Callable
 
@@ -41,14 +43,19 @@ def store_slots(
     if len(values) >= _MANY and _are_ints(values) and _are_int64(values):
         integers = again(ffi.new, "int64_t[]", values)
         status = lib.ptrs_access_store_ints(block, start, stride, integers, len(values))
-    elif set(map(id, map(type, values))) <= _STORES.keys():
+    elif _are_values(values):
         status = _store_staged(block, start, stride, values, {})
     else:
         # No comprehension, whose variables would have to be in closures
         objects = {}
-        for index, value in enumerate(values):
-            if id(type(value)) not in _STORES:
-                objects[start + index * stride] = value
+        last, offset, is_value = None, start, False
+        for value in values:
+            kind = type(value)
+            if kind is not last:
+                last, is_value = kind, id(kind) in _STORES
+            if not is_value:
+                objects[offset] = value
+            offset += stride
         end = start + len(values) * stride
         references = own_held()
         status = references.store_all(objects, end, _store_staged, block, start, stride, values)
@@ -84,24 +91,41 @@ def _are_int64(values: list[int]) -> bool:
     return min(values) >= _INT64_MIN and max(values) <= _INT64_MAX
 
 
+def _are_values(values: list[Any]) -> bool:
+    # Once for each type alone, where the values of a type are neighbours
+    last = None
+    for value in values:
+        kind = type(value)
+        if kind is not last:
+            if id(kind) not in _STORES:
+                return False
+            last = kind
+    return True
+
+
 def _store_staged(
     block: int, start: int, stride: int, values: list[Any], keys: dict[int, int]
 ) -> int:
     """Make all images in a block of its own, then copy them in one access.
 
-    :param keys: The keys of the values that are stored by reference.
+    :param keys: The keys of the values that are stored by reference, by their offsets.
     """
+    last: Any = None
+    store: Any = None
+    at = 0
     with scratch(stride * len(values)) as cell:
         staged = cell[0]
-        for index, value in enumerate(values):
-            at = index * stride
-            store = _STORES.get(id(type(value)))
+        for value in values:
+            kind = type(value)
+            if kind is not last:
+                last, store = kind, _STORES.get(id(kind))
             if store is None:
                 status = store_key(staged, at, stride, keys[start + at])
             else:
                 status = store(staged, at, stride, value)
             if status < 0:
                 return status
+            at += stride
         return lib.ptrs_access_store_images(block, start, stride, staged)
 
 
@@ -114,4 +138,25 @@ def load_slots(block: int, start: int, stride: int, count: int) -> list[Any] | N
     if status < 0:
         raise status_error(status)
     loaded: list[Any] | None = ffi.unpack(integers, count) if status else None
+    return loaded
+
+
+def load_each(array: Any, count: int, held: Any, slot_of: Callable[[int], Any]) -> list[Any]:
+    """Return the objects in the first slots of an array.
+
+    :param held: The held objects of its block, or None.
+    :param slot_of: Returns a pointer to a slot, for what is rare or an error.
+    """
+    block, stride = array._block, array._bound
+    loaded = []
+    offset = 0
+    for index in range(count):
+        value = load(block, offset)
+        if value.__class__ is Key:
+            found = MISSING if held is None else held.load(offset, value)
+            value = EMPTY if found is MISSING else found
+        if value is EMPTY:
+            value = slot_of(index).dereference()
+        loaded.append(value)
+        offset += stride
     return loaded

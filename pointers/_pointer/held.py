@@ -83,7 +83,9 @@ if TYPE_CHECKING or fast is None:
             """Let all know that there may be an image with this key."""
             place = offset // REFERENCE_SIZE
             while True:
-                offsets = self._places.setdefault(place, {})
+                offsets = self._places.get(place)
+                if offsets is None:
+                    offsets = self._places.setdefault(place, {})
                 offsets[key] = offset
                 # Or it was taken out as empty just now
                 if self._places.get(place) is offsets:
@@ -94,22 +96,54 @@ if TYPE_CHECKING or fast is None:
         ) -> None:
             """Take out what has no image any more, of what is at a place in [start, end)."""
             offsets = self._places.get(place)
-            while offsets is not None:
-                for key in list(offsets):
-                    offset = offsets.get(key, end)
-                    if start <= offset < end and _has_reference(block, offset, key) != 1:
-                        released.append(self._held.pop(key, None))
-                        offsets.pop(key, None)
-                if offsets:
-                    return
-                emptied = self._places.pop(place, None)
-                if not emptied:
-                    return
+            if offsets is None:
+                return
+            keys = list(offsets)
+            # Most often one or two: PyPy would make a program of its own of a loop
+            if len(keys) > 2:
+                self._look_at_all(block, offsets, keys, start, end, released)
+            elif keys:
+                self._look_at(block, offsets, keys[0], start, end, released)
+                if len(keys) == 2:
+                    self._look_at(block, offsets, keys[1], start, end, released)
+            if not offsets:
+                self._take_out(block, place, released)
+
+        def _look_at(
+            self,
+            block: int,
+            offsets: dict[int, int],
+            key: int,
+            start: int,
+            end: int,
+            released: list[object],
+        ) -> None:
+            offset = offsets.get(key, end)
+            if start <= offset < end and _has_reference(block, offset, key) != 1:
+                released.append(self._held.pop(key, None))
+                offsets.pop(key, None)
+
+        def _look_at_all(
+            self,
+            block: int,
+            offsets: dict[int, int],
+            keys: list[int],
+            start: int,
+            end: int,
+            released: list[object],
+        ) -> None:
+            for key in keys:
+                self._look_at(block, offsets, key, start, end, released)
+
+        def _take_out(self, block: int, place: int, released: list[object]) -> None:
+            """Take out a place that was found empty."""
+            emptied = self._places.pop(place, None)
+            if emptied:
                 # A key came in just before.  Others may have looked for it since: do it for them.
                 for key, offset in emptied.copy().items():
                     self._tell(offset, key)
-                start, end = place * REFERENCE_SIZE, (place + 1) * REFERENCE_SIZE
-                offsets = self._places.get(place)
+                start = place * REFERENCE_SIZE
+                self._look(block, place, start, start + REFERENCE_SIZE, released)
 
 else:
     HeldTable = fast.HeldTable
@@ -217,9 +251,12 @@ def release_gone(source: int) -> None:
 
     :param source: The allocator's address.
     """
+    blocks = _by_allocator.get(source)
+    if not blocks:
+        return
     # Weak references are no objects that the collector has to look at, so that the
     # list is made in one step: nothing runs in between
-    for entry in list(_by_allocator.get(source, {}).values()):
+    for entry in list(blocks.values()):
         of_allocator, block = entry.key
         if _size_of(block) < 0:
             held = entry()

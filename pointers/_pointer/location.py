@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 if TYPE_CHECKING or fast is None:
     from pointers._pointer.arguments import cast, parameter
     from pointers._pointer.text import as_string, read_string
-    from pointers._pointer.views import lend, pin
+    from pointers._pointer.views import lend
 else:
     later(globals(), "pointers._pointer.arguments", "cast parameter")
     later(globals(), "pointers._pointer.text", "as_string read_string")
-    later(globals(), "pointers._pointer.views", "lend pin")
+    later(globals(), "pointers._pointer.views", "lend")
 
 C = TypeVar("C")
 
@@ -119,11 +119,10 @@ class Location(PointerBase):
         :raises ValueError: the bytes are no whole number of items, or `format` is
             none of a memoryview's.
         :raises BufferError: it is stack memory, which could go before the view, or
-            has as many views as there can be (65,535).
+            has as many views as there can be (65,535, where pointers are compiled;
+            elsewhere, all views of a block share a pin).
         """
-        lease = pin(self._block)
-        # Pinned, the block keeps its size
-        return lend(lease, self._offset, self.size, format, writable and not self._readonly)
+        return lend(self, format, writable and not self._readonly)
 
     def _check_writable(self) -> None:
         if self._readonly:

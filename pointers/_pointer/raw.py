@@ -14,6 +14,9 @@ from pointers._typing import Any
 #: The greatest size of a block in bytes, as in ISO C: ``PTRDIFF_MAX``.
 SIZE_MAX = sys.maxsize
 
+# Numbers below are so small that the product of two is no more than a block's size
+_FEW = 1 << (SIZE_MAX.bit_length() // 2)
+
 # The bytes are overwritten at once
 _new_buffer = ffi.new_allocator(should_clear_after_alloc=False)
 
@@ -28,6 +31,8 @@ def as_int(value: Any, message: str) -> int:
 
     :raises TypeError: with this message and the type, if it has none.
     """
+    if type(value) is int:
+        return value
     try:
         # Up to 3.9 and on PyPy an index may be of a subclass of int, whose
         # comparisons could say anything
@@ -53,6 +58,8 @@ def as_size(value: Any, what: str = "size") -> int:
 
 def checked_array_size(count: Any, size: Any) -> tuple[int, int]:
     """Return count and slot size as ints whose product can be a block's size."""
+    if type(count) is type(size) is int and 0 <= count < _FEW and 0 <= size < _FEW:
+        return count, size
     n_slots, slot_size = as_size(count, "count"), as_size(size)
     as_size(n_slots * slot_size, "count * size")
     return n_slots, slot_size
@@ -63,6 +70,8 @@ def as_range(value: Any, room: int) -> int:
 
     :raises InvalidSizeError: it is more than `room`.
     """
+    if type(value) is int and 0 <= value <= room:
+        return value
     try:
         size = as_size(value, "number of bytes")
     except AllocationError:

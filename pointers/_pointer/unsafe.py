@@ -34,17 +34,23 @@ def reference_unsafe(block: int, offset: int, size: int, key: int) -> int:
 def move_unsafe(ptr: Any, obj: Any) -> None:
     """Store an object, or what another pointer points at, without the size limit."""
     value = obj.dereference() if isinstance(obj, Location) else obj
-    size = sizeof(value)
     capacity = ptr.capacity
+    kind = type(value)
+    # A class whose metaclass is another could claim to be equal to int
+    store = STORES.get(kind) if type(kind) is type else None
+    if store is not None:
+        # Where it fits, there is no need for an image that is made elsewhere
+        status = store(ptr._block, ptr._offset, capacity, value)
+        if status >= 0:
+            ptr._overwritten(status)
+            return
+    size = sizeof(value)
     if size > capacity:
         warnings.warn(
             f"writing {size} bytes where {capacity} are left overwrites foreign memory",
             RuntimeWarning,
             stacklevel=callers_level(),
         )
-    kind = type(value)
-    # A class whose metaclass is another could claim to be equal to int
-    store = STORES.get(kind) if type(kind) is type else None
     if store is None:
         held = ptr._own_held()
         status = held.store(ptr._block, ptr._offset, size, value, reference_unsafe)

@@ -15,8 +15,6 @@ from _machine_refused import BUFFERS, Pointer, expect
 from _machine_world import CPYTHON
 
 MAX_VIEWS = 8
-# PyPy's collector needs several rounds to free a view of a view
-ROUNDS = 10
 
 
 class View(NamedTuple):
@@ -105,8 +103,8 @@ class Views(Calls):
         """Record the end of a pin; the last one of a block without pointers frees the block."""
         lent = any(lent is block for lent in self.lent)
         block.n_views -= 1
-        for _ in range(ROUNDS if lent and not CPYTHON else 0):
-            gc.collect()
+        if lent and not CPYTHON:
+            collect_all(rounds=2)
         if lent and not block.n_views:
             self.lent = [other for other in self.lent if other is not block]
             self.count(block.source, blocks=-1, now=-block.size)
@@ -127,7 +125,7 @@ class Views(Calls):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             self.pointers = [p for p in self.pointers if p.block is not block]
-            for _ in range(0 if CPYTHON else 3):
+            if not CPYTHON:
                 gc.collect()
         self.touched = []
         self.count()

@@ -92,8 +92,7 @@ class World:
         for token in held:
             assert self.objects[token]() is not None
         if not CPYTHON:
-            for _ in range(2):
-                gc.collect()
+            gc.collect()
         for token in self.objects.keys() - held - loose:
             assert self.objects[token]() is None
         self.objects = {token: self.objects[token] for token in held | loose}
@@ -197,7 +196,7 @@ class World:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             self.pointers = [p for p in self.pointers if p.block is not block]
-            for _ in range(0 if CPYTHON else 3):
+            if not CPYTHON:
                 gc.collect()
             assert [w.category for w in warned] == [ResourceWarning] * self.warns(block)
             assert all("dropped without free" in str(w.message) for w in warned)

@@ -74,10 +74,10 @@ def dropped(drop: "Callable[[], None]") -> "list[str]":
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         drop()
-        collect_all()
+        collect_all(rounds=2)
         messages = [str(warning.message) for warning in caught]
     caught.clear()  # warnings keep their pointers alive
-    collect_all()
+    collect_all(rounds=2)
     assert System().stats().current_blocks == before
     return messages
 

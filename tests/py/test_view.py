@@ -10,6 +10,7 @@ import warnings
 from typing import Any
 
 import pytest
+from _collecting import CPYTHON
 
 from pointers import (
     CorruptObjectError,
@@ -135,7 +136,7 @@ def test_every_memoryview_made_of_a_view_holds_the_pin() -> None:
 
 def test_memory_stays_pinned_until_its_last_view_ends() -> None:
     ptr = malloc(64)
-    views = [ptr.view() for _ in range(10)]
+    views = [place.view() for place in (ptr, ptr + 8, ptr)]
     while views:
         refuses(ptr)
         views.pop().release()
@@ -249,6 +250,7 @@ def test_pointers_are_no_buffers(take: Any) -> None:
                 take(ptr)
 
 
+@pytest.mark.skipif(fast is None, reason="the views of a block share a pin")
 def test_more_views_than_pins_can_be_counted_are_refused() -> None:
     ptr = malloc(8)
     views = [ptr.view() for _ in range(65535)]
@@ -297,8 +299,8 @@ def test_a_view_in_a_collected_cycle_holds_no_pin(older: bool) -> None:
     for count in (1, 50):
         seen.clear()
         pointers = [lend() for _ in range(count)]
-        for _ in range(8):
+        if CPYTHON:
             gc.collect()
-        for ptr in pointers:
+        for ptr in pointers:  # which looks for garbage itself where references are not counted
             free(ptr)
         assert len(seen) == count
