@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pointers._alloc.records import BlockInfo
 
-_DROPPED = re.compile(r"\w+ to (\d+) bytes was dropped without free\(\)")
+_DROPPED = re.compile(r"\w+ to (\d+) bytes.* was dropped without free\(\)")
 _MARKER = "keeps_blocks"
 
 

@@ -227,6 +227,37 @@ def test_a_child_of_a_fork_has_the_block() -> None:
     assert array.sum() == 4950
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_arrays_of_threads_that_a_child_does_not_have_stay() -> None:
+    arena = Arena()
+    made, done = threading.Event(), threading.Event()
+
+    def work() -> None:
+        array = np.ones(3)
+        made.set()
+        done.wait(60)
+        del array
+
+    thread = threading.Thread(target=work)
+    with numpy_allocator(arena, process_wide=True):
+        thread.start()
+        made.wait(60)
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            with pytest.raises(BufferError):
+                arena.close()
+            status = int(live(arena) != 1)
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    done.set()
+    thread.join()
+    arena.close()
+
+
 @pytest.mark.parametrize("fast", ["0", "1"])
 def test_a_block_that_never_ends(run_python: Any, fast: str) -> None:
     done = run_python(
