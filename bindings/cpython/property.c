@@ -158,8 +158,7 @@ new_array_over(PtrsPyPointer *pointer, PyObject *maker, Py_ssize_t left)
   Py_ssize_t size         = 0;
   PyObject *const pin     = keep ? ptrs_py_new_pin(pointer, &mem, &size) : NULL;
   PyObject *const where   = pin && size == left ? PyLong_FromVoidPtr(mem) : NULL;
-  PyObject *array =
-      where ? PyObject_CallFunctionObjArgs(PyTuple_GET_ITEM(maker, 0), where, NULL) : NULL;
+  PyObject *array         = where ? PyObject_CallOneArg(PyTuple_GET_ITEM(maker, 0), where) : NULL;
   if (array && keep(field, array, pin)) {
     Py_CLEAR(array);
   }
@@ -168,19 +167,45 @@ new_array_over(PtrsPyPointer *pointer, PyObject *maker, Py_ssize_t left)
   return array;
 }
 
+// What makes arrays of so many bytes, a new reference; NULL with or without an exception.  With a
+// global lock, the last one is at hand: a program passes pointers of one size again and again.
+static PyObject *
+find_maker(Py_ssize_t left)
+{
+#  ifndef Py_GIL_DISABLED
+  static Py_ssize_t last_left = -1;
+  static PyObject *last;
+  if (left == last_left) {
+    Py_INCREF(last);
+    return last;
+  }
+#  endif
+  PyObject *const size = left < 0 ? NULL : PyLong_FromSsize_t(left);
+  PyObject *const maker =
+      size ? PyDict_GetItemWithError(ptrs_py_objects[PTRS_PY_ARRAYS_OVER], size) : NULL;
+  Py_XINCREF(maker);
+  Py_XDECREF(size);
+#  ifndef Py_GIL_DISABLED
+  if (maker) {
+    PyObject *const before = last;
+    Py_INCREF(maker);
+    last      = maker;
+    last_left = left;
+    Py_XDECREF(before);
+  }
+#  endif
+  return maker;
+}
+
 PyObject *
 ptrs_py_get_parameter(PyObject *self, void *unused)
 {
   (void)unused;
   PtrsPyPointer *const pointer = (PtrsPyPointer *)self;
   const Py_ssize_t left        = ptrs_py_place(pointer)->readonly ? -1 : ptrs_py_peek_left(pointer);
-  PyObject *const size         = left < 0 ? NULL : PyLong_FromSsize_t(left);
-  PyObject *const over =
-      size ? PyDict_GetItemWithError(ptrs_py_objects[PTRS_PY_ARRAYS_OVER], size) : NULL;
-  Py_XINCREF(over);
-  PyObject *const array = over ? new_array_over(pointer, over, left) : NULL;
-  Py_XDECREF(over);
-  Py_XDECREF(size);
+  PyObject *const maker        = left < 0 ? NULL : find_maker(left);
+  PyObject *const array        = maker ? new_array_over(pointer, maker, left) : NULL;
+  Py_XDECREF(maker);
   // Also where the block has become smaller since
   return array || PyErr_Occurred() ? array : ptrs_py_slow_1(PTRS_PY_PARAMETER, self);
 }
