@@ -38,6 +38,7 @@ from pointers._pointer.pointer import Pointer
 from pointers._pointer.stack import acquire_stack_alloc, stack_alloc
 from pointers._pointer.stack_call import StackAllocatedPointer
 from pointers._pointer.steps import SlicePointer
+from pointers._traces import tracemalloc_domain
 from pointers._typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ __all__ = [
     "report_faults",
     "sizeof",
     "stack_alloc",
+    "tracemalloc_domain",
 ]
 
 # Names that are imported when a program first asks for them, by the module that has them

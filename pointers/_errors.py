@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pointers._ffi import ffi, lib
+from pointers._traces import how_it_ended
 
 
 class PointersError(Exception):
@@ -95,8 +96,15 @@ def why_refused() -> str:
     return over_limit(told.limit, told.lives, told.asked)
 
 
-def status_error(status: int, **messages: str) -> Exception:
+def freed_error(block: int, text: str = _FREED) -> FreedMemoryError:
+    """Return the error of a block that has ended, with the lines if these were traced."""
+    return FreedMemoryError(f"{text}{how_it_ended(block)}")
+
+
+def status_error(status: int, *blocks: int, **messages: str) -> Exception:
     """Return the exception for a status.
+
+    :param blocks: Those that the caller has used, one of which may be gone.
 
     :param status: A ``PtrsStatus``, or its negation as the calls in
         ``bindings/access/access.h`` return it.
@@ -109,6 +117,9 @@ def status_error(status: int, **messages: str) -> Exception:
     for name, text in messages.items():
         if getattr(lib, f"PTRS_STATUS_{name.upper()}") == status:
             message = text
+    if blocks and status == lib.PTRS_STATUS_STALE and kind is FreedMemoryError:
+        gone = [block for block in blocks if lib.ptrs_access_size_of(block) < 0]
+        return freed_error(gone[0] if gone else 0)
     if message is None:
         message = ffi.string(lib.ptrs_strerror(status)).decode("ascii")
     return kind(message)

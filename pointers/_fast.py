@@ -23,6 +23,7 @@ from pointers._pointer import stack as _stack
 from pointers._pointer import stack_call as _stack_call
 from pointers._pointer import steps as _steps
 from pointers._pointer.base import MISSING, arrays_over, class_error
+from pointers._traces import block_allocated, block_freed
 from pointers._typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def _install() -> None:
         "allocator": allocator,
         "MISSING": MISSING,
         "arrays_over": arrays_over,
+        "block_allocated": block_allocated,
+        "block_freed": block_freed,
         "class_error": class_error,
         "count_slots": _array._Slots._count,
         "default_allocator": default,

@@ -74,7 +74,7 @@ def source_of(block: int) -> Any:
     cell = new_cell()
     status = lib.ptrs_block_allocator(block, cell)
     if status:
-        raise status_error(status)
+        raise status_error(status, block)
     key = source_key(cell[0])
     source = registry().get(key)
     if source is None:

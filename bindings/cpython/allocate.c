@@ -7,6 +7,7 @@
 #include "cpython/peek.h"
 #include "cpython/pointer.h"
 #include "cpython/slow.h"
+#include "cpython/trace.h"
 #include "cpython/wait.h"
 
 #ifndef PYPY_VERSION
@@ -111,11 +112,16 @@ new_owner(PtrsAllocator *allocator, const Request *request)
       request->slot_size < 0 ? ptrs_py_new_pointer(ptrs_py_objects[PTRS_PY_ALLOCATED], block, true)
                              : ptrs_py_new_array(ptrs_py_objects[PTRS_PY_ARRAY], block,
                                                  request->slot_size, request->count);
-  if (!pointer) {
-    (void)ptrs_block_free(block);
+  if (pointer && ptrs_py_trace_allocated(block, (size_t)request->size)) {
+    note_region(allocator);
+    return (PyObject *)pointer;
   }
-  note_region(allocator);
-  return (PyObject *)pointer;
+  if (pointer) {
+    (void)ptrs_py_disown(pointer);
+  }
+  (void)ptrs_block_free(block);
+  Py_XDECREF(pointer);
+  return NULL;
 }
 
 // As new_owner(), from the allocator that is given or the default

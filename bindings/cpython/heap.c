@@ -8,6 +8,7 @@
 #include "cpython/held.h"
 #include "cpython/operations.h"
 #include "cpython/peek.h"
+#include "cpython/trace.h"
 #include "cpython/wait.h"
 #include "cpython/warnings.h"
 
@@ -64,12 +65,24 @@ free_block(PtrsPyPointer *pointer)
   return true;
 }
 
-// Let go of what a block that is gone has kept; None
+// Let go of what a block that is gone has kept; None, or NULL with an exception of what ran
+// while the line that ends the block was found
 static PyObject *
 release_all(PtrsPyPointer *pointer)
 {
+  PtrsPyError error;
+  const bool is_told = ptrs_py_trace_freed(ptrs_py_block(pointer));
+  if (!is_told) {
+    ptrs_py_error_take(&error);
+  }
   Py_XDECREF(ptrs_py_take_own(ptrs_py_root(pointer)));
-  return ptrs_py_release_held(pointer);
+  PyObject *const released = ptrs_py_release_held(pointer);
+  if (is_told) {
+    return released;
+  }
+  Py_XDECREF(released);
+  ptrs_py_error_put_back(&error);
+  return NULL;
 }
 
 PyObject *
@@ -130,7 +143,11 @@ give(PtrsPyPointer *pointer)
     Py_DECREF(address);
     address = PyLong_FromVoidPtr(mem);
   }
-  Py_DECREF(release_all(pointer));
+  PyObject *const released = release_all(pointer);
+  if (!released) {
+    PyErr_WriteUnraisable((PyObject *)Py_TYPE(pointer)); // the address is not to be lost
+  }
+  Py_XDECREF(released);
   return address;
 }
 
@@ -169,17 +186,18 @@ ptrs_py_pointer_exit(PyObject *self, PyObject *const *args, Py_ssize_t n_args, P
 
 // Warn of a pointer that was dropped with its block, which is gone now
 static void
-warn_leaked(PyTypeObject *type, int64_t size, PyObject *source)
+warn_leaked(PyTypeObject *type, int64_t size, PyObject *source, PtrsBlock block)
 {
-  PyObject *const kind   = (PyObject *)type;
-  PyObject *const number = PyLong_FromLongLong(size);
+  PyObject *const args[] = {(PyObject *)type, PyLong_FromLongLong(size), source,
+                            PyLong_FromLongLong(block)};
   PyObject *const result =
-      number ? ptrs_py_slow_3(PTRS_PY_WARN_LEAKED, kind, number, source) : NULL;
+      args[1] && args[3] ? ptrs_py_slow(PTRS_PY_WARN_LEAKED, args, 4, NULL) : NULL;
   if (!result) {
-    PyErr_WriteUnraisable(kind);
+    PyErr_WriteUnraisable(args[0]);
   }
   Py_XDECREF(result);
-  Py_XDECREF(number);
+  Py_XDECREF(args[1]);
+  Py_XDECREF(args[3]);
 }
 
 // Whether it may matter to someone that a pointer was dropped with its block
@@ -214,11 +232,20 @@ ptrs_py_free_unheard(PtrsPyPointer *pointer)
     return true;
   }
   // An exception that is under way is for the finalizer to put aside
-  if (PyErr_Occurred() || !free_unheard(pointer)) {
+  if (PyErr_Occurred() || __atomic_load_n(&ptrs_py_traces, __ATOMIC_RELAXED) ||
+      !free_unheard(pointer)) {
     return false;
   }
   (void)ptrs_py_disown(pointer);
   return true;
+}
+
+// Whether a block that was dropped is gone, and not left to its pins
+static bool
+has_ended(PtrsBlock block)
+{
+  PtrsBlockInfo info;
+  return ptrs_block_info(block, &info);
 }
 
 // Free the block of a pointer that owns it, with a warning that names its source
@@ -233,7 +260,9 @@ finalize(PtrsPyPointer *pointer, PyObject *source)
   size = ptrs_access_drop_leaked(ptrs_py_block(pointer));
   Py_END_ALLOW_THREADS;
   if (size >= 0 && is_heard(pointer)) {
-    warn_leaked(Py_TYPE(pointer), size, source);
+    warn_leaked(Py_TYPE(pointer), size, source, ptrs_py_block(pointer));
+  } else if (has_ended(ptrs_py_block(pointer)) && !ptrs_py_trace_freed(ptrs_py_block(pointer))) {
+    PyErr_WriteUnraisable((PyObject *)Py_TYPE(pointer));
   }
   ptrs_py_leave_kept(pointer);
   ptrs_py_error_put_back(&error);

@@ -18,6 +18,7 @@
 #include "cpython/iterator.h"
 #include "cpython/pointer.h"
 #include "cpython/stack.h"
+#include "cpython/trace.h"
 #include "cpython/type.h"
 #include "cpython/warnings.h"
 
@@ -49,6 +50,7 @@ static PyMethodDef functions[] = {
     {"is_direct", ptrs_py_is_direct, METH_O, NULL},
     {"call_once", ptrs_py_call_once, METH_VARARGS, NULL},
     {"bind", ptrs_py_bind, METH_VARARGS, NULL},
+    {"untrack", ptrs_py_untrack, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -31,7 +31,9 @@
     ROW(MISSING, "MISSING")                 /* where held objects have no such key */              \
     ROW(POINTER, "Pointer")                 /* the class of all pointers */                        \
     ROW(DEFAULT, "default_allocator")       /* the context variable of the default allocator */    \
-    ROW(WARN_LEAKED, "warn_leaked")         /* (class of the pointer, size, pointer or None) */    \
+    ROW(WARN_LEAKED, "warn_leaked")         /* (class, size, pointer or None, handle) */           \
+    ROW(BLOCK_ALLOCATED, "block_allocated") /* (handle), while tracemalloc traces */               \
+    ROW(BLOCK_FREED, "block_freed")         /* (handle), once blocks have been traced */           \
     ROW(CLASS_ERROR, "class_error")         /* (pointer): an exception */                          \
     ROW(PIN, "pin")                         /* (handle), for the errors of that */                 \
     ROW(DESCRIBE, "describe")               /* (stack function, function): is it in a class? */    \

@@ -5,6 +5,7 @@
 #include "cpython/operations.h"
 #include "cpython/peek.h"
 #include "cpython/pointer.h"
+#include "cpython/trace.h"
 
 #ifndef PYPY_VERSION
 
@@ -39,6 +40,7 @@ resized(PyObject *self, PyObject *number)
   if (status) {
     return ptrs_py_raise(PyObject_CallMethod(self, "_resize_error", "in", status, size));
   }
+  ptrs_py_trace_resized(ptrs_py_block(pointer), (size_t)size);
   // Objects that were held in a part that is gone
   ptrs_py_overwritten(pointer, size, PY_SSIZE_T_MAX);
   Py_INCREF(self);

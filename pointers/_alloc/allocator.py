@@ -13,6 +13,7 @@ from pointers._later import later
 from pointers._pointer.array import AllocatedArrayPointer
 from pointers._pointer.heap import AllocatedPointer
 from pointers._registry import makers, new_cell, registry, roots, source_key
+from pointers._traces import live, sweep
 from pointers._typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ class Allocator(AllocatorBase):
             if status:
                 pinned = _IN_USE.format(action=action)
                 raise status_error(status, pinned=pinned, **messages)
+            if live:
+                sweep()
         finally:
             release_gone(source_key(self._cdata))
 
@@ -151,6 +154,8 @@ class Allocator(AllocatorBase):
                 raise
             # Blocks with views go with the last of these, all others at once
             lib.ptrs_allocator_drop(self._cdata)
+            if live:
+                sweep()
             release_gone(source_key(self._cdata))
 
     def __repr__(self) -> str:

@@ -16,6 +16,7 @@ from pointers._pointer.array import AllocatedArrayPointer
 from pointers._pointer.base import new_array, new_owner
 from pointers._pointer.heap import AllocatedPointer
 from pointers._pointer.raw import SIZE_MAX, as_align, as_size, checked_array_size
+from pointers._traces import block_allocated, is_tracing
 from pointers._typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING or fast is None:
@@ -95,6 +96,8 @@ def _new_pointer(
             if source._labels:
                 label_block(block)
             ptr = make(kind, block, *shape)
+            if is_tracing():
+                block_allocated(block)
             cell[0] = 0
     except BaseException:
         _free_cell(cell)

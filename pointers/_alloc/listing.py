@@ -7,6 +7,7 @@ from pointers._alloc.records import BlockInfo
 from pointers._errors import FreedMemoryError
 from pointers._ffi import ffi, lib
 from pointers._registry import source_key, source_of
+from pointers._traces import trace_of
 from pointers._typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def _described(found: Any) -> BlockInfo | None:
             source = source_of(found.block)
         except FreedMemoryError:  # the block has ended since
             return None
+    block = found.block
+    age, lines = trace_of(block)
     return BlockInfo(
-        found.block, source_key(info.mem), info.size, info.align, info.pins, None, None, source
+        block, source_key(info.mem), info.size, info.align, info.pins, age, lines, source
     )

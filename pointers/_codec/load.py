@@ -118,6 +118,7 @@ def load(block: int, offset: int) -> Any:
         _records.append(record)
         raise status_error(
             kind,
+            block,
             corrupt=f"the bytes at offset {offset} are not those of an object: they were "
             "overwritten or never written through a pointer; store an object here first",
         )

@@ -62,10 +62,10 @@ def store_slots(
     if status < 0:
         # A block that is gone has no size that a value could exceed
         gone = lib.ptrs_access_size_of(block)
-        raise _store_error(min(gone, 0) or status, stride, values)
+        raise _store_error(min(gone, 0) or status, block, stride, values)
 
 
-def _store_error(status: int, stride: int, values: list[Any]) -> Exception:
+def _store_error(status: int, block: int, stride: int, values: list[Any]) -> Exception:
     """Return the error of a bulk store, with the first value that is too large."""
     messages = {}
     for index, value in enumerate(values):
@@ -76,7 +76,7 @@ def _store_error(status: int, stride: int, values: list[Any]) -> Exception:
                 f"but a slot has {stride}: nothing was written"
             )
             break
-    return status_error(status, **messages)
+    return status_error(status, block, **messages)
 
 
 def _are_ints(values: list[Any]) -> bool:
@@ -136,7 +136,7 @@ def load_slots(block: int, start: int, stride: int, count: int) -> list[Any] | N
     integers = again(ffi.new, "int64_t[]", count)
     status = lib.ptrs_access_load_ints(block, start, stride, integers, count)
     if status < 0:
-        raise status_error(status)
+        raise status_error(status, block)
     loaded: list[Any] | None = ffi.unpack(integers, count) if status else None
     return loaded
 

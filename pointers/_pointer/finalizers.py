@@ -8,6 +8,7 @@ import sys
 import warnings
 
 from pointers._ffi import lib
+from pointers._traces import block_freed, live
 from pointers._typing import Any
 
 # The context variable of the filters that are a context's own, from 3.14 on
@@ -33,7 +34,14 @@ def callers_level(
 
 
 def warn_leaked(
-    kind: type, size: int, source: Any, _warn: Any = warnings.warn, _level: Any = callers_level
+    kind: type,
+    size: int,
+    source: Any,
+    block: int = 0,
+    _warn: Any = warnings.warn,
+    _level: Any = callers_level,
+    _live: Any = live,
+    _freed: Any = block_freed,
 ) -> None:
     """Warn of a pointer of a class that was dropped with its block of `size` bytes.
 
@@ -42,8 +50,9 @@ def warn_leaked(
 
     :param source: The pointer, or None where nothing may see it any more.
     """
+    where = _freed(block) if _live else ""
     _warn(
-        f"{kind.__name__} to {size} bytes was dropped without free()",
+        f"{kind.__name__} to {size} bytes{where} was dropped without free()",
         ResourceWarning,
         stacklevel=_level(),
         source=source,
@@ -80,11 +89,16 @@ def free_leaked(
     _drop: Any = lib.ptrs_access_drop_leaked,
     _is_unheard: Any = is_unheard,
     _warn: Any = warn_leaked,
+    _live: Any = live,
+    _freed: Any = block_freed,
+    _size_of: Any = lib.ptrs_access_size_of,
 ) -> None:
     """Free the block of a pointer that was dropped, unless that has been done."""
     size = _drop(block)
     if size >= 0 and not _is_unheard():
-        _warn(kind, size, ptr)
+        _warn(kind, size, ptr, block)
+    elif _live and _size_of(block) < 0:
+        _freed(block)
 
 
 class Finalizer:

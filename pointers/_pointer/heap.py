@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pointers._collector import charge, retry_no_memory, retry_pinned
-from pointers._errors import FreedMemoryError, status_error, why_refused
+from pointers._errors import freed_error, status_error, why_refused
 from pointers._ffi import COUNTS_REFERENCES, fast, ffi, lib
 from pointers._later import later
 from pointers._pointer.base import NO_LIMIT, disown, freeing
@@ -12,6 +12,7 @@ from pointers._pointer.pointer import Pointer
 from pointers._pointer.raw import as_size
 from pointers._pointer.steps import BytePointer, slice_of
 from pointers._registry import source_of
+from pointers._traces import block_freed, live
 from pointers._typing import TYPE_CHECKING, Any, Callable, Self, TypeVar
 
 if TYPE_CHECKING or fast is None:
@@ -71,8 +72,10 @@ class HeapPointer(Pointer[T]):
             if status:
                 status = retry_pinned(status, _free, self._block)
                 if status:
-                    raise status_error(status)
+                    raise status_error(status, self._block)
             disown(root)
+            if live:
+                block_freed(self._block)
         finally:
             # Also after an interrupt, and when a first call was interrupted
             references = root._held
@@ -104,10 +107,13 @@ class HeapPointer(Pointer[T]):
                 if status:
                     raise status_error(
                         status,
+                        block,
                         not_supported="C's free() cannot free this memory, since it is "
                         f"{self._of_what()}: copy it into memory of malloc()",
                     )
             disown(root)
+            if live:
+                block_freed(block)
         except BaseException:
             # Also after an interrupt
             if root._held is not None and lib.ptrs_access_size_of(block) < 0:
@@ -158,6 +164,7 @@ class HeapPointer(Pointer[T]):
             limit = f"{lib.ptrs_allocator_max_size(self.allocator._cdata)} bytes"
         return status_error(
             status,
+            self._block,
             out_of_bounds=f"the object that is stored at offset {cut} does not fit into {size} "
             "bytes: store a smaller one there, or clear its bytes with memset()",
             no_mem=f"no memory for {size} bytes{why_refused()}; the block is as it was",
@@ -172,7 +179,7 @@ class HeapPointer(Pointer[T]):
         :raises ValueError: this alias does not point at the start.
         """
         if self.freed:
-            raise FreedMemoryError("the memory was freed: allocate it anew")
+            raise freed_error(self._block)
         self._check_writable()
         if self._offset:  # at the end it would be too late to refuse
             raise self._not_at_start("free")

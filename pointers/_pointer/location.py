@@ -72,7 +72,7 @@ class Location(PointerBase):
 
     def _checked(self, number: int) -> int:
         if number < 0:
-            raise status_error(number)
+            raise status_error(number, self._block)
         return number
 
     def __int__(self) -> int:

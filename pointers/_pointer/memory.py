@@ -36,7 +36,7 @@ def _copy(dst: P, src: Any, n: int, overlap: bool) -> P:
         )
     status = lib.ptrs_block_copy(dst._block, dst._offset, src._block, src._offset, size)
     if status:
-        raise status_error(status)
+        raise status_error(status, dst._block, src._block)
     dst._overwritten(size)
     return dst
 
@@ -70,7 +70,7 @@ def memset(dst: P, byte: int, n: int) -> P:
     size = as_range(n, dst.size)
     status = lib.ptrs_block_fill(dst._block, dst._offset, size, value)
     if status:
-        raise status_error(status)
+        raise status_error(status, dst._block)
     dst._overwritten(size)
     return dst
 
@@ -89,5 +89,5 @@ def memcmp(a: Pointer[Any], b: Any, n: int) -> int:
     size = as_range(n, min(a.size, b.size))
     order = lib.ptrs_access_compare(a._block, a._offset, b._block, b._offset, size)
     if order < 0:
-        raise status_error(order)
+        raise status_error(order, a._block, b._block)
     return order - 1

@@ -143,6 +143,7 @@ class Pointer(Location, Generic[T]):
         size = sizeof(obj)
         return status_error(
             status,
+            self._block,
             out_of_bounds=f"{type(obj).__name__} object takes {size} bytes, but there are only "
             f"{left} here: allocate or realloc() more",
         )

@@ -135,7 +135,7 @@ def _read(block: int, offset: int, size: int, target: Any) -> bytes:
         target = _new_buffer("uint8_t[]", size)
     status = lib.ptrs_block_read(block, offset, size, target)
     if status:
-        raise status_error(status)
+        raise status_error(status, block)
     result: bytes = ffi.buffer(target, size)[:]
     return result
 
@@ -160,5 +160,5 @@ def write_bytes(block: int, offset: int, room: int, data: Any, n: Any = None) ->
     finally:
         let_go(source)
     if status:
-        raise status_error(status)
+        raise status_error(status, block)
     return size

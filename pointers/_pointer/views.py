@@ -31,7 +31,7 @@ def pin(block: int) -> Any:
     if status in _REFUSALS:
         raise BufferError(_REFUSALS[status])
     if status:
-        raise status_error(status)
+        raise status_error(status, block)
     start = ffi.cast("uint8_t *", lease.mem)
     # Ends with the buffer.  The lease is bound and not its guard, which the collector
     # might end first, and with it the memory that the lease is in; and bound without a

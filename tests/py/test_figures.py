@@ -30,6 +30,7 @@ EXCEPTIONS = {
     "layout": "prints for a person",
     ".dump": "prints for a person",
     "__version__": "is a text",
+    "tracemalloc_domain": "is a number",
     ".__class_getitem__": "is for annotations",
     ".__del__": "is timed as the leaked malloc(28)",
     ".__delitem__": "always refuses",
