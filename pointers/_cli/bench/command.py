@@ -13,7 +13,7 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from pointers._cli.bench.measure import allocators, machine, own, plan, program, runner
 from pointers._cli.bench.measure.interpreter import workloads as of_python
@@ -28,6 +28,7 @@ from pointers._cli.bench.result.summary import sum_up
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from pointers._cli.bench.measure.allocators import Allocator
     from pointers._cli.bench.result.schema import Document, Load, Workload
 
 INTERRUPTED = 130
@@ -106,20 +107,16 @@ def _split(option: str, text: str | None, known: Collection[str]) -> list[str] |
 
 
 def _print_list(
-    workloads: Sequence[Workload], found: Sequence[allocators.Allocator], notes: Sequence[str]
+    workloads: Sequence[Workload], found: Sequence[Allocator], notes: Sequence[str]
 ) -> None:
-    listed = [("workloads:", "")]
-    listed += [(f"  {one['name']:16}", one["description"]) for one in workloads]
-    listed += [("allocators:", "")]
+    print("workloads:")
+    for workload in workloads:
+        print(f"  {workload['name']:16} {workload['description']}".rstrip())
+    print("allocators:")
     for one in found:
-        listed.append((f"  {one.name:16}", one.path or allocators.BUILT_IN.get(one.name, "")))
-    listed += [(note, "") for note in notes]
-    for name, about in listed:
-        print(name, about)
-
-
-def _outputs(options: argparse.Namespace) -> list[Path]:
-    return [one for one in (options.json, options.csv, options.pyperf, options.html) if one]
+        about = one.path or allocators.BUILT_IN.get(one.name, "")
+        print(f"  {one.name:16} {about}".rstrip())
+    print(*notes, sep="\n", end="\n" if notes else "")
 
 
 def _check_output(path: Path) -> None:
@@ -130,10 +127,6 @@ def _check_output(path: Path) -> None:
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         raise UsageError(f"cannot write {path}: {path.parent}: {error.strerror}") from None
-
-
-def _terminate(_number: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _measure(options: argparse.Namespace) -> Document | None:
@@ -258,9 +251,9 @@ def _finish(found: Document, earlier: Sequence[Earlier], options: argparse.Names
 
 def main(options: argparse.Namespace) -> int:
     """Run the comparison; return the exit code: 2 for what makes no sense, 1 for failures."""
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        for path in _outputs(options):
+        for path in filter(None, (options.json, options.csv, options.pyperf, options.html)):
             _check_output(path)
         if options.html:
             page.check()

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import statistics
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,27 +25,20 @@ if TYPE_CHECKING:
     #: Names of workloads, with what is said of each, and the drawing.
     Panels = list[tuple[str, str, str]]
 
-_NEEDED = ("altair", "jinja2", "vl_convert")
-
 
 def check() -> None:
     """Say what a report lacks, before anything is measured for it.
 
     :raises UsageError: the extra is not installed.
     """
-    missing = [name for name in _NEEDED if not _is_there(name)]
-    if missing:
+    try:
+        for name in ("altair", "jinja2", "vl_convert"):
+            import_module(name)
+    except ImportError as error:
         way = "pip install 'pointers-cffi[report]'"
         if sys.implementation.name != "cpython":
             way = "write --json here, and make the report on CPython with --load"
-        raise UsageError(f"--html needs {', '.join(missing)}: {way}")
-
-
-def _is_there(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ValueError:  # of a module that was put in place without one
-        return False
+        raise UsageError(f"--html needs {error.name}: {way}") from None
 
 
 def _means(cases: Sequence[Case], baseline: str) -> list[Case]:
