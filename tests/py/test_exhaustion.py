@@ -236,4 +236,4 @@ def test_thread_local_variables_fit_glibc_s_spare_space() -> None:
     path = getattr(sys.modules["pointers._core"], "__file__", None)
     if not path or Path(path).read_bytes()[:4] != b"\x7fELF":
         pytest.skip("no ELF file")
-    assert 0 < thread_local_bytes(Path(path).read_bytes()) <= 64
+    assert 0 < thread_local_bytes(Path(path).read_bytes()) <= 80
