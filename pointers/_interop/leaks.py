@@ -104,7 +104,7 @@ def _described(info: BlockInfo) -> str:
 
 def _hint(left: list[BlockInfo]) -> list[str]:
     """Return a line about what would tell more, if any would."""
-    if not left or any(info.allocated_at for info in left):
+    if not left or not COUNTS_REFERENCES or any(info.allocated_at for info in left):
         return []
     return ["(python -X tracemalloc tells the lines that allocated blocks)"]
 
