@@ -70,17 +70,19 @@ free_block(PtrsPyPointer *pointer)
 static PyObject *
 release_all(PtrsPyPointer *pointer)
 {
+  PtrsPyPointer *const root = ptrs_py_root(pointer);
   PtrsPyError error;
   const bool is_told = ptrs_py_trace_freed(ptrs_py_block(pointer));
   if (!is_told) {
     ptrs_py_error_take(&error);
   }
-  Py_XDECREF(ptrs_py_take_own(ptrs_py_root(pointer)));
-  PyObject *const released = ptrs_py_release_held(pointer);
-  if (is_told) {
-    return released;
+  Py_XDECREF(ptrs_py_take_own(root));
+  if (ptrs_py_held_of(root)) {
+    Py_DECREF(ptrs_py_release_held(root));
   }
-  Py_XDECREF(released);
+  if (is_told) {
+    Py_RETURN_NONE;
+  }
   ptrs_py_error_put_back(&error);
   return NULL;
 }

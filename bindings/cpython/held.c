@@ -35,6 +35,10 @@ ptrs_py_own_held(PtrsPyPointer *pointer)
     if (__atomic_compare_exchange_n(&root->link, &kept, made, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE)) {
       kept = made;
+      // From now on it may be part of a cycle
+      if (!PyObject_GC_IsTracked((PyObject *)root)) {
+        PyObject_GC_Track(root);
+      }
     } else {
       Py_DECREF(made);
     }

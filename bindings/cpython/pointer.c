@@ -54,11 +54,14 @@ allocate(PyTypeObject *type, int64_t handle, const PtrsPyPlace *place)
   Py_INCREF(type);
   PtrsPyPointer *const pointer = (PtrsPyPointer *)type->tp_alloc(type, 0);
   Py_DECREF(type);
-  if (pointer) {
-    pointer->handle = handle;
-    pointer->place  = copy;
-  } else {
+  if (!pointer) {
     PyMem_Free(copy);
+    return NULL;
+  }
+  pointer->handle = handle;
+  pointer->place  = copy;
+  if (!place && is_recycled(type)) {
+    PyObject_GC_UnTrack(pointer); // as below
   }
   return pointer;
 }
@@ -76,8 +79,8 @@ new_pointer(PyTypeObject *type, int64_t handle, const PtrsPyPlace *place)
   pointer->handle              = handle;
   if (place) {
     *pointer->place = *place;
+    PyObject_GC_Track(self); // what has none refers to nothing yet: held.c
   }
-  PyObject_GC_Track(self);
   return pointer;
 }
 

@@ -208,6 +208,14 @@ struct PtrsAllocatorImpl {
    */
   bool (*give)(PtrsAllocator *allocator, const void *mem, size_t size, size_t align);
 
+  /**
+   * Count a block as allocated, or as freed, whose memory has stayed, or stays, with its handle's
+   * slot: small blocks that come and go need not pass through the allocator each time.  NULL:
+   * memory does not stay; it cannot where max_size, max_align or a lifecycle is set.
+   */
+  void (*reuse)(PtrsAllocator *allocator, size_t size);
+  void (*keep)(PtrsAllocator *allocator, size_t size);
+
   /** Bytes that a block of `size` requested bytes really has; >= size. */
   size_t (*capacity)(PtrsAllocator *allocator, const void *mem, size_t size, size_t align);
 

@@ -72,6 +72,18 @@ system_give(PtrsAllocator *allocator, const void *mem, size_t size, size_t align
   return true;
 }
 
+static void
+system_reuse(PtrsAllocator *allocator, size_t size)
+{
+  ptrs_counters_alloc(&((PtrsSystem *)allocator)->counters, size);
+}
+
+static void
+system_keep(PtrsAllocator *allocator, size_t size)
+{
+  ptrs_counters_free(&((PtrsSystem *)allocator)->counters, size);
+}
+
 static size_t
 system_capacity(PtrsAllocator *allocator, const void *mem, size_t size, size_t align)
 {
@@ -97,6 +109,8 @@ ptrs_system_allocator(void)
               .zrealloc = system_zrealloc,
               .free     = system_free,
               .give     = system_give,
+              .reuse    = system_reuse,
+              .keep     = system_keep,
               .capacity = system_capacity,
               .name     = "system",
               .stats    = system_stats,

@@ -56,7 +56,7 @@ raise_peak(PtrsPeak *peak, int64_t value)
 }
 
 // The balance of a shard has come above its ceiling
-static void
+__attribute__((noinline)) static void
 raise_ceiling(PtrsPeak *peak, PtrsTally *tally, int64_t balance, int64_t batch, bool own)
 {
   const int64_t ceiling = balance + batch;
@@ -77,7 +77,7 @@ raise_ceiling(PtrsPeak *peak, PtrsTally *tally, int64_t balance, int64_t batch, 
 
 // The balance has gone far below the ceiling.  What it was is written down before: of an own
 // shard, as it was; of a shared one, as it may have been.
-static void
+__attribute__((noinline)) static void
 lower_ceiling(PtrsPeak *peak, PtrsTally *tally, int64_t balance, int64_t batch, bool own)
 {
   uint64_t seen        = ptrs_atomic_peek(&tally->ceiling);
@@ -92,7 +92,8 @@ lower_ceiling(PtrsPeak *peak, PtrsTally *tally, int64_t balance, int64_t batch, 
   (void)ptrs_atomic_count(&peak->ceilings, lower - seen);
 }
 
-static void
+// Inlined with a constant `own`: a shard of one thread has none of the steps of others
+__attribute__((always_inline)) static inline void
 count_up(PtrsPeak *peak, PtrsTally *tally, uint64_t value, int64_t batch, bool own)
 {
   const uint64_t total  = add(&tally->total, value, own);
@@ -105,7 +106,7 @@ count_up(PtrsPeak *peak, PtrsTally *tally, uint64_t value, int64_t batch, bool o
   }
 }
 
-static void
+__attribute__((always_inline)) static inline void
 count_down(PtrsPeak *peak, PtrsTally *tally, uint64_t value, int64_t batch, bool own)
 {
   const uint64_t freed  = add(&tally->freed, value, own);
@@ -120,8 +121,13 @@ ptrs_counters_alloc(PtrsCounters *counters, size_t bytes)
 {
   const unsigned index          = own_index();
   PtrsCounterShard *const shard = &counters->shards[index];
-  count_up(&counters->blocks, &shard->blocks, 1, BATCH_BLOCKS, index < N_OWN);
-  count_up(&counters->bytes, &shard->bytes, bytes, BATCH_BYTES, index < N_OWN);
+  if (index < N_OWN) {
+    count_up(&counters->blocks, &shard->blocks, 1, BATCH_BLOCKS, true);
+    count_up(&counters->bytes, &shard->bytes, bytes, BATCH_BYTES, true);
+  } else {
+    count_up(&counters->blocks, &shard->blocks, 1, BATCH_BLOCKS, false);
+    count_up(&counters->bytes, &shard->bytes, bytes, BATCH_BYTES, false);
+  }
 }
 
 void
@@ -129,8 +135,13 @@ ptrs_counters_free(PtrsCounters *counters, size_t bytes)
 {
   const unsigned index          = own_index();
   PtrsCounterShard *const shard = &counters->shards[index];
-  count_down(&counters->blocks, &shard->blocks, 1, BATCH_BLOCKS, index < N_OWN);
-  count_down(&counters->bytes, &shard->bytes, bytes, BATCH_BYTES, index < N_OWN);
+  if (index < N_OWN) {
+    count_down(&counters->blocks, &shard->blocks, 1, BATCH_BLOCKS, true);
+    count_down(&counters->bytes, &shard->bytes, bytes, BATCH_BYTES, true);
+  } else {
+    count_down(&counters->blocks, &shard->blocks, 1, BATCH_BLOCKS, false);
+    count_down(&counters->bytes, &shard->bytes, bytes, BATCH_BYTES, false);
+  }
 }
 
 void

@@ -23,6 +23,9 @@ make_block(PtrsAllocator *allocator,
            bool *would_block,
            PtrsBlock *block)
 {
+  if (ptrs_lifetime_reuse(allocator, size, align, zeroed, block)) {
+    return PTRS_STATUS_SUCCESS;
+  }
   const PtrsStatus status = check_request(size, align);
   return status ? status : ptrs_lifetime_begin(allocator, size, align, zeroed, would_block, block);
 }
@@ -170,7 +173,9 @@ ptrs_block_free(PtrsBlock block)
     ptrs_slot_leave_exclusive(slot);
     return PTRS_STATUS_NOT_FREEABLE;
   }
-  ptrs_lifetime_end(slot, block);
+  if (!ptrs_table_keep(slot)) {
+    ptrs_lifetime_end(slot, block);
+  }
   return PTRS_STATUS_SUCCESS;
 }
 
@@ -179,7 +184,14 @@ static PtrsStatus
 try_free(PtrsBlock block, size_t limit, unsigned flags, bool *would_block)
 {
   PtrsSlot *slot    = NULL;
-  PtrsStatus status = ptrs_slot_try_enter(block, false, &slot, would_block);
+  PtrsStatus status = PTRS_STATUS_SUCCESS;
+  if (limit >= PTRS_KEPT_SIZE && ptrs_slot_enter_idle(block, &slot)) {
+    if (ptrs_table_keep(slot)) {
+      return PTRS_STATUS_SUCCESS;
+    }
+  } else {
+    status = ptrs_slot_try_enter(block, false, &slot, would_block);
+  }
   if (status || *would_block) {
     return status;
   }

@@ -20,6 +20,11 @@ ptrs_allocator_check(const PtrsAllocator *allocator, size_t size, size_t align)
   return too_large ? PTRS_STATUS_TOO_LARGE : PTRS_STATUS_SUCCESS;
 }
 
+// Make a block of memory that an earlier block of the allocator has left; false if there is
+// none.  Allocators for which there is some have no limits of their own.
+bool ptrs_lifetime_reuse(
+    PtrsAllocator *allocator, size_t size, size_t align, bool zeroed, PtrsBlock *block);
+
 // Make a block of an allocator's memory.  The caller has checked size and alignment, but not
 // the allocator's own limits: TOO_LARGE.  NO_MEM, CLOSED.  `would_block`: NULL, or set where there
 // is no block since that would wait, with any status but success.

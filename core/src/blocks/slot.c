@@ -195,6 +195,19 @@ ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bool *would_b
   }
 }
 
+bool
+ptrs_slot_enter_idle(PtrsBlock block, PtrsSlot **slot)
+{
+  PtrsSlot *const found = ptrs_table_find(block);
+  const uint64_t number = (uint64_t)block >> PTRS_INDEX_BITS;
+  uint64_t idle         = number << PTRS_GENERATION_SHIFT | PTRS_STATE_LIVE;
+  if (!found || !ptrs_atomic_swap_if(&found->state, &idle, idle | PTRS_STATE_EXCLUSIVE)) {
+    return false;
+  }
+  *slot = found;
+  return true;
+}
+
 PtrsStatus
 ptrs_slot_try_close(PtrsSlot *slot, bool *would_block)
 {

@@ -19,11 +19,33 @@
 #define N_SHARDS 16
 #define SHARD_BATCH 64
 
+// Slots of a shard with memory of one size, so that a block which ends and the next one spare
+// the allocator; no more, so that memory goes back after a burst.  A sanitizer is to see
+// memory go at once.
+#if defined(__SANITIZE_ADDRESS__)
+#  define MAX_KEPT 0
+#elif defined(__has_feature)
+#  if __has_feature(address_sanitizer)
+#    define MAX_KEPT 0
+#  endif
+#endif
+#ifndef MAX_KEPT
+#  define MAX_KEPT 32
+#endif
+
+// Sizes of memory are told apart as glibc does: 24, 40, ... bytes.  With others, memory serves
+// what is smaller by up to 15 bytes.
+#define KEPT_STEP 16
+#define KEPT_FIRST 24
+#define N_KEPT ((PTRS_KEPT_SIZE - KEPT_FIRST) / KEPT_STEP + 1)
+
 typedef struct {
   _Alignas(64) PtrsSpin lock;
   uint32_t free_list;   // index of the first free slot, or PTRS_NO_SLOT
   uint32_t fresh;       // next slot of the shard's batch that was never used
   uint32_t fresh_limit; // end of the batch
+  uint32_t n_kept[N_KEPT];
+  PtrsSlot *kept[N_KEPT][MAX_KEPT + 1]; // whose `next` is their own index, as if claimed
 } Shard;
 
 static_assert(sizeof(PtrsSlot) <= 48 || sizeof(void *) != 8, "bookkeeping of a block");
@@ -234,6 +256,26 @@ ptrs_table_claim(void)
   return slot;
 }
 
+PtrsSlot *
+ptrs_table_claim_kept(const PtrsAllocator *allocator, size_t size)
+{
+  const size_t class = size <= KEPT_FIRST ? 0 : (size - KEPT_FIRST + KEPT_STEP - 1) / KEPT_STEP;
+  Shard *const shard = own_shard();
+  PtrsSlot *slot     = NULL;
+
+  ptrs_spin_lock(&shard->lock);
+  if (shard->n_kept[class]) {
+    slot = shard->kept[class][shard->n_kept[class] - 1];
+    if (slot->allocator == allocator) {
+      shard->n_kept[class] -= 1;
+    } else {
+      slot = NULL;
+    }
+  }
+  ptrs_spin_unlock(&shard->lock);
+  return slot;
+}
+
 static void
 lock(const PtrsSlot *slot)
 {
@@ -310,6 +352,29 @@ ptrs_table_retire(PtrsSlot *slot, uint32_t index, bool is_long, bool free_memory
   if (!is_long) {
     retire(slot, index);
   }
+}
+
+bool
+ptrs_table_keep(PtrsSlot *slot)
+{
+  PtrsAllocator *const allocator = slot->allocator;
+  const size_t capacity          = ptrs_slot_capacity(slot);
+  const size_t class             = (capacity - KEPT_FIRST) / KEPT_STEP;
+  if (capacity < KEPT_FIRST || capacity > PTRS_KEPT_SIZE || !allocator || !allocator->keep ||
+      slot->flags || ptrs_slot_align(slot) != PTRS_ALIGN_DEFAULT) {
+    return false;
+  }
+  Shard *const shard = &shards[slot->shard];
+  ptrs_spin_lock(&shard->lock);
+  const uint64_t number = ptrs_state_generation(ptrs_atomic_load(&slot->state));
+  const bool keeps      = shard->n_kept[class] != MAX_KEPT && number < PTRS_GENERATION_MAX;
+  if (keeps) {
+    allocator->keep(allocator, slot->size);
+    shard->kept[class][shard->n_kept[class]++] = slot;
+    ptrs_atomic_store(&slot->state, (number + 1) << PTRS_GENERATION_SHIFT);
+  }
+  ptrs_spin_unlock(&shard->lock);
+  return keeps;
 }
 
 PtrsSlot *

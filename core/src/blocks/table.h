@@ -100,6 +100,18 @@ ptrs_state_block(uint64_t state, uint32_t index)
 // Take a dead slot out of the table; NULL if the table is full, or has no memory to grow.
 PtrsSlot *ptrs_table_claim(void);
 
+// Blocks of up to so many bytes may leave their memory with their slots, for the next block
+#define PTRS_KEPT_SIZE ((size_t)136)
+
+// As ptrs_table_claim(), with memory of an allocator for `size` bytes, or more by what the
+// allocator itself would add; NULL if none is kept.  Of the slot's fields, size and slack, which
+// are those of the memory's last block, are to be set.
+PtrsSlot *ptrs_table_claim_kept(const PtrsAllocator *allocator, size_t size);
+
+// End the lifetime of a slot that the caller holds exclusively, as ptrs_table_retire() does, and
+// keep its memory; false, and nothing done, if that is no memory to be kept.
+bool ptrs_table_keep(PtrsSlot *slot);
+
 // Put a slot back that was claimed, but not published.
 void ptrs_table_unclaim(PtrsSlot *slot);
 
@@ -146,6 +158,10 @@ void ptrs_slot_leave_exclusive(PtrsSlot *slot);
 // As ptrs_slot_enter_shared() and ptrs_slot_enter_exclusive(), but where these
 // would wait for another thread to leave, *would_block is set and nothing else happens.
 PtrsStatus ptrs_slot_try_enter(PtrsBlock block, bool shared, PtrsSlot **slot, bool *would_block);
+
+// As ptrs_slot_enter_exclusive() where no other thread is inside and there is no pin; else false,
+// for whatever reason.
+bool ptrs_slot_enter_idle(PtrsBlock block, PtrsSlot **slot);
 
 // Close a live slot to all threads that want to enter, unless it is pinned (PINNED);
 // *would_block as above.  Readers may be inside still.
