@@ -115,6 +115,17 @@ a_pinned_block_stays(void)
   CHECK(!would_block);
 }
 
+// Where a block of a region alone would be freed
+static void
+a_block_of_no_region_stays(void)
+{
+  const PtrsBlock block = make(28, PTRS_ALIGN_DEFAULT);
+  bool would_block      = false;
+  CHECK_EQ(ptrs_block_try_free_in_region(block, 4096, &would_block), PTRS_STATUS_SUCCESS);
+  CHECK(would_block);
+  CHECK_EQ(ptrs_block_free(block), PTRS_STATUS_SUCCESS);
+}
+
 // All of a burst are apart from each other, before and after
 static void
 blocks_of_a_burst_are_apart(void)
@@ -175,6 +186,7 @@ main(void)
   TAP_RUN(other_alignments_are_as_asked);
   TAP_RUN(statistics_count_each_block);
   TAP_RUN(a_pinned_block_stays);
+  TAP_RUN(a_block_of_no_region_stays);
   TAP_RUN(blocks_of_a_burst_are_apart);
   TAP_RUN(threads_have_memory_apart_from_each_other);
   return tap_end();

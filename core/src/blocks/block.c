@@ -185,7 +185,9 @@ try_free(PtrsBlock block, size_t limit, unsigned flags, bool *would_block)
 {
   PtrsSlot *slot    = NULL;
   PtrsStatus status = PTRS_STATUS_SUCCESS;
-  if (limit >= PTRS_KEPT_SIZE && ptrs_slot_enter_idle(block, &slot)) {
+  // Memory is kept of blocks without flags alone
+  const bool may_keep = !flags && limit >= PTRS_KEPT_SIZE;
+  if (may_keep && ptrs_slot_enter_idle(block, &slot)) {
     if (ptrs_table_keep(slot)) {
       return PTRS_STATUS_SUCCESS;
     }
