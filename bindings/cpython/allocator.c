@@ -50,10 +50,11 @@ ptrs_py_bind(PyObject *module, PyObject *args)
   }
   PyAllocator *const object = (PyAllocator *)self;
   // Once, since other threads use what they have found without a lock
-  if (!object->allocator) {
-    object->allocator = ptrs_access_take_offered(key);
+  if (object->allocator) {
+    Py_RETURN_FALSE;
   }
-  Py_RETURN_NONE;
+  object->allocator = ptrs_access_take_offered(key);
+  return PyBool_FromLong(object->allocator != NULL);
 }
 
 PtrsAllocator *

@@ -24,7 +24,8 @@ extern PyType_Spec ptrs_py_allocator_spec;
 /** The allocator of an object that stays as long as the object; NULL if it is for the slow path. */
 PtrsAllocator *ptrs_py_known_allocator(PyObject *obj);
 
-/** bind(allocator, key): let an object of the base know the allocator that is offered. */
+/** bind(allocator, key): let an object of the base know the allocator that is offered; whether it
+    took that. */
 PyObject *ptrs_py_bind(PyObject *module, PyObject *args);
 
 #endif

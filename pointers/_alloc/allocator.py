@@ -44,11 +44,12 @@ class Allocator(AllocatorBase):
     memory until the last of its blocks is gone.
     """
 
-    # The cell, which releases its C object with the last reference, and that C object
-    __slots__ = ("__weakref__", "_cell", "_held_by_cell")
+    # The cell, which releases its C object with the last reference; that C object, and its key
+    __slots__ = ("__weakref__", "_cell", "_held_by_cell", "_key")
 
     _held_by_cell: Any
     _cell: Any
+    _key: int
 
     #: Whether each block is told where in the program it was allocated.
     _labels = False
@@ -62,11 +63,12 @@ class Allocator(AllocatorBase):
         """Return a new object for the C object in a cell, which it owns."""
         self = _new(cls)
         self._cell = cell
-        self._held_by_cell = cell[0]
+        self._held_by_cell = cdata = cell[0]
+        self._key = key = source_key(cdata)
         if not cls._labels:
-            bind(self, self._cdata)
+            bind(self, cdata)
         if cls._is_root:
-            roots()[source_key(self._cdata)] = self
+            roots()[key] = self
         return self
 
     @classmethod
@@ -75,7 +77,7 @@ class Allocator(AllocatorBase):
         if status:
             raise status_error(status, no_mem="no memory for an allocator", **messages)
         self = cls._of(cell)
-        registry()[source_key(self._cdata)] = self
+        registry()[self._key] = self
         return self
 
     # No __getattr__(), by which interpreters would look up every method more slowly
@@ -134,7 +136,7 @@ class Allocator(AllocatorBase):
             if live:
                 sweep()
         finally:
-            release_gone(source_key(self._cdata))
+            release_gone(self._key)
 
     def __enter__(self) -> Self:
         """Return the allocator, which is closed at the end of the `with` block.
@@ -156,7 +158,7 @@ class Allocator(AllocatorBase):
             lib.ptrs_allocator_drop(self._cdata)
             if live:
                 sweep()
-            release_gone(source_key(self._cdata))
+            release_gone(self._key)
 
     def __repr__(self) -> str:
         """Tell class, and blocks or that it is closed."""

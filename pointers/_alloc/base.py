@@ -25,7 +25,9 @@ else:
 
     def bind(allocator: Any, cdata: Any) -> None:
         key = lib.ptrs_access_offer(cdata)
+        taken = False
         try:
-            fast.bind(allocator, key)
+            taken = fast.bind(allocator, key)
         finally:
-            lib.ptrs_access_withdraw(key)
+            if not taken:
+                lib.ptrs_access_withdraw(key)
