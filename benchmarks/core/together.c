@@ -4,6 +4,8 @@
 #include "together.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +16,9 @@
 #include "ptrs/pool.h"
 #include "ptrs/system.h"
 
-#define ROUNDS 9
-#define PAIRS ((size_t)300000)
+// Many short rounds: on a busy machine, some of them are not interrupted
+#define ROUNDS 200
+#define PAIRS ((size_t)5000)
 #define THREADS_MAX 2
 #define SIZE ((size_t)64)
 #define ALIGN PTRS_ALIGN_DEFAULT
@@ -55,40 +58,56 @@ pairs_checked(PtrsAllocator *allocator)
 typedef struct {
   Pairs pairs;
   PtrsAllocator *allocator;
+  atomic_size_t *n_waiting; // for each other
+  double begun;
+  double ended;
 } Work;
 
 static void *
 run(void *argument)
 {
-  const Work *const work = (const Work *)argument;
+  Work *const work = (Work *)argument;
+  *work->n_waiting -= 1;
+  while (*work->n_waiting) {
+    (void)sched_yield();
+  }
+  work->begun = measure_seconds();
   work->pairs(work->allocator);
+  work->ended = measure_seconds();
   return NULL;
 }
 
 // Nanoseconds for a pair in the calling thread
 static double
-cost_here(Work *work)
+cost_here(Pairs pairs, PtrsAllocator *allocator)
 {
   const double start = measure_seconds();
-  (void)run(work);
+  pairs(allocator);
   return (measure_seconds() - start) / (double)PAIRS * 1e9;
 }
 
-// Nanoseconds for a pair in each of several threads at once
+// Nanoseconds for a pair in each of several threads at once: from when the first of them begins
+// until the last one ends
 static double
-cost_in_threads(Work *works, size_t n_threads)
+cost_in_threads(Pairs pairs, PtrsAllocator *const *allocators, size_t n_threads)
 {
+  atomic_size_t n_waiting = n_threads;
+  Work works[THREADS_MAX];
   pthread_t threads[THREADS_MAX];
-  size_t n_started   = 0;
-  const double start = measure_seconds();
-  while (n_started < n_threads &&
-         !pthread_create(&threads[n_started], NULL, run, &works[n_started])) {
-    ++n_started;
+  for (size_t i = 0; i < n_threads; ++i) {
+    works[i] = (Work){.pairs = pairs, .allocator = allocators[i], .n_waiting = &n_waiting};
+    if (pthread_create(&threads[i], NULL, run, &works[i])) {
+      abort(); // the others would wait for ever
+    }
   }
-  for (size_t i = 0; i < n_started; ++i) {
+  double begun = 1e12;
+  double ended = 0;
+  for (size_t i = 0; i < n_threads; ++i) {
     (void)pthread_join(threads[i], NULL);
+    begun = works[i].begun < begun ? works[i].begun : begun;
+    ended = works[i].ended > ended ? works[i].ended : ended;
   }
-  return (measure_seconds() - start) / (double)PAIRS * 1e9;
+  return (ended - begun) / (double)PAIRS * 1e9;
 }
 
 typedef enum { ALONE, ONE, APART, SHARED, N_COLUMNS } Column;
@@ -111,18 +130,16 @@ note(Row *row, Column column, double cost)
 static void
 measure_alone(Row *row)
 {
-  Work work = {row->pairs, row->allocators[0]};
-  note(row, ALONE, cost_here(&work));
+  note(row, ALONE, cost_here(row->pairs, row->allocators[0]));
 }
 
 static void
 measure_threads(Row *row)
 {
-  Work apart[]  = {{row->pairs, row->allocators[0]}, {row->pairs, row->allocators[1]}};
-  Work shared[] = {apart[0], apart[0]};
-  note(row, ONE, cost_in_threads(apart, 1));
-  note(row, APART, cost_in_threads(apart, 2));
-  note(row, SHARED, cost_in_threads(shared, 2));
+  PtrsAllocator *const shared[] = {row->allocators[0], row->allocators[0]};
+  note(row, ONE, cost_in_threads(row->pairs, row->allocators, 1));
+  note(row, APART, cost_in_threads(row->pairs, row->allocators, 2));
+  note(row, SHARED, cost_in_threads(row->pairs, shared, 2));
 }
 
 static void
