@@ -63,6 +63,7 @@ class Casts(Views):
         )
         if errors is not None:
             expect(errors, ptr.cast, ctype)
+            block.was_lent = True  # for a moment
         elif len(self.casts) < MAX_CASTS:
             array = ptr.cast(ctype)
             assert ctypes.addressof(array) == ptr.address

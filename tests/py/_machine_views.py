@@ -116,7 +116,7 @@ class Views(Calls):
             if block.was_lent:
                 # PyPy unpins the block of a released view at a collection.  If the pointer is
                 # collected first, the unpinning frees the block, and nothing warns.
-                collect_all()
+                collect_all(rounds=3)
             super().drop(block)
             return
         self.blocks.remove(block)
