@@ -117,9 +117,10 @@ bool
 run_sh6(Run *run)
 {
   const unsigned threads = THREADS * run->threads;
+  const size_t places    = SH6_CALLS / threads;
   Sh6 sh6                = {
                      .calls  = run_times(run, (double)SH6_CALLS / threads, 1),
-                     .places = SH6_CALLS / threads,
+                     .places = places > SURVIVORS ? places : SURVIVORS,
   };
   return run_fits(run, MEAN_BYTES * CALL_PIECES * (double)sh6.calls * threads) &&
          run_on_threads(run, threads, sh6_thread, &sh6);

@@ -214,7 +214,7 @@ def test_earlier_runs_are_in_the_drawings_and_a_table() -> None:
 def test_each_allocator_has_one_colour_and_shape() -> None:
     pool = look("pool")
     assert pool["colour"] == "var(--pool)"
-    assert look("pool+checked") == {**pool, "name": "pool+checked", "filled": 0}
+    assert look("pool+checked") == {**pool, "name": "pool+checked", "fill": "transparent"}
     assert look("foreign:/a/libx.so") == look("foreign:/a/libx.so")
     for name in ("direct", "system", "arena", "pool", "guard", "mimalloc", "jemalloc", "other"):
         assert look(name)["colour"][6:-1] in COLOURS

@@ -88,7 +88,7 @@ def look(allocator: str) -> Row:
         "name": name if len(name) <= 18 else name[:17] + "…",
         "colour": f"var(--{base})",
         "shape": COLOURS[base][2],
-        "filled": 0 if checked else 1,
+        "fill": "transparent" if checked else f"var(--{base})",
     }
 
 
@@ -115,8 +115,7 @@ def _filled() -> dict[str, Any]:
     """Return the channels of a mark that is hollow for checked blocks."""
     return {
         "stroke": _raw("colour:N", alt.Stroke),
-        "fill": _raw("colour:N", alt.Fill),
-        "fillOpacity": _raw("filled:Q", alt.FillOpacity),
+        "fill": _raw("fill:N", alt.Fill),
     }
 
 
@@ -140,17 +139,21 @@ def bounds(ratios: Sequence[float]) -> list[float]:
     return [min([0.5, *inside]), max([2.0, *inside])]
 
 
-def _ratio_row(name: str, ratio: Summary, domain: Sequence[float]) -> Row:
+def _ratio_row(drawn: Row, name: str, ratio: Summary, domain: Sequence[float]) -> Row:
     median, what = ratio["median"], verdict(ratio)
     beyond = "" if domain[0] <= median <= domain[1] else ", beyond the axis"
-    row = {
+    grey = {} if what in (FASTER, SLOWER) else {"colour": _SOFT}
+    if grey and drawn["fill"] != "transparent":
+        grey["fill"] = _SOFT
+    return {
+        **drawn,
+        **grey,
         "median": median,
         "low": ratio["low"] or median,
         "high": ratio["high"] or median,
         "text": figures.ratio(median),
         "tip": f"{name}: {interval_text(ratio)}, {what}, {ratio['rounds']} rounds{beyond}",
     }
-    return {**row, **({} if what in (FASTER, SLOWER) else {"colour": _SOFT})}
 
 
 def ratios(
@@ -169,7 +172,7 @@ def ratios(
         if case["ratio"] is None:
             rows.append({**row, "text": SHORT[case["status"]]})
             continue
-        row.update(_ratio_row(name, case["ratio"], domain))
+        row = _ratio_row(row, name, case["ratio"], domain)
         rows.append(row)
         for one in case["measurements"]:
             if one["ratio"]:
@@ -237,14 +240,14 @@ def curves(
         rows.append({**row, **ends, "tip": tip})
     looks = {row["name"]: row for row in rows}
     # A legend wants scales
-    colour, shape = (
+    colour, fill, shape = (
         channel(
             "name:N",
             scale=alt.Scale(domain=list(looks), range=[row[name] for row in looks.values()]),
             sort=None,
             title=None,
         )
-        for channel, name in ((alt.Color, "colour"), (alt.Shape, "shape"))
+        for channel, name in ((alt.Color, "colour"), (alt.Fill, "fill"), (alt.Shape, "shape"))
     )
     counts = sorted({row["count"] for row in rows})
     x = alt.X(
@@ -256,11 +259,10 @@ def curves(
     place: dict[str, Any] = {"titleAlign": "left", "titleAnchor": "end", "titleX": 0, "titleY": -8}
     y_axis = alt.Axis(title=axis, format="~g", tickCount=5, titleAngle=0, **place)
     y = alt.Y("value:Q", scale=alt.Scale(type="log", nice=False, padding=8), axis=y_axis)
-    marks = {"fill": _raw("colour:N", alt.Fill), "fillOpacity": _raw("filled:Q", alt.FillOpacity)}
     layers = [
         _chart(rows).mark_line(size=1.6).encode(x, y, colour, alt.Detail("name:N")),
         _chart(rows).mark_rule(opacity=0.5).encode(x, alt.Y("low:Q"), colour, y2="high:Q"),
-        _chart(rows).mark_point(size=45, opacity=1).encode(x, y, colour, shape, **marks),
+        _chart(rows).mark_point(size=45, opacity=1).encode(x, y, colour, fill, shape),
     ]
     drawn = alt.layer(*layers).properties(width=380, height=260)
     return _svg(drawn, f"{title}: {axis}: {'; '.join(row['tip'] for row in rows)}.")
