@@ -10,6 +10,7 @@ import weakref
 from typing import Any
 
 import pytest
+from _collecting import settled_blocks
 from _watched import comes
 
 from pointers import (
@@ -38,9 +39,14 @@ class Thing:
 BLOCKS = [lambda: malloc(64), lambda: calloc(2, 32)]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_goes_on_its_own() -> None:
+    """Collect what earlier modules left, once: each test here leaves nothing."""
+    settled_blocks()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Any:
-    gc.collect()
     before = System().stats().current_blocks
     with warnings.catch_warnings():
         warnings.simplefilter("error")
