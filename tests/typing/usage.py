@@ -14,9 +14,11 @@ from pointers import (
     Arena,
     ArraySlotPointer,
     BlockInfo,
+    Limit,
     Pointer,
     SlicePointer,
     StackAllocatedPointer,
+    System,
     acquire_stack_alloc,
     calloc,
     free,
@@ -58,6 +60,11 @@ def allocators() -> None:
         assert_type(same, Arena)
         assert_type([info.size for info in arena.blocks()], list[int])
     assert_type(next(live_blocks()), BlockInfo)
+    budget = Limit(System(), 1 << 20)
+    assert_type(budget.limit, int | None)
+    budget.limit = 2 << 20
+    with Arena(parent=budget, limit=1 << 16) as limited:
+        assert_type(limited.release_unused(), int)
     numpy_allocator(5)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 
 
