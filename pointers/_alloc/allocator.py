@@ -14,10 +14,7 @@ from pointers._pointer.array import AllocatedArrayPointer
 from pointers._pointer.heap import AllocatedPointer
 from pointers._registry import makers, new_cell, registry, roots, source_key
 from pointers._traces import live, sweep
-from pointers._typing import TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from pointers._typing import TYPE_CHECKING, Any, Iterator, Self
 
 if TYPE_CHECKING or fast is None:
     from pointers._alloc.listing import blocks_of

@@ -8,10 +8,7 @@ from pointers._errors import FreedMemoryError
 from pointers._ffi import ffi, lib
 from pointers._registry import source_key, source_of
 from pointers._traces import trace_of
-from pointers._typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from pointers._typing import Any, Iterator
 
 # Records that C writes at a time
 _BATCH = 64

@@ -26,9 +26,11 @@ from pointers import (
     free,
     memset,
 )
+from pointers._ffi import fast
 
 Operation = Callable[[Any], Any]
 
+of_python = pytest.mark.skipif(fast is not None, reason="a compiled store has no steps of Python")
 
 unchecked: list[Any] = []
 
@@ -86,7 +88,6 @@ class World:
 
 OPERATIONS: dict[str, Operation] = {
     "store": lambda w: w.slots[0].move(w.new()),
-    # Runs Python code on both paths
     "store unsafe": lambda w: w.slots[0].move(w.new(), unsafe=True),
     "store beside": lambda w: w.slots[1].move(w.new()),
     "store a value": lambda w: w.slots[0].move(None),
@@ -94,7 +95,6 @@ OPERATIONS: dict[str, Operation] = {
     "write": lambda w: memset(w.block, 0, 64),
     "free": lambda w: w.block.free(),
 }
-# Pairs of operations of which at least one can run Python code on the compiled path, too
 PAIRS = [
     ("store", "store"),
     ("store", "store many"),
@@ -119,6 +119,7 @@ def quietly(operation: Operation, world: Any) -> None:
         operation(world)
 
 
+@of_python
 @pytest.mark.parametrize("inner", OPERATIONS)
 @pytest.mark.parametrize("outer", ["store", "store unsafe", "store many", "write", "free"])
 def test_an_operation_between_two_steps_of_another_leaks_no_object(outer: str, inner: str) -> None:
@@ -132,6 +133,7 @@ def test_an_operation_between_two_steps_of_another_leaks_no_object(outer: str, i
             break
 
 
+@of_python
 @pytest.mark.parametrize(("outer", "inner"), PAIRS)
 def test_two_threads_that_alternate_at_any_line_leak_no_object(outer: str, inner: str) -> None:
     for first in itertools.count():
@@ -152,6 +154,7 @@ def interrupt() -> None:
     raise KeyboardInterrupt
 
 
+@of_python
 def test_a_store_and_a_write_within_a_write_leak_no_object() -> None:
     """The slot that the outer write found empty is filled and emptied again in between."""
     store, write = OPERATIONS["store"], OPERATIONS["write"]
@@ -167,6 +170,7 @@ def test_a_store_and_a_write_within_a_write_leak_no_object() -> None:
             break
 
 
+@of_python
 def test_operations_have_steps_to_stop_at() -> None:
     world = World(full=True)
     assert stop_at(10, lambda: None, lambda: OPERATIONS["store unsafe"](world))
@@ -184,6 +188,7 @@ def _own_finalizers(monkeypatch: pytest.MonkeyPatch) -> Any:
     gc.enable()
 
 
+@of_python
 @pytest.mark.usefixtures("_own_finalizers")
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_interrupt_at_any_step_blocks_nobody_and_leaks_nothing_for_ever(name: str) -> None:
@@ -209,6 +214,7 @@ def test_an_interrupt_at_any_step_blocks_nobody_and_leaks_nothing_for_ever(name:
         assert System().stats().current_blocks == blocks
 
 
+@of_python
 @pytest.mark.usefixtures("_own_finalizers")
 def test_an_interrupt_may_keep_an_object_as_long_as_its_block() -> None:
     """A limit: at most one object, and only until its block is freed."""
