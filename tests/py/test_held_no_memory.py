@@ -45,7 +45,7 @@ PROGRAM = """
         try:
             _testcapi.set_nomemory(n, n + 1)
             operation()
-        except MemoryError as error:
+        except (MemoryError, SystemError) as error:  # of a call that has no memory for its frame
             _testcapi.remove_mem_hooks()
             while error is not None:
                 # CPython keeps some exceptions for reuse, and with them their frames
