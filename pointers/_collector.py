@@ -157,8 +157,10 @@ def note_export(block: int, buffer: Any) -> None:
     global _max_exports
     exports[block] = buffer
     if len(exports) > _max_exports:
-        for other, kept in list(exports.items()):
-            if kept() is None:
+        # Without a look at the buffers: one that is looked at cannot end.  And a list of pairs
+        # would let the collector run, whose finalizers may come here.
+        for other in list(exports):
+            if lib.ptrs_access_pins_of(other) <= 0:
                 exports.pop(other, None)
         _max_exports = 2 * len(exports) + _MIN_EXPORTS
 

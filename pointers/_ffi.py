@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import _thread
+import gc
 import os
 import sys
 
@@ -51,9 +52,23 @@ def make_structs() -> tuple[str, ...]:
     return tuple(made)
 
 
-# Without a global lock, cffi would crash if several threads were the first to need a struct
-if not getattr(sys, "_is_gil_enabled", lambda: True)():
-    make_structs()
+def _make_structs_alone() -> None:
+    """Make the structs while nothing else can run in this thread.
+
+    cffi ends the process if a finalizer, which the collector calls meanwhile, or another thread
+    is the first to need the same struct.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        make_structs()
+    finally:
+        if enabled:
+            gc.enable()
+
+
+if COUNTS_REFERENCES:  # PyPy's cffi is another one
+    _make_structs_alone()
 
 
 def load_beside(name: str) -> Any:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from pointers._errors import status_error
 from pointers._ffi import ffi, lib
 from pointers._typing import TYPE_CHECKING, Any, Callable
@@ -63,6 +65,15 @@ def new_cell() -> Any:
 _system = source_key(lib.ptrs_system_allocator())
 
 
+def _maker_of(cell: Any) -> Any:
+    """Return what makes the object of an allocator, of whatever kind."""
+    name = ffi.string(lib.ptrs_allocator_name(cell[0])).decode("ascii")
+    if name not in makers:
+        # Another interpreter has made it, and this one has not needed its module yet
+        getattr(sys.modules["pointers"], name.capitalize())
+    return makers[name]
+
+
 def source_of(block: int) -> Any:
     """Return the allocator that a block's memory came from.
 
@@ -79,6 +90,5 @@ def source_of(block: int) -> Any:
     source = registry().get(key)
     if source is None:
         # Its object was dropped, while it has blocks
-        name = ffi.string(lib.ptrs_allocator_name(cell[0])).decode("ascii")
-        source = registry().setdefault(key, makers[name](cell))
+        source = registry().setdefault(key, _maker_of(cell)(cell))
     return source

@@ -24,6 +24,7 @@ from pointers import (
     malloc,
     realloc,
 )
+from pointers._ffi import COUNTS_REFERENCES
 
 
 def handles() -> "set[int]":
@@ -193,3 +194,30 @@ def test_an_iteration_can_be_given_up_and_ended() -> None:
         iteration = live_blocks()
         assert len(list(iteration)) >= 2
         assert next(iteration, None) is None
+
+
+@pytest.mark.skipif(not COUNTS_REFERENCES, reason="the collector has no thresholds there")
+@pytest.mark.parametrize("allocations", [3, 5, 11])
+def test_a_finalizer_may_be_the_first_to_list(run_python: Any, allocations: int) -> None:
+    """The collector calls it amid the first iteration, after so many objects were made."""
+    done = run_python(
+        f"""
+        import gc
+        from pointers import live_blocks, malloc
+        p = malloc(8)
+        class Lister:
+            def __del__(self):
+                assert len(list(live_blocks())) == 1
+        gc.disable()
+        gc.collect()
+        lister = Lister()
+        lister.itself = lister
+        del lister
+        gc.set_threshold(gc.get_count()[0] + {allocations})
+        gc.enable()
+        print(len(list(live_blocks())))
+        """,
+        "-W",
+        "ignore",
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")

@@ -140,3 +140,13 @@ def test_subinterpreters_made_by_run_in_subinterp_work(run_python: Any, first: s
     program += f"    assert _testcapi.run_in_subinterp({LEGACY!r}) == 0\n{USE}print('end')"
     done = run_python(program, "-W", "ignore")
     assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
+
+
+def test_blocks_of_allocators_of_another_interpreter_are_listed(run_python: Any) -> None:
+    """This interpreter has not imported what makes the objects of such allocators."""
+    inside = "from pointers import *; sources = Arena(), Pool(8), Guard(); "
+    inside += "blocks = [source.malloc(5) for source in sources]"
+    while_it_lives = "print([type(info.allocator).__name__ for info in pointers.live_blocks()])"
+    program = START.replace("    interpreters.destroy(one)", f"    {while_it_lives}")
+    done = run_python(f"{program}import pointers\nrun({inside!r})", "-W", "ignore")
+    assert (done.returncode, done.stdout) == (0, "['Arena', 'Pool', 'Guard']\n"), done.stderr

@@ -71,3 +71,24 @@ def test_views_share_a_pin_that_outlives_none_of_them() -> None:
         assert not any(lib.ptrs_access_pins_of(ptr._block) for ptr in blocks)
     for ptr in blocks:
         free(ptr)
+
+
+def test_a_finalizer_may_take_a_view_while_another_is_taken() -> None:
+    class Taker:
+        itself: Any
+
+        def __del__(self) -> None:
+            taken.append(malloc(8).view())
+
+    taken: list[Any] = []
+    pointers = [malloc(8) for _ in range(1500)]
+    for ptr in pointers:
+        taker = Taker()
+        taker.itself = taker
+        taken.append(ptr.view())
+    del taker
+    gc.collect()
+    while taken:
+        taken.pop().release()
+    for ptr in pointers:
+        free(ptr)

@@ -22,6 +22,12 @@ typedef struct {
   PtrsLifecycle lifecycle;
 } PtrsLimit;
 
+static void
+unreserve(PtrsLimit *limit, size_t bytes)
+{
+  ptrs_atomic_sub(&limit->in_use, bytes);
+}
+
 // Count bytes before they are taken; false if they would exceed the limit
 static bool
 reserve(PtrsLimit *limit, size_t bytes)
@@ -35,15 +41,14 @@ reserve(PtrsLimit *limit, size_t bytes)
       return false;
     }
     if (ptrs_atomic_swap_if(&limit->in_use, &seen, seen + bytes)) {
-      return true;
+      // Bytes that came and went meanwhile may have lowered the limit
+      if (seen + bytes <= ptrs_atomic_load(&limit->limit)) {
+        return true;
+      }
+      unreserve(limit, bytes);
+      seen = ptrs_atomic_load(&limit->in_use);
     }
   }
-}
-
-static void
-unreserve(PtrsLimit *limit, size_t bytes)
-{
-  ptrs_atomic_sub(&limit->in_use, bytes);
 }
 
 typedef void *(*Alloc)(PtrsAllocator *allocator, size_t size, size_t align);
