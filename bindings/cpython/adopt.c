@@ -2,6 +2,7 @@
 #include "cpython/adopt.h"
 
 #include "access/access.h"
+#include "cpython/error.h"
 #include "cpython/operations.h"
 #include "cpython/peek.h"
 
@@ -185,16 +186,64 @@ ptrs_py_from_address(PyObject *module, PyObject *const *args, Py_ssize_t n_args,
   return ptrs_py_slow(PTRS_PY_FROM_ADDRESS, args, n_args, names);
 }
 
+// What a block keeps may be the last view of another block, which keeps a third: beyond so many
+// ends of blocks within each other, the rest waits until the outermost is done
+#  define MAX_NESTED 50
+
+static _Thread_local int n_nested;
+static PyObject *waiting; // a list
+
+// Keep an object until later where too many ends are within each other
+static void
+put_off(PyObject *kept)
+{
+  if (n_nested < MAX_NESTED) {
+    return;
+  }
+  if (!waiting) {
+    waiting = PyList_New(0);
+  }
+  if (!waiting || PyList_Append(waiting, kept)) {
+    PyErr_Clear(); // without memory for the list, the stack has to do
+  }
+}
+
+static void
+let_go_of_waiting(void)
+{
+  Py_ssize_t n_waiting = 0;
+  while (waiting && (n_waiting = PyList_GET_SIZE(waiting)) > 0) {
+    PyObject *const kept = PyList_GET_ITEM(waiting, n_waiting - 1);
+    Py_INCREF(kept);
+    if (PyList_SetSlice(waiting, n_waiting - 1, n_waiting, NULL)) {
+      PyErr_Clear(); // the next end of a block tries again
+      Py_DECREF(kept);
+      return;
+    }
+    Py_DECREF(kept);
+  }
+}
+
 // Called by the thread that ends a block, with or without the interpreter's lock
 static void
 let_go(void *mem, void *kept)
 {
   (void)mem;
-  if (Py_IsInitialized()) {
-    const PyGILState_STATE state = PyGILState_Ensure();
-    Py_DECREF((PyObject *)kept);
-    PyGILState_Release(state);
+  if (!Py_IsInitialized()) {
+    return;
   }
+  const PyGILState_STATE state = PyGILState_Ensure();
+  PtrsPyError error;
+  ptrs_py_error_take(&error);
+  put_off((PyObject *)kept);
+  n_nested += 1;
+  Py_DECREF((PyObject *)kept); // of an object that was put off, the list has one more
+  if (n_nested == 1) {
+    let_go_of_waiting();
+  }
+  n_nested -= 1;
+  ptrs_py_error_put_back(&error);
+  PyGILState_Release(state);
 }
 
 void

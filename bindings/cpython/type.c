@@ -61,10 +61,13 @@ pointer_dealloc(PyObject *self)
   if (ptrs_py_is_owner(pointer)) {
     ptrs_py_finalize_late(pointer);
   }
+  // One block may keep the pointer of another, which keeps a third: in a chain of any length
+  Py_TRASHCAN_BEGIN(self, pointer_dealloc);
   Py_CLEAR(pointer->link);
   Py_XDECREF(ptrs_py_take_kept(pointer));
   ptrs_py_give_back(self);
   Py_DECREF(type);
+  Py_TRASHCAN_END;
 }
 
 bool

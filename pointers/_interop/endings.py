@@ -25,6 +25,10 @@ _endings: WeakValueDictionary[int, Ending] = WeakValueDictionary()
 _waiting: dict[int, Ending] = {}
 
 
+# Endings within each other: what a block keeps may be the last view of another one
+_MAX_NESTED = 20
+
+
 class Ending:
     """What frees a block, and what keeps its memory; the pointer that owns the block has it."""
 
@@ -101,7 +105,7 @@ class Ending:
         _get_ident: Any = get_ident,
     ) -> None:
         """Free the block, as its pointer is gone, unless that has been done."""
-        block = self.block
+        block = getattr(self, "block", 0)  # an interrupt may come before it has one
         if not block:
             return
         try:
@@ -135,17 +139,54 @@ class _Unraisable:
         raise self.error
 
 
-def _listen(waiting: dict[int, Ending], endings: WeakValueDictionary[int, Ending]) -> None:
+def _end_put_off(thread: int, put_off: dict[int, list[Ending]]) -> None:
+    endings = put_off.pop(thread, None)
+    while endings:
+        while endings:
+            endings.pop().end()
+        endings = put_off.pop(thread, None)
+
+
+def _end_within(
+    ending: Ending,
+    _depths: dict[int, int] = {},  # noqa: B006 - of each thread that ends blocks
+    _put_off: dict[int, list[Ending]] = {},  # noqa: B006
+    _most: int = _MAX_NESTED,
+    _get_ident: Any = get_ident,
+    _end_rest: Any = _end_put_off,
+) -> None:
+    """Call an ending; where too many are within each other, once the outermost is done."""
+    thread = _get_ident()
+    depth = _depths.get(thread, 0)
+    if depth >= _most:
+        _put_off.setdefault(thread, []).append(ending)
+        return
+    _depths[thread] = depth + 1
+    try:
+        ending.end()
+        if not depth:
+            _end_rest(thread, _put_off)
+    finally:
+        _depths[thread] = depth
+        if not depth:
+            del _depths[thread]
+
+
+def _listen(
+    waiting: dict[int, Ending],
+    endings: WeakValueDictionary[int, Ending],
+    end_within: Callable[[Ending], None],
+) -> None:
     # In a closure, since a module's globals may be gone when the last views go
     @ffi.def_extern()
     def ptrs_access_block_ended(token: int) -> None:
         """End the block with a token, in the thread in which C has ended it."""
         ending = waiting.pop(token, None) or endings.get(token)
         if ending is not None:
-            ending.end()
+            end_within(ending)
 
 
-_listen(_waiting, _endings)
+_listen(_waiting, _endings, _end_within)
 # The same function for all interpreters, each of which finds its own endings
 lib.ptrs_access_tell_ended(ffi.addressof(lib, "ptrs_access_block_ended"))
 

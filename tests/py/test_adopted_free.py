@@ -249,3 +249,36 @@ def test_of_threads_that_free_one_block_only_one_succeeds(buffer: Buffer) -> Non
             thread.join()
         assert results.count(None) == 1
         assert buffer.freed == [buffer.address]
+
+
+def test_a_chain_of_blocks_of_any_length_ends_without_recursion(run_python: Any) -> None:
+    """Each block keeps a pointer to the one before, or a view of it; some have functions, too."""
+    done = run_python(
+        """
+        import gc
+        from pointers import free, from_address, live_blocks
+
+        calls = []
+
+        def chain(link, length, **options):
+            ptr = from_address(4096, 8)
+            for _ in range(length):
+                ptr = from_address(4096, 8, keepalive=link(ptr), **options)
+            return ptr
+
+        for link in (lambda ptr: ptr, lambda ptr: ptr + 1, lambda ptr: ptr.view()):
+            dropped = chain(link, 20_000)
+            del dropped
+            freed = chain(link, 20_000)
+            free(freed)
+            del freed
+        ended = chain(lambda ptr: ptr.view(), 2_000, free=calls.append)
+        del ended
+        for _ in range(3):
+            gc.collect()
+        print(len(list(live_blocks())), len(calls))
+        """,
+        "-W",
+        "ignore",
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0 2000\n", "")
