@@ -49,12 +49,16 @@ live: dict[int, tuple[int, Any]] = {}
 _ended: dict[int, tuple[Any, Any]] = {}
 _MAX_ENDED = 4096
 
+# One for each block; what is given out with the next one is what repr() tells
 _numbers = count(1)
-_newest = [0]
 
-# Blocks that live, from which on a look is worth its time at those that ended unseen
+# Steps from one look to the next at blocks that ended unseen; more if more blocks live
 _SWEEP = 4096
+_steps = count(1)
 _sweep_at = [_SWEEP]
+
+# Of a call that has no memory for its frame, the interpreter says SystemError
+_LACKING = (MemoryError, SystemError)
 
 
 def _callers(
@@ -77,51 +81,84 @@ def _text(line: tuple[str, int]) -> str:
     return f"{line[0]}:{line[1]}"
 
 
-def block_allocated(block: int) -> None:
-    """Remember who allocates a block.  Without memory for that, it stays unknown."""
-    try:
-        number = next(_numbers)
-        live[block] = number, _callers()
-        _newest[0] = number
-        if len(live) >= _sweep_at[0]:
-            _sweep_at[0] = sys.maxsize  # a finalizer may come here meanwhile
-            sweep()
-            _sweep_at[0] = max(_SWEEP, 2 * len(live))
-    except MemoryError:
-        pass
-
-
-def block_freed(
+def _forget(
     block: int,
     # Bound here, since a module's globals may be gone when the program ends
     _live: Any = live,
     _ended: Any = _ended,
     _most: int = _MAX_ENDED,
     _lines: Any = _callers,
-    _tell: Any = _text,
     _untrack: Any = None if fast is None else fast.untrack,
     _is_tracing: Any = is_tracing,
-) -> str:
-    """Remember who frees a block that has ended; return who allocated it, or nothing."""
+    _lacking: Any = _LACKING,
+) -> Any:
+    """Remember who frees a block that has ended; return who allocated it, or None."""
     entry = _live.pop(block, None)
     if _untrack is not None:
         _untrack(block, not _live and not _is_tracing())
     if entry is None:
-        return ""
+        return None
     try:
         _ended[block] = entry[1], _lines()
         while len(_ended) > _most:
             _ended.pop(next(iter(_ended)), None)
-    except (MemoryError, RuntimeError, StopIteration):  # no memory; or another thread is at it
+    except (*_lacking, RuntimeError, StopIteration):  # no memory; or another thread is at it
         pass
-    return f", allocated at {_tell(entry[1][0])},"
+    return entry[1]
 
 
-def sweep() -> None:
+def sweep(
+    _live: Any = live, _size_of: Any = lib.ptrs_access_size_of, _forget: Any = _forget
+) -> None:
     """Look for blocks that have ended together, or where nothing could be told."""
-    for block in list(live):
-        if lib.ptrs_access_size_of(block) < 0:
-            block_freed(block)
+    for block in list(_live):
+        if _size_of(block) < 0:
+            _forget(block)
+
+
+def _step(
+    _steps: Any = _steps,
+    _at: Any = _sweep_at,
+    _least: int = _SWEEP,
+    _live: Any = live,
+    _sweep: Any = sweep,
+    _lacking: Any = _LACKING,
+) -> None:
+    """Sweep now and then."""
+    try:
+        number = next(_steps)
+        if number >= _at[0]:
+            # Said first: a finalizer may come here meanwhile, and an interrupt end the sweep
+            _at[0] = number + max(_least, len(_live))
+            _sweep()
+    except _lacking:
+        pass
+
+
+def block_allocated(block: int) -> None:
+    """Remember who allocates a block.  Without memory for that, it stays unknown."""
+    try:
+        live[block] = next(_numbers), _callers()
+        _step()
+    except _LACKING:
+        pass
+
+
+def block_freed(
+    block: int,
+    _live: Any = live,
+    _forget: Any = _forget,
+    _step: Any = _step,
+    _tell: Any = _text,
+    _is_tracing: Any = is_tracing,
+) -> str:
+    """Remember who frees a block that has ended; return who allocated it, or nothing."""
+    lines = _forget(block)
+    if lines is not None:
+        return f", allocated at {_tell(lines[0])},"
+    if _live and not _is_tracing():
+        _step()  # once no block is traced any more, this is not called
+    return ""
 
 
 def how_it_ended(block: int) -> str:
@@ -137,4 +174,5 @@ def trace_of(block: int) -> tuple[int | None, tuple[str, ...] | None]:
     entry = live.get(block)
     if entry is None:
         return None, None
-    return _newest[0] - entry[0], tuple(map(_text, entry[1]))
+    newest = int(repr(_numbers)[len("count(") : -1]) - 1
+    return newest - entry[0], tuple(map(_text, entry[1]))

@@ -120,6 +120,7 @@ new_owner(PtrsAllocator *allocator, const Request *request)
     (void)ptrs_py_disown(pointer);
   }
   (void)ptrs_block_free(block);
+  ptrs_py_trace_undone(block);
   Py_XDECREF(pointer);
   return NULL;
 }
@@ -174,7 +175,8 @@ call(Make make, PtrsPyId slow, PyObject *const *args, Py_ssize_t n_args, PyObjec
   PyObject *const made = take_options(args + n_args, names, &options)
                              ? make(options.allocator, args, n_args, options.align)
                              : NULL;
-  return made || PyErr_Occurred() ? made : ptrs_py_slow(slow, args, n_args, names);
+  return made || PyErr_Occurred() ? made
+                                  : ptrs_py_trace_made(ptrs_py_slow(slow, args, n_args, names));
 }
 
 // A method of an allocator, which has one option alone
@@ -190,7 +192,9 @@ call_method(Make make,
   PyObject *const made = take_options(args + n_args, names, &options) && !options.allocator
                              ? make(self, args, n_args, options.align)
                              : NULL;
-  return made || PyErr_Occurred() ? made : ptrs_py_slow_method(slow, self, args, n_args, names);
+  return made || PyErr_Occurred()
+             ? made
+             : ptrs_py_trace_made(ptrs_py_slow_method(slow, self, args, n_args, names));
 }
 
 PyObject *

@@ -40,20 +40,30 @@ resized(PyObject *self, PyObject *number)
   if (status) {
     return ptrs_py_raise(PyObject_CallMethod(self, "_resize_error", "in", status, size));
   }
-  ptrs_py_trace_resized(ptrs_py_block(pointer), (size_t)size);
+  ptrs_py_trace_resized(ptrs_py_block(pointer));
   // Objects that were held in a part that is gone
   ptrs_py_overwritten(pointer, size, PY_SSIZE_T_MAX);
   Py_INCREF(self);
   return self;
 }
 
+// What the slow path returns, the pointer or NULL
+static PyObject *
+resized_slowly(PyObject *result)
+{
+  if (result && ptrs_py_is_pointer(result)) {
+    ptrs_py_trace_resized(ptrs_py_block((PtrsPyPointer *)result));
+  }
+  return result;
+}
+
 PyObject *
 ptrs_py_pointer_realloc(PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *names)
 {
   PyObject *const result = n_args == 1 && !names ? resized(self, args[0]) : NULL;
-  return result || PyErr_Occurred()
-             ? result
-             : ptrs_py_slow_method(PTRS_PY_REALLOC_METHOD, self, args, n_args, names);
+  return result || PyErr_Occurred() ? result
+                                    : resized_slowly(ptrs_py_slow_method(
+                                          PTRS_PY_REALLOC_METHOD, self, args, n_args, names));
 }
 
 PyObject *
@@ -61,7 +71,9 @@ ptrs_py_realloc(PyObject *module, PyObject *const *args, Py_ssize_t n_args, PyOb
 {
   (void)module;
   PyObject *const result = n_args == 2 && !names ? resized(args[0], args[1]) : NULL;
-  return result || PyErr_Occurred() ? result : ptrs_py_slow(PTRS_PY_REALLOC, args, n_args, names);
+  return result || PyErr_Occurred()
+             ? result
+             : resized_slowly(ptrs_py_slow(PTRS_PY_REALLOC, args, n_args, names));
 }
 
 #endif

@@ -21,8 +21,14 @@ extern bool ptrs_py_traces;
 /** Trace a new block if tracemalloc is on; false with an exception, as of a signal handler. */
 bool ptrs_py_trace_allocated(PtrsBlock block, size_t size);
 
-/** Tell tracemalloc the new size of a block. */
-void ptrs_py_trace_resized(PtrsBlock block, size_t size);
+/** Forget a new block that has been freed again; an exception that is under way survives. */
+void ptrs_py_trace_undone(PtrsBlock block);
+
+/** Tell tracemalloc the new size of a block that may be traced. */
+void ptrs_py_trace_resized(PtrsBlock block);
+
+/** Return `made`: a pointer whose lines a Python function has noted, for a new block, or NULL. */
+PyObject *ptrs_py_trace_made(PyObject *made);
 
 /** Forget a block that has ended; false with an exception.  For ptrs_py_trace_freed(). */
 bool ptrs_py_forget(PtrsBlock block);

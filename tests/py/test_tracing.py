@@ -15,6 +15,7 @@ from pointers import (
     Guard,
     Limit,
     Pool,
+    _traces,
     calloc,
     free,
     live_blocks,
@@ -208,3 +209,118 @@ def test_at_the_recursion_limit_blocks_end_as_ever() -> None:
         deeper()
     gc.collect()
     assert [info for info in live_blocks() if info.size == 8 and info.age is not None] == []
+
+
+@compiled
+def test_however_a_block_is_asked_for_and_resized_it_is_in_the_domain() -> None:
+    class Index:
+        def __index__(self) -> int:
+            return 10
+
+    pool, kept = Pool(64), []
+    start = line()
+    kept.append(malloc(size=10))
+    kept.append(malloc(Index()))  # type: ignore[arg-type]
+    kept.append(calloc(count=2, size=8))
+    kept.append(pool.malloc(size=12))
+    kept.append(pool.calloc(2, size=9))
+    kept.append(Guard().malloc(11))
+    assert [traced()[start + 1 + i] for i in range(6)] == [10, 10, 16, 12, 18, 11]
+    kept[0].realloc(size=300)
+    realloc(kept[1], size=301)
+    assert [traced()[start + 8 + i] for i in range(2)] == [300, 301]
+    for ptr in kept:
+        ptr.free()
+    assert traced() == {}
+
+
+def interrupting(name: str) -> Any:
+    """Return a profile function which ends a function of that name, as ^C may."""
+
+    def profile(frame: Any, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_name == name:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    return profile
+
+
+def interrupt(name: str, act: Any) -> None:
+    sys.setprofile(interrupting(name))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            act()
+    finally:
+        sys.setprofile(None)
+
+
+def test_a_block_whose_allocation_is_interrupted_is_forgotten() -> None:
+    for name in ("block_allocated", "_callers"):
+        interrupt(name, lambda: malloc(4322))
+    assert [info for info in live_blocks() if info.size == 4322] == []
+    assert traced() == {}
+
+
+def test_an_interrupted_sweep_is_not_the_last() -> None:
+    kept = [malloc(8) for _ in range(3)]
+    _traces._sweep_at[0] = 0
+    interrupt("sweep", lambda: malloc(8))
+    for _ in range(4200):
+        malloc(8).view().release()  # the block's end is not told
+    assert len(_traces.live) < 4000
+    for ptr in kept:
+        ptr.free()
+    _traces.sweep()
+
+
+def test_ages_count_on_while_a_block_is_noted() -> None:
+    older = malloc(4323)
+    within = []
+
+    def profile(frame: Any, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_name == "_callers":
+            sys.setprofile(None)
+            within.append(malloc(4323))
+
+    sys.setprofile(profile)
+    newer = malloc(4323)
+    assert {info.age for info in live_blocks() if info.size == 4323} == {0, 1, 2}
+    for ptr in (older, newer, *within):
+        ptr.free()
+
+
+def lacks_memory(*_: object) -> None:
+    raise MemoryError
+
+
+def lacks_a_frame(*_: object) -> None:
+    raise SystemError("error return without exception set")
+
+
+@compiled
+@pytest.mark.parametrize("lacking", [lacks_memory, lacks_a_frame])
+def test_without_memory_lines_stay_unknown(lacking: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_traces, "_callers", lacking)
+    ptr = malloc(4324)  # its lines could not be noted
+    monkeypatch.undo()
+    monkeypatch.setattr(_traces.block_allocated, "__code__", lacking.__code__)
+    monkeypatch.setattr(_traces.block_freed, "__code__", lacking.__code__)
+    other = malloc(4324)  # nor could anything be called
+    assert {info.allocated_at for info in live_blocks() if info.size == 4324} == {None}
+    ptr.free()
+    free(other)
+    assert (ptr.freed, other.freed) == (True, True)
+
+
+@compiled
+def test_once_tracing_has_stopped_a_block_that_ended_unseen_is_found() -> None:
+    view = malloc(8).view()
+    tracemalloc.stop()
+    try:
+        view.release()
+        assert len(_traces.live) == 1
+        _traces._sweep_at[0] = 0
+        malloc(8).free()
+        assert _traces.live == {}
+    finally:
+        tracemalloc.start(3)
