@@ -84,11 +84,13 @@ class Ending:
             else:
                 _Unraisable(error)
 
-    def _tell(self, size: int, _is_unheard: Any = is_unheard, _warn: Any = warn_leaked) -> None:
+    def _tell(
+        self, size: int, block: int, _is_unheard: Any = is_unheard, _warn: Any = warn_leaked
+    ) -> None:
         """Warn of a leak of `size` bytes, unless it is negative; raise what the function raised."""
         try:
             if size >= 0 and self.warns and not _is_unheard():
-                _warn(self.kind, size, None)
+                _warn(self.kind, size, None, block)
         finally:
             # Also where warnings are errors
             self.raise_error()
@@ -124,7 +126,7 @@ class Ending:
             return  # a view has the memory: C calls back with the last one
         _waiting.pop(self.token, None)
         self.block = 0
-        self._tell(size)
+        self._tell(size, block)
 
 
 class _Unraisable:

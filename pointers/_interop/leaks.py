@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import gc
-import re
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -24,31 +23,30 @@ if TYPE_CHECKING:
 
     from pointers._alloc.records import BlockInfo
 
-_DROPPED = re.compile(r"\w+ to (\d+) bytes.* was dropped without free\(\)")
+_DROPPED = r"\w+ to \d+ bytes.* was dropped without free\(\)"
 _MARKER = "keeps_blocks"
+
+
+def _handles() -> set[int]:
+    """Return the handles of the blocks that live: no other block ever has one of them."""
+    return {info.handle for info in live_blocks()}
 
 
 class Window:
     """What happens to blocks while a test runs."""
 
-    __slots__ = ("allowed", "before", "collects", "dropped", "has_failed")
+    __slots__ = ("allowed", "before", "has_failed")
 
     #: Handles of the blocks that lived before.
     before: set[int]
     #: Handles of blocks that may stay.
     allowed: set[int]
-    #: Sizes of blocks whose pointers were dropped without `free`, and texts that tell of them.
-    dropped: list[tuple[int, str]]
-    #: Whether a collection is under way that finds what the test has dropped.
-    collects: bool
     #: Whether the test has raised an exception, whose frames keep what they refer to.
     has_failed: bool
 
     def __init__(self) -> None:
-        self.before = {info.handle for info in live_blocks()}
+        self.before = _handles()
         self.allowed = set()
-        self.dropped = []
-        self.collects = False
         self.has_failed = False
 
     def allow(self, pointer: Pointer[Any]) -> None:
@@ -56,40 +54,6 @@ class Window:
         if not isinstance(pointer, Pointer):
             raise TypeError(f"pointer must be a Pointer, not {type(pointer).__name__}")
         self.allowed.add(pointer._block)
-
-
-@contextmanager
-def _hears_of_dropped(window: Window) -> Iterator[None]:
-    """Let a window hear of pointers that are dropped, and nobody else."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("always", _DROPPED.pattern, ResourceWarning)
-        shown = warnings.showwarning
-
-        def show(
-            message: Any,
-            category: type[Warning],
-            filename: str,
-            lineno: int,
-            file: Any = None,
-            line: str | None = None,
-        ) -> None:
-            found = _DROPPED.match(str(message)) if category is ResourceWarning else None
-            if found is None:
-                shown(message, category, filename, lineno, file, line)
-            else:
-                # A line at which the collector runs has nothing to do with the block
-                where = "in a cycle of objects" if window.collects else f"at {filename}:{lineno}"
-                text = f"{message}, {where}"
-                window.dropped.append((int(found.group(1)), text))
-
-        warnings.showwarning = show
-        yield
-
-
-def _collect() -> None:
-    """Let go of all that nobody refers to."""
-    for _ in range(1 if COUNTS_REFERENCES else 3):  # PyPy runs finalizers after a collection
-        gc.collect()
 
 
 def _described(info: BlockInfo) -> str:
@@ -121,25 +85,68 @@ class Leaks:
 
     def __init__(self) -> None:
         self.watches_all = False
-        # Handles and sizes of blocks that are none of the test's that runs: of earlier tests, and
-        # of fixtures that serve several tests
-        self._known: dict[int, int] = {}
+        self._windows: list[Window] = []
+        # Texts about the pointers that were dropped without `free`, by the handles of their blocks
+        self._dropped: dict[int, str] = {}
+        # Handles of blocks that others are told of than the test that runs
+        self._known: set[int] = set()
+        # The same of fixtures that serve several tests, and of those that have ended, with names
         self._of_fixtures: dict[Any, set[int]] = {}
         self._ended: list[tuple[str, set[int]]] = []
-        self._windows: list[Window] = []
+        # Whether a collection is under way that finds what has been dropped
+        self._collects = False
 
     @contextmanager
     def watch(self) -> Iterator[Window]:
         """Watch blocks while a `with` block runs."""
+        if not self._windows:
+            # What lives by now is from before the window; of what has ended, only fixtures that
+            # serve more tests are yet to be told
+            self._known.clear()
+            kept = self._dropped.keys() & set().union(*self._of_fixtures.values())
+            self._dropped = {handle: self._dropped[handle] for handle in kept}
         window = Window()
         self._windows.append(window)
         try:
-            with _hears_of_dropped(window):
+            with self._hears_of_dropped():
                 yield window
         finally:
             self._windows.remove(window)
             for outer in self._windows:
                 outer.allowed |= window.allowed
+
+    @contextmanager
+    def _hears_of_dropped(self) -> Iterator[None]:
+        """Hear of pointers that are dropped, and let nobody else hear of them."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("always", _DROPPED, ResourceWarning)
+            shown = warnings.showwarning
+
+            def show(
+                message: Any,
+                category: type[Warning],
+                filename: str,
+                lineno: int,
+                file: Any = None,
+                line: str | None = None,
+            ) -> None:
+                handle = getattr(message, "_block", None)
+                if handle is None or category is not ResourceWarning:
+                    shown(message, category, filename, lineno, file, line)
+                else:
+                    # A line at which the collector runs has nothing to do with the block
+                    where = "in a cycle of objects" if self._collects else f"at {filename}:{lineno}"
+                    self._dropped[handle] = f"{message}, {where}"
+
+            warnings.showwarning = show
+            yield
+
+    def _collect(self) -> None:
+        """Let go of all that nobody refers to."""
+        self._collects = COUNTS_REFERENCES
+        for _ in range(1 if COUNTS_REFERENCES else 3):  # PyPy runs finalizers after a collection
+            gc.collect()
+        self._collects = False
 
     def check(self, window: Window, item: pytest.Item) -> None:
         """Fail if a test has left blocks, those of fixtures that serve several tests excepted."""
@@ -149,44 +156,42 @@ class Leaks:
         """Return a title and lines about what a test has left; nothing if that is nothing."""
         left = self._left(window)
         if left or not COUNTS_REFERENCES:
-            window.collects = COUNTS_REFERENCES
-            _collect()
-            window.collects = False
+            self._collect()
             left = self._left(window)
-        self._known.update((info.handle, info.size) for info in left)
-        texts = [*map(_described, left), *(text for _, text in window.dropped)]
+        self._known.update(info.handle for info in left)
+        dropped = self._dropped.keys() - self._not_of(window)
+        self._known |= dropped
+        texts = [*map(_described, left), *(self._dropped[handle] for handle in sorted(dropped))]
         # The exception of a test that has failed is what has to be told, and keeps its blocks
         if not texts or window.has_failed:
             return []
         return [f"{item.nodeid} has left {len(texts)} of its blocks:", *texts, *_hint(left)]
 
+    def _not_of(self, window: Window) -> set[int]:
+        """Return the handles of blocks that are none of a test's."""
+        fixtures = self._of_fixtures.values()
+        return set().union(window.before, window.allowed, self._known, *fixtures)
+
     def _left(self, window: Window) -> list[BlockInfo]:
         """Return the blocks of a test that live."""
-        live = list(live_blocks())
-        handles = {info.handle for info in live}
-        for handle in [handle for handle in self._known if handle not in handles]:
-            # The pointer of a block that has been told of may be dropped later on
-            size = self._known.pop(handle)
-            told = next((each for each in window.dropped if each[0] == size), None)
-            if told is not None:
-                window.dropped.remove(told)
-        known = set().union(window.before, window.allowed, self._known, *self._of_fixtures.values())
-        return [info for info in live if info.handle not in known]
+        known = self._not_of(window)
+        return [info for info in live_blocks() if info.handle not in known]
 
     def _of_ended(self, item: pytest.Item) -> list[str]:
         """Return the same of fixtures that serve several tests, and have ended."""
         ended, self._ended = self._ended, []
-        if not ended:
+        if not ended or not self.watches_all:
             return []
-        _collect()
+        self._collect()
         live = {info.handle: info for info in live_blocks()}
         left, texts = [], []
         for name, handles in ended:
             for handle in sorted(handles & live.keys()):
                 left.append(live[handle])
                 texts.append(f"{_described(live[handle])}, of fixture {name}")
-        self._known.update((info.handle, info.size) for info in left)
-        if not texts or not self.watches_all:
+            dropped = (handles & self._dropped.keys()) - live.keys()
+            texts.extend(f"{self._dropped[each]}, of fixture {name}" for each in sorted(dropped))
+        if not texts:
             return []
         title = f"fixtures that ended after {item.nodeid} have left {len(texts)} blocks:"
         return [title, *texts, *_hint(left)]
@@ -226,15 +231,18 @@ class Leaks:
         """Note the blocks of fixtures that serve several tests."""
         if fixturedef.scope == "function":
             return (yield)
-        before = {info.handle for info in live_blocks()}
+        before = _handles() | self._dropped.keys()
         try:
             return (yield)
         finally:
-            made = {info.handle for info in live_blocks()} - before
+            # Without those of fixtures that this one has asked for meanwhile
+            others = set().union(*self._of_fixtures.values())
+            made = (_handles() | self._dropped.keys()) - before - others
             self._of_fixtures.setdefault(fixturedef, set()).update(made)
 
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """Note that such a fixture has ended."""
         handles = self._of_fixtures.pop(fixturedef, None)
         if handles:
+            self._known |= handles
             self._ended.append((f"{fixturedef.argname!r} of scope {fixturedef.scope}", handles))

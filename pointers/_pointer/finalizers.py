@@ -46,17 +46,17 @@ def warn_leaked(
     """Warn of a pointer of a class that was dropped with its block of `size` bytes.
 
     The warning names the line that dropped it: a finalizer runs above the frame
-    that let the last pointer go.
+    that let the last pointer go.  It has the handle of the block as `_block`, for the
+    plugin of pytest: sizes do not tell one block from another.
 
     :param source: The pointer, or None where nothing may see it any more.
     """
     where = _freed(block) if _live else ""
-    _warn(
-        f"{kind.__name__} to {size} bytes{where} was dropped without free()",
-        ResourceWarning,
-        stacklevel=_level(),
-        source=source,
+    warning: Any = ResourceWarning(
+        f"{kind.__name__} to {size} bytes{where} was dropped without free()"
     )
+    warning._block = block
+    _warn(warning, stacklevel=_level(), source=source)
 
 
 def is_unheard(

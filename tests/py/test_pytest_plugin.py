@@ -200,6 +200,100 @@ def test_whose_blocks_are_told_of(tmp_path: Path, option: str) -> None:
         assert sorted(told(run(tmp_path, *options, "-n2"))) == sorted(expected)
 
 
+OF_OTHERS = """
+    import ctypes, gc
+    import pytest
+    from pointers import from_address, malloc
+
+    kept, at_import = [], [malloc(100)]
+
+    def let_go(*places):
+        for place in places:
+            place.clear()
+        gc.collect()
+
+    def test_clean_of_import():
+        let_go(at_import)
+
+    def test_allows(no_leaked_blocks):
+        kept.append(malloc(101))
+        no_leaked_blocks.allow(kept[0])
+
+    def test_clean_of_allowed():
+        let_go(kept)
+
+    def test_allows_and_drops(no_leaked_blocks):
+        no_leaked_blocks.allow(malloc(102))
+
+    @pytest.mark.keeps_blocks
+    def test_keeps():
+        kept.append(malloc(103))
+
+    def test_clean_of_kept():
+        let_go(kept)
+
+    @pytest.fixture(scope="module")
+    def wide(request):
+        return request.getfixturevalue("wider")
+
+    @pytest.fixture(scope="session")
+    def wider():
+        malloc(104)
+        return [malloc(105), malloc(106)]
+
+    def test_clean_of_fixture(wide):
+        del wide[0]
+        gc.collect()
+
+    @pytest.fixture(scope="module", params=[107, 108])
+    def several(request):
+        return malloc(request.param)
+
+    def test_several(several, no_leaked_blocks):
+        pass
+
+    def test_leaves():
+        kept.append(malloc(200))
+
+    def test_drops_its_own():
+        kept.pop().free()
+        malloc(200)
+
+    def test_drops_what_is_adopted():
+        memory = ctypes.create_string_buffer(201)
+        from_address(ctypes.addressof(memory), 201, free=lambda address: None)
+
+    def test_last():
+        pass
+"""
+TOLD_OF_OTHERS = [
+    ("test_several[108]", ["107"]),
+    ("test_leaves", ["200"]),
+    ("test_drops_its_own", ["200"]),
+    ("test_drops_what_is_adopted", ["201"]),
+    ("test_last", ["104", "105", "106", "108"]),
+]
+
+
+def test_dropped_blocks_are_known_by_more_than_their_size(tmp_path: Path) -> None:
+    code = re.sub("^    ", "", OF_OTHERS, flags=re.MULTILINE)
+    (tmp_path / "test_others.py").write_text(code, "utf-8")
+    output = run(tmp_path, "--pointers-leaks")
+    found: list[tuple[str, list[str]]] = []
+    for line in told(output):
+        test = re.search(r"::(\S+) ha(?:s|ve) left", line)
+        if test is not None:
+            found.append((test[1], []))
+        else:
+            found[-1][1].extend(re.findall(r"(\d+) bytes", line))
+    assert [(test, sorted(sizes)) for test, sizes in found] == TOLD_OF_OTHERS, output
+    # Those of fixtures have their names
+    of_wider = [line for line in told(output) if re.search("10[4-6] bytes", line)]
+    assert [line.endswith(", of fixture 'wider' of scope session") for line in of_wider] == [
+        True
+    ] * 3
+
+
 def test_what_is_no_pointer_is_not_let_stay() -> None:
     with Leaks().watch() as window, malloc(8) as ptr:
         window.allow(ptr)
