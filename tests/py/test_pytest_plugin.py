@@ -201,7 +201,7 @@ def test_whose_blocks_are_told_of(tmp_path: Path, option: str) -> None:
 
 
 OF_OTHERS = """
-    import ctypes, gc
+    import ctypes, gc, warnings
     import pytest
     from pointers import from_address, malloc
 
@@ -263,6 +263,17 @@ OF_OTHERS = """
         memory = ctypes.create_string_buffer(201)
         from_address(ctypes.addressof(memory), 201, free=lambda address: None)
 
+    @pytest.mark.parametrize("action", ["ignore", "always"])
+    def test_hears_itself(action):
+        with warnings.catch_warnings(record=True):
+            warnings.simplefilter(action)
+            malloc(300)
+            gc.collect()
+
+    @pytest.mark.filterwarnings("ignore")
+    def test_ignores():
+        malloc(301)
+
     def test_last():
         pass
 """
@@ -271,6 +282,7 @@ TOLD_OF_OTHERS = [
     ("test_leaves", ["200"]),
     ("test_drops_its_own", ["200"]),
     ("test_drops_what_is_adopted", ["201"]),
+    ("test_ignores", ["301"]),
     ("test_last", ["104", "105", "106", "108"]),
 ]
 
