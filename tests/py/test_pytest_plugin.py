@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -22,12 +23,15 @@ PYPY = sys.implementation.name != "cpython"
 def run(folder: Path, *options: str, traces: bool = False) -> str:
     """Run the tests in a folder, and return what pytest tells, without addresses."""
     tracing = ["-X", "tracemalloc"] if traces else []
+    # Options of the run that this is in may not fit those here
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     done = subprocess.run(
         [sys.executable, *tracing, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options],
         capture_output=True,
         text=True,
         timeout=300,
         cwd=folder,
+        env=environment,
         check=False,
     )
     assert done.returncode in (0, 1), done
