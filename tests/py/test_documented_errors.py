@@ -12,6 +12,7 @@ from test_docstrings import public
 
 import pointers
 from pointers import PointersError
+from pointers._ffi import fast
 
 SETUP = """
 from ctypes import addressof, c_char, c_int, py_object
@@ -150,7 +151,8 @@ RAISES: "dict[str, list[tuple[str, str]]]" = {
         ("seven.view('i')", "ValueError"),
         ("p.view('ii')", "ValueError"),
         ("on_stack(lambda s: s.view())", "BufferError"),
-        ("recurse(q)", "BufferError"),
+        # Elsewhere all views of a block share a pin
+        *([("recurse(q)", "BufferError")] if fast else []),
     ],
     "Location.string": [
         ("p.write(b'a' * 64); p.string()", "InvalidSizeError"),
