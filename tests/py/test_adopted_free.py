@@ -151,7 +151,7 @@ def test_an_exception_that_leaves_a_with_frees_only_after_the_last_view(buffer: 
 def test_a_function_of_c_may_wait_for_another_thread(run_python: Any) -> None:
     done = run_python(
         """
-        import ctypes, gc, threading, faulthandler
+        import ctypes, gc, threading, faulthandler, sys
         from pointers import *
         from pointers._ffi import lib
 
@@ -159,7 +159,8 @@ def test_a_function_of_c_may_wait_for_another_thread(run_python: Any) -> None:
         libc = ctypes.CDLL(None)
         semaphore = (ctypes.c_char * 64)()
         address = ctypes.addressof(semaphore)
-        for leak in (True, False):
+        # On PyPy any thread runs finalizers: the other one itself would wait
+        for leak in (True, False) if sys.implementation.name == "cpython" else (False,):
             libc.sem_init(semaphore, 0, 0)
             ptr = from_address(address, 64, free=libc.sem_wait)
             view = ptr.view() if leak else None
@@ -251,6 +252,7 @@ def test_of_threads_that_free_one_block_only_one_succeeds(buffer: Buffer) -> Non
         assert buffer.freed == [buffer.address]
 
 
+@pytest.mark.skipif(not COUNTS_REFERENCES, reason="one block ends in each collection there")
 def test_a_chain_of_blocks_of_any_length_ends_without_recursion(run_python: Any) -> None:
     """Each block keeps a pointer to the one before, or a view of it; some have functions, too."""
     done = run_python(
