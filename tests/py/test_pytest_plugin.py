@@ -25,6 +25,7 @@ def run(folder: Path, *options: str, traces: bool = False) -> str:
     tracing = ["-X", "tracemalloc"] if traces else []
     # Options of the run that this is in may not fit those here
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")  # no other folder is the root
     done = subprocess.run(
         [sys.executable, *tracing, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options],
         capture_output=True,
