@@ -38,6 +38,7 @@ ONCE = (
     "test_dev",
     "test_docs",
     "test_packaging",
+    "test_pytest_plugin",
     "test_workloads",
 )
 
