@@ -176,7 +176,7 @@ def test_overwriting_a_byte_of_a_held_object_lets_it_go() -> None:
     gone: list[int] = []
     empty = malloc(64)
     for overwrite in (
-        lambda ptr: memset(ptr, 0, 1),
+        lambda ptr: memset(ptr, 0, 8),
         lambda ptr: memcpy(ptr, bytes(8), 8),
         lambda ptr: memcpy(ptr, empty, 8),
         lambda ptr: memmove(ptr + 15, empty, 1),

@@ -165,7 +165,7 @@ def test_the_mem_functions_stay_within_slices_on_either_side(size: int) -> None:
             with pytest.raises(ReadOnlyError):
                 call()
         part.move(["object"])
-        memset(part, 0, 1)
+        memset(part, 0, 16)
         with pytest.raises(DereferenceError):
             ~part
 
