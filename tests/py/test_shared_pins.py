@@ -73,6 +73,7 @@ def test_views_share_a_pin_that_outlives_none_of_them() -> None:
         free(ptr)
 
 
+@pytest.mark.filterwarnings("ignore:.*dropped without free:ResourceWarning")
 def test_a_finalizer_may_take_a_view_while_another_is_taken() -> None:
     class Taker:
         itself: Any
