@@ -224,10 +224,11 @@ free_the_last(size_t index, void *ctx)
   }
 }
 
+// Release allocators that have blocks, and let threads free these
 static void
-released_under_threads(void)
+release_and_free(int n_rounds, void (*free_blocks)(size_t index, void *ctx))
 {
-  for (int round = 0; round < 50; ++round) {
+  for (int round = 0; round < n_rounds; ++round) {
     PtrsStats before;
     PtrsStats after;
     Stage stage;
@@ -235,10 +236,16 @@ released_under_threads(void)
     set_up(&stage);
     ptrs_allocator_release(stage.arena);
     ptrs_allocator_release(stage.other);
-    crew_run(N_THREADS, free_the_last, stage.blocks);
+    crew_run(N_THREADS, free_blocks, stage.blocks);
     ptrs_allocator_stats(ptrs_system_allocator(), &after);
     CHECK_EQ(after.current_blocks, before.current_blocks);
   }
+}
+
+static void
+released_under_threads(void)
+{
+  release_and_free(50, free_the_last);
 }
 
 // A thread inside of a block becomes a user of an allocator that has no other; the allocator
@@ -265,18 +272,7 @@ find_and_free(size_t index, void *ctx)
 static void
 found_by_its_blocks(void)
 {
-  for (int round = 0; round < 100; ++round) {
-    PtrsStats before;
-    PtrsStats after;
-    Stage stage;
-    ptrs_allocator_stats(ptrs_system_allocator(), &before);
-    set_up(&stage);
-    ptrs_allocator_release(stage.arena);
-    ptrs_allocator_release(stage.other);
-    crew_run(N_THREADS, find_and_free, stage.blocks);
-    ptrs_allocator_stats(ptrs_system_allocator(), &after);
-    CHECK_EQ(after.current_blocks, before.current_blocks);
-  }
+  release_and_free(100, find_and_free);
 }
 
 static void

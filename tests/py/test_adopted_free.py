@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from _collecting import collect_all
 from _foreign import LIBC, Buffer, free_with_argtypes
+from _together import together
 from _watched import comes
 
 from pointers import (
@@ -235,20 +236,9 @@ def test_of_threads_that_free_one_block_only_one_succeeds(buffer: Buffer) -> Non
     for _ in range(100):
         buffer.freed.clear()
         ptr = from_address(buffer.address, 64, free=buffer.free)
-        results: list[Any] = []
-
-        def act(ptr: Any = ptr, results: "list[Any]" = results) -> None:
-            try:
-                results.append(free(ptr))
-            except FreedMemoryError as error:
-                results.append(error)
-
-        threads = [threading.Thread(target=act) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        results = together(*[lambda ptr=ptr: free(ptr)] * 3)
         assert results.count(None) == 1
+        assert sum(isinstance(result, FreedMemoryError) for result in results) == 2
         assert buffer.freed == [buffer.address]
 
 
